@@ -1,0 +1,143 @@
+"""What stands behind a number: whole conversations streamed in order, single ones, and examples to read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from everyturn.engines.local import Database
+from everyturn.engines.metrics import dimensions
+from everyturn.engines.rows import conversations_of
+from everyturn.model import Conversation, Json
+
+
+def stream(database: Database, *, among: str | None = None) -> Iterator[Conversation]:
+    """Whole conversations in order of their ids, with feedback and actions; one in memory at a time.
+
+    `among` is a table of our own with a column `conversation_id` (such as "pending"); None streams all. Conversations that came
+    as ready outcomes have no messages and are left out.
+    """
+    only = f"SEMI JOIN {among} p ON p.conversation_id = x.conversation_id" if among else ""
+    yield from conversations_of(
+        database.batches(
+            "SELECT x.conversation_id, user_id, started_at, attributes FROM conversations x"
+            f" {only} WHERE origin <> 'outcomes' ORDER BY x.conversation_id"
+        ),
+        database.batches(
+            f'SELECT x.conversation_id, role, content, "at", tool_calls, tool_call_id, name FROM messages x {only}'
+            " ORDER BY x.conversation_id, position"
+        ),
+        database.batches(
+            f'SELECT x.conversation_id, name, value, label, comment, turn, source, "at" FROM feedback x {only}'
+            " ORDER BY x.conversation_id, turn, name, value, label, comment"
+        ),
+        database.batches(
+            'SELECT x.conversation_id, a.action_id, a."at", a.user_id, a.kind, a.conversation_id AS named, a.turn,'
+            f" a.artefact, a.before, a.attributes FROM action_links x JOIN actions a USING (action_id) {only}"
+            ' ORDER BY x.conversation_id, a."at", a.action_id'
+        ),
+    )
+
+
+def one(database: Database, conversation_id: str) -> Conversation | None:
+    """One conversation whole, None where no such id is stored."""
+    database.run("CREATE OR REPLACE TABLE wanted AS SELECT ? AS conversation_id", [conversation_id])
+    try:
+        return next(stream(database, among="wanted"), None)
+    finally:
+        database.run("DROP TABLE wanted")
+
+
+def outcomes(database: Database, conversation_id: str) -> list[dict[str, Json]]:
+    """What became of each output of a conversation: turn, outcome, evidence, edit share, what was seen."""
+    return [
+        dict(zip(("turn", "outcome", "evidence", "edit_share", "rework", "detail"), row, strict=True))
+        for row in database.rows(
+            """
+            SELECT o.turn, o.label, o.evidence, e.value, r.value, o.detail
+            FROM observations o
+            LEFT JOIN observations e ON e.conversation_id = o.conversation_id AND e.turn IS NOT DISTINCT FROM o.turn
+              AND e.signal = 'edit_share'
+            LEFT JOIN observations r ON r.conversation_id = o.conversation_id AND r.turn IS NOT DISTINCT FROM o.turn
+              AND r.signal = 'rework'
+            WHERE o.signal = 'acceptance' AND o.conversation_id = ? ORDER BY o.turn
+            """,
+            [conversation_id],
+        )
+    ]
+
+
+def examples(database: Database, where: dict[str, Any], *, limit: int = 5) -> list[str]:
+    """Conversation ids to read for a finding, the most recent first and no two of one user.
+
+    `where` may hold intent_id, cohort, user_ids, weeks (Mondays), signal, value (0 or 1 for the answers that make the point)
+    and label.
+    """
+    dims = dimensions(database)
+    parts: list[str] = []
+    parameters: list[Json] = []
+
+    def add(sql: str, value: Json) -> None:
+        parts.append(sql)
+        parameters.append(value)
+
+    if where.get("signal"):
+        add("signal = ?", where["signal"])
+    if where.get("intent_id"):
+        add("intent_id = ?", where["intent_id"])
+    if where.get("cohort"):
+        add(f"{dims['cohort']} = ?", where["cohort"])
+    if where.get("user_ids"):
+        add("user_id IN (SELECT unnest(?))", list(where["user_ids"]))
+    if where.get("weeks"):
+        add("week IN (SELECT unnest(?)::DATE)", [str(w) for w in where["weeks"]])
+    if where.get("label"):
+        add("label = ?", where["label"])
+    if where.get("value") is not None:
+        parts.append("value >= 0.5" if where["value"] >= 0.5 else "value < 0.5")
+    condition = " AND ".join(parts) or "true"
+    return [
+        row[0]
+        for row in database.rows(
+            f"""
+            SELECT conversation_id FROM (
+              SELECT conversation_id, user_id, max(started_at) AS started_at FROM facts WHERE {condition} GROUP BY ALL
+              QUALIFY row_number() OVER (PARTITION BY coalesce(user_id, conversation_id)
+                ORDER BY max(started_at) DESC NULLS LAST, conversation_id) = 1)
+            ORDER BY started_at DESC NULLS LAST, conversation_id LIMIT ?
+            """,
+            [*parameters, limit],
+        )
+    ]
+
+
+def conversation_json(conversation: Conversation) -> dict[str, Json]:
+    """The exchange form of a conversation, as `export conversations` writes and `load` reads it."""
+    messages: list[Json] = []
+    for m in conversation.messages:
+        form: dict[str, Json] = {"role": m.role, "content": m.content, "at": instant(m.at)}
+        if m.tool_calls:
+            form["tool_calls"] = [{"id": c.id, "name": c.name, "arguments": c.arguments} for c in m.tool_calls]
+        if m.tool_call_id is not None:
+            form["tool_call_id"] = m.tool_call_id
+        if m.name is not None:
+            form["name"] = m.name
+        messages.append(form)
+    return {
+        "conversation_id": conversation.conversation_id,
+        "user_id": conversation.user_id,
+        "started_at": instant(conversation.started_at),
+        "attributes": dict(conversation.attributes),
+        "messages": messages,
+        "feedback": [
+            {"name": f.name, "value": f.value, "label": f.label, "comment": f.comment, "turn": f.turn}
+            for f in conversation.feedback
+            if f.source == "user"
+        ],
+    }
+
+
+def instant(at: datetime | None) -> str | None:
+    """A time as ISO 8601 in UTC with a Z, None for none."""
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z") if at is not None else None

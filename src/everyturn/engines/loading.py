@@ -1,0 +1,200 @@
+"""From Arrow batches of records to stored conversations: staged, joined by natural key, merged in one transaction.
+
+Reading the same data again changes nothing; late and partial records complete what is there; a second, different
+record under the same id is refused and named, never silently joined.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+from everyturn.engines.local import Database
+from everyturn.engines.merge_messages import merge_messages, place_ratings
+from everyturn.engines.merge_spans import Assemble, Merge, Resolve, merge_spans
+from everyturn.engines.tables import NATURAL_KEYS
+from everyturn.model import Rejected
+
+_STAGED = {
+    "messages": "in_messages",
+    "spans": "in_spans",
+    "ratings": "in_ratings",
+    "actions": "in_actions",
+    "eval_cases": "in_eval_cases",
+    "eval_results": "in_eval_results",
+    "outcomes": "in_outcomes",
+}
+
+
+@dataclass(slots=True)
+class Merged:
+    """What a load did: the conversations its records belong to, their users, and the records it had to refuse."""
+
+    conversations: int = 0
+    users: int = 0
+    rejected: list[Rejected] = field(default_factory=list)
+
+
+class Loading:
+    """One load: `stage` any number of batches, then `merge` once. Nothing is stored before `merge` returns."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self._staged: set[str] = set()
+        for name in _STAGED.values():
+            database.run(f"DROP TABLE IF EXISTS temp.{name}")
+
+    def stage(self, kind: str, table: pa.Table) -> None:
+        """Takes a batch of one kind of record (a key of the workspace's raw tables, `messages` or `outcomes`)."""
+        if not table.num_rows:
+            return
+        name = _STAGED[kind]
+        self.database.connection.register("arrow_data", table)
+        verb = f"INSERT INTO temp.{name}" if kind in self._staged else f"CREATE TEMP TABLE {name} AS"
+        columns = ", ".join(
+            f'CAST("{f.name}" AS TIMESTAMP) AS "{f.name}"' if pa.types.is_timestamp(f.type) else f'"{f.name}"'
+            for f in table.schema
+        )
+        self.database.run(f"{verb} SELECT {columns} FROM arrow_data")
+        self.database.connection.unregister("arrow_data")
+        self._staged.add(kind)
+
+    def merge(self, *, merge: Merge, resolve: Resolve, assemble: Assemble) -> Merged:
+        """Stores what was staged and rebuilds the conversations it touches, in one transaction."""
+        merged = Merged()
+        with self.database.transaction():
+            run = self.database.run
+            run("CREATE OR REPLACE TEMP TABLE touched (conversation_id VARCHAR)")
+            for kind in ("actions", "eval_cases", "eval_results", "ratings"):
+                if kind in self._staged:
+                    self._upsert(kind)
+            if "messages" in self._staged:
+                merged.rejected += merge_messages(self.database)
+            if "spans" in self._staged or "ratings" in self._staged:
+                merge_spans(self.database, self._staged, merge=merge, resolve=resolve, assemble=assemble)
+            if "ratings" in self._staged:
+                place_ratings(self.database)
+            if "outcomes" in self._staged:
+                self._merge_outcomes()
+            if "actions" in self._staged or "messages" in self._staged or "spans" in self._staged:
+                self._link_actions()
+            self._mark_pending()
+            merged.conversations = self.database.scalar("SELECT count(DISTINCT conversation_id) FROM touched")
+            merged.users = self.database.scalar(
+                "SELECT count(DISTINCT user_id) FROM conversations"
+                " WHERE conversation_id IN (SELECT conversation_id FROM touched)"
+            )
+            for kind in self._staged:
+                run(f"DROP TABLE temp.{_STAGED[kind]}")
+        self._staged.clear()
+        return merged
+
+    # --- records with a natural key ---------------------------------------------------------------------------
+
+    def _upsert(self, kind: str) -> None:
+        """The last record read under a key stands; earlier ones of the same key go."""
+        keys = ", ".join(NATURAL_KEYS[kind])
+        staged = f"temp.{_STAGED[kind]}"
+        run = self.database.run
+        run(f"DELETE FROM {kind} WHERE ({keys}) IN (SELECT ({keys}) FROM {staged})")
+        run(
+            f"INSERT INTO {kind} BY NAME SELECT * FROM {staged}"
+            f" QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY rowid DESC) = 1"
+        )
+
+    # --- outcomes from a warehouse ------------------------------------------------------------------------------
+
+    def _merge_outcomes(self) -> None:
+        """Rows of a team's own outcome table become conversations with ready observations."""
+        run = self.database.run
+        run("INSERT INTO touched SELECT DISTINCT conversation_id FROM temp.in_outcomes")
+        ids = "(SELECT conversation_id FROM temp.in_outcomes)"
+        run(f"DELETE FROM conversations WHERE origin = 'outcomes' AND conversation_id IN {ids}")
+        run(
+            """
+            CREATE OR REPLACE TEMP TABLE last_outcomes AS SELECT * FROM temp.in_outcomes
+            WHERE conversation_id NOT IN (SELECT conversation_id FROM conversations)
+            QUALIFY row_number() OVER (PARTITION BY conversation_id ORDER BY rowid DESC) = 1
+            """
+        )
+        run(
+            """
+            INSERT INTO conversations BY NAME
+            SELECT conversation_id, user_id, started_at, started_at AS ended_at,
+              CASE WHEN cohort IS NULL THEN attributes
+                ELSE json_merge_patch(attributes, json_object('cohort', cohort))::VARCHAR END AS attributes,
+              0 AS messages, 1 AS turns, 1 AS outputs, 'outcomes' AS origin
+            FROM last_outcomes
+            """
+        )
+        for name in ("observations", "assignments"):
+            run(f"DELETE FROM {name} WHERE conversation_id IN (SELECT conversation_id FROM last_outcomes)")
+        run(
+            """
+            INSERT INTO observations BY NAME
+            SELECT conversation_id, 0 AS turn, signal, 0 AS version, value, label FROM (
+              SELECT conversation_id, 'acceptance' AS signal, accepted AS value,
+                CASE accepted WHEN 1 THEN 'accepted' END AS label FROM last_outcomes
+              UNION ALL SELECT conversation_id, 'edits', (edit_share > 0)::INT, NULL FROM last_outcomes
+                WHERE accepted > 0 OR edit_share > 0
+              UNION ALL SELECT conversation_id, 'edit_share', edit_share, NULL FROM last_outcomes WHERE edit_share IS NOT NULL
+              UNION ALL SELECT conversation_id, 'rework', reworked, NULL FROM last_outcomes WHERE accepted > 0)
+            """
+        )
+        run(
+            """
+            INSERT INTO assignments BY NAME
+            SELECT conversation_id, 0 AS request, 0 AS turn, intent AS intent_id, 1.0 AS confidence
+            FROM last_outcomes
+            """
+        )
+        run("DROP TABLE last_outcomes")
+
+    # --- after any of these -------------------------------------------------------------------------------------
+
+    def _link_actions(self) -> None:
+        """Gives each action its one conversation: the one it names, else its user's latest within the seven days before."""
+        run = self.database.run
+        run("CREATE OR REPLACE TEMP TABLE links_before AS SELECT * FROM action_links")
+        run("DELETE FROM action_links")
+        run(
+            """
+            INSERT INTO action_links
+            SELECT action_id, conversation_id FROM actions WHERE conversation_id IN (SELECT conversation_id FROM conversations)
+            UNION ALL
+            SELECT a.action_id, c.conversation_id FROM
+              (SELECT * FROM actions WHERE conversation_id IS NULL AND user_id IS NOT NULL) a
+              ASOF JOIN (SELECT user_id, started_at, max(conversation_id) AS conversation_id, max(ended_at) AS ended_at
+                FROM conversations WHERE started_at IS NOT NULL AND user_id IS NOT NULL GROUP BY user_id, started_at) c
+              ON a.user_id = c.user_id AND a.at >= c.started_at
+            WHERE a.at <= c.ended_at + INTERVAL 7 DAY
+            """
+        )
+        run(
+            """
+            INSERT INTO touched
+            SELECT conversation_id FROM (
+              (SELECT * FROM action_links EXCEPT SELECT * FROM links_before)
+              UNION ALL (SELECT * FROM links_before EXCEPT SELECT * FROM action_links))
+            """
+        )
+        if "actions" in self._staged:
+            run(
+                "INSERT INTO touched SELECT l.conversation_id FROM action_links l JOIN temp.in_actions USING (action_id)"
+            )
+        run("DROP TABLE links_before")
+
+    def _mark_pending(self) -> None:
+        run = self.database.run
+        run(
+            """
+            INSERT INTO pending SELECT DISTINCT conversation_id FROM touched
+            WHERE conversation_id NOT IN (SELECT conversation_id FROM pending)
+            """
+        )
+        seen = self.database.scalar(
+            'SELECT max("at")::VARCHAR FROM (SELECT max(ended_at) AS "at" FROM conversations UNION ALL SELECT max("at") FROM actions)'
+        )
+        if seen:
+            self.database.set_meta("seen_until", seen)

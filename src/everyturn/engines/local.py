@@ -1,0 +1,167 @@
+"""The workspace file: one DuckDB database, owned by one process, within a fixed memory limit."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from everyturn.engines.tables import SCHEMA_VERSION, TABLES, VIEWS
+from everyturn.errors import WorkspaceError
+from everyturn.model import Json
+
+MEMORY_LIMIT = "800MB"  # ten million turns load and every query runs within it, by spilling beside the file
+
+
+class Database:
+    """One open workspace file and the statements run on it.
+
+    A second process cannot open the file while this one holds it; close it, or use it as a context manager.
+
+    >>> with Database(":memory:") as database:
+    ...     database.scalar("SELECT count(*) FROM conversations")
+    0
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = str(path)
+        try:
+            self.connection = duckdb.connect(self.path, config={"memory_limit": MEMORY_LIMIT})
+        except duckdb.Error as error:
+            raise _cannot_open(self.path, error) from None
+        # Nothing is fetched at run time, and UTC is the only zone.
+        for setting in ("TimeZone='UTC'", "autoinstall_known_extensions=false", "enable_progress_bar=false"):
+            self.connection.execute(f"SET {setting}")
+        self._prepare()
+
+    def _prepare(self) -> None:
+        existing = {row[0] for row in self.rows("SELECT table_name FROM duckdb_tables() WHERE NOT internal")}
+        if existing and "meta" not in existing:
+            self.close()
+            raise WorkspaceError(
+                "this database was not made by Everyturn",
+                where=self.path,
+                expected="a workspace file, or a path where none exists yet",
+                try_="everyturn --db everyturn.db load …",
+            )
+        if existing:
+            version = self.meta("schema_version")
+            if version != str(SCHEMA_VERSION):
+                self.close()
+                raise WorkspaceError(
+                    "another version of Everyturn wrote this workspace",
+                    where=f"{self.path}, schema version {version}",
+                    expected=f"schema version {SCHEMA_VERSION}",
+                    try_="load the sources into a new file with --db",
+                )
+            return
+        with self.transaction():
+            for name, columns in TABLES.items():
+                self.run(f"CREATE TABLE {name} ({columns})")
+            for name, query in VIEWS.items():
+                self.run(f"CREATE VIEW {name} AS {query}")
+            self.set_meta("schema_version", str(SCHEMA_VERSION))
+            self.set_meta("salt", secrets.token_hex(16))
+
+    def __enter__(self) -> Database:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the file; further use is an error."""
+        self.connection.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All statements inside become durable together, or none does."""
+        self.connection.execute("BEGIN")
+        try:
+            yield
+        except BaseException:
+            self.connection.execute("ROLLBACK")
+            raise
+        self.connection.execute("COMMIT")
+
+    def run(self, sql: str, parameters: Sequence[Json] = ()) -> None:
+        """Runs one statement."""
+        self.connection.execute(sql, parameters)
+
+    def rows(self, sql: str, parameters: Sequence[Json] = ()) -> list[tuple[Json, ...]]:
+        """All rows of a query."""
+        return self.connection.execute(sql, parameters).fetchall()
+
+    def scalar(self, sql: str, parameters: Sequence[Json] = ()) -> Json:
+        """The first column of the first row, None where there is no row."""
+        row = self.connection.execute(sql, parameters).fetchone()
+        return row[0] if row else None
+
+    def table(self, sql: str, parameters: Sequence[Json] = ()) -> pa.Table:
+        """A query's result as one Arrow table."""
+        return self.connection.sql(sql, params=list(parameters)).to_arrow_table()
+
+    def batches(self, sql: str, parameters: Sequence[Json] = (), *, rows: int = 50_000) -> Iterator[pa.RecordBatch]:
+        """A query's result in Arrow batches, on a cursor of its own, so that several can be read side by side."""
+        cursor = self.connection.cursor()
+        try:
+            cursor.execute("SET TimeZone='UTC'")
+            yield from cursor.sql(sql, params=list(parameters)).to_arrow_reader(rows)
+        finally:
+            cursor.close()
+
+    def insert(self, name: str, data: pa.Table | Iterable[pa.RecordBatch]) -> None:
+        """Appends Arrow data to a table by column name."""
+        table = data if isinstance(data, pa.Table) else pa.Table.from_batches(list(data))
+        if not table.num_rows:
+            return
+        self.connection.register("arrow_data", table)
+        columns = ", ".join(f'"{c}"' for c in table.column_names)
+        self.run(f"INSERT INTO {name} ({columns}) SELECT {columns} FROM arrow_data")
+        self.connection.unregister("arrow_data")
+
+    def meta(self, key: str) -> str | None:
+        """A stored fact about the workspace, or None."""
+        value: str | None = self.scalar("SELECT value FROM meta WHERE key = ?", [key])
+        return value
+
+    def set_meta(self, key: str, value: str) -> None:
+        """Stores a fact about the workspace."""
+        self.run("INSERT OR REPLACE INTO meta VALUES (?, ?)", [key, value])
+
+    def blob(self, name: str) -> bytes | None:
+        """A stored state, or None."""
+        value: bytes | None = self.scalar("SELECT value FROM blobs WHERE name = ?", [name])
+        return value
+
+    def set_blob(self, name: str, value: bytes) -> None:
+        """Stores a state."""
+        self.run("INSERT OR REPLACE INTO blobs VALUES (?, ?)", [name, value])
+
+
+def _cannot_open(path: str, error: duckdb.Error) -> WorkspaceError:
+    text = str(error)
+    if "lock" in text.lower():
+        return WorkspaceError(
+            "another process has this workspace open",
+            where=path,
+            expected="one process at a time",
+            try_="close the other process, or name another file with --db",
+        )
+    if "does not exist" in text or "No such file" in text or "Cannot open file" in text:
+        return WorkspaceError(
+            "the workspace file cannot be created there",
+            where=path,
+            expected="a file in a folder that exists and may be written",
+            try_="everyturn --db everyturn.db load …",
+        )
+    return WorkspaceError(
+        "this file is not a workspace",
+        where=path,
+        expected="a file that `everyturn load` made, or a path where none exists yet",
+        try_="everyturn --db everyturn.db load …",
+    )

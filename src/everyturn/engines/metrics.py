@@ -1,0 +1,178 @@
+"""Observation -> Summary: the SQL behind every number, in DuckDB's dialect and shown to users on request.
+
+Totals are kept in millionths as integers, so that sums are the same in any order and on any number of threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta
+
+import pyarrow as pa
+
+from everyturn.engines.local import Database
+from everyturn.errors import BadExpression, UnknownName
+
+SCALE = 1_000_000  # values are counted in millionths
+COHORT_ATTRIBUTES = ("cohort", "segment", "plan", "tier", "team", "role")  # the first one present divides users
+_TIME = {
+    "week": "week",
+    "day": "started_at::DATE",
+    "month": "date_trunc('month', started_at)::DATE",
+}
+_FIXED = {
+    **_TIME,
+    "intent": "coalesce(intent, 'unclear')",
+    "intent_id": "intent_id",
+    "user": "user_id",
+    "outcome": "label",
+    "evidence": "evidence",
+    "conversation": "conversation_id",
+    "turn": "turn",
+}
+
+
+def attribute_names(database: Database) -> list[str]:
+    """The attributes conversations carry, alphabetically."""
+    return [
+        row[0]
+        for row in database.rows(
+            "SELECT DISTINCT unnest(json_keys(attributes)) AS name FROM (SELECT DISTINCT attributes FROM conversations)"
+            " ORDER BY name"
+        )
+    ]
+
+
+def cohort_attribute(database: Database) -> str | None:
+    """The attribute that divides users into cohorts: the declared one, else the first usual one present, else None."""
+    declared = database.meta("cohort_attribute")
+    if declared:
+        return declared
+    present = set(attribute_names(database))
+    return next((name for name in COHORT_ATTRIBUTES if name in present), None)
+
+
+def _attribute(name: str) -> str:
+    path = '$."' + name.replace('"', '""') + '"'
+    return "json_extract_string(attributes, '" + path.replace("'", "''") + "')"
+
+
+def dimensions(database: Database) -> dict[str, str]:
+    """What numbers can be grouped and filtered by: name -> SQL expression over `facts`."""
+    cohort = cohort_attribute(database)
+    found = {name: _attribute(name) for name in attribute_names(database)}
+    return {**found, **_FIXED, "cohort": f"coalesce({_attribute(cohort)}, 'unknown')" if cohort else "'everyone'"}
+
+
+def condition(text: str, dims: Mapping[str, str]) -> str:
+    """The SQL of a `--where` text over the dimensions.
+
+    Allowed: comparisons, IN, BETWEEN, LIKE, IS NULL, AND, OR, NOT, text, numbers and the dimensions' names. Anything else is
+    a BadExpression, an unknown name an UnknownName; nothing of the text reaches the database unparsed.
+
+    >>> condition("intent = 'refund' AND week >= '2026-09-07'", {"intent": "intent", "week": "week"})
+    "intent = 'refund' AND week >= '2026-09-07'"
+    """
+    import sqlglot
+    from sqlglot import exp
+    from sqlglot.errors import SqlglotError
+
+    refusal = BadExpression(
+        "this is not a condition",
+        where=f"--where, {len(text)} characters",
+        expected="names, texts and numbers joined by =, <>, <, >, IN, BETWEEN, LIKE, IS NULL, AND, OR, NOT",
+        try_="""--where "intent = 'refund status' AND week >= '2026-09-07'\"""",
+    )
+    try:
+        tree = sqlglot.parse_one(text, read="duckdb")
+    except (SqlglotError, RecursionError):
+        raise refusal from None
+    allowed = (
+        exp.And, exp.Or, exp.Not, exp.Paren, exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.In, exp.Between,
+        exp.Like, exp.ILike, exp.Is, exp.Null, exp.Literal, exp.Boolean, exp.Column, exp.Identifier, exp.Neg,
+    )  # fmt: skip
+    if not isinstance(tree, (exp.And, exp.Or, exp.Not, exp.Paren, exp.Predicate, exp.In, exp.Between, exp.Is)):
+        raise refusal
+
+    def resolve(node: exp.Expression) -> exp.Expression:
+        if not isinstance(node, allowed):
+            raise refusal
+        if isinstance(node, exp.Column):
+            if node.table:
+                raise refusal
+            if node.name not in dims:
+                raise UnknownName.among("column", node.name, dims)
+            return sqlglot.parse_one(dims[node.name], read="duckdb")
+        return node
+
+    # Columns are replaced on the way down and what replaces them is ours, so it is not checked again.
+    for node in list(tree.walk()):
+        if not isinstance(node, allowed):
+            raise refusal
+    for column in list(tree.find_all(exp.Column)):
+        replacement = resolve(column)
+        if column is tree:
+            raise refusal
+        column.replace(exp.paren(replacement) if not isinstance(replacement, exp.Column) else replacement)
+    return tree.sql(dialect="duckdb")
+
+
+def summary_sql(by: Sequence[str], dims: Mapping[str, str], *, where: str | None, unit: str) -> str:
+    """The query behind `measure`: the six totals and the unknowns of each group. Its one parameter is the signal's name."""
+    for name in by:
+        if name not in dims:
+            raise UnknownName.among("group", name, dims)
+    person = "user_id" if unit == "user" else "conversation_id"
+    groups = "".join(f'{dims[name]} AS "{name}", ' for name in by)
+    names = "".join(f'"{name}", ' for name in by)
+    filters = f" AND ({condition(where, dims)})" if where else ""
+    return f"""
+        WITH answers AS (
+          SELECT {groups}{person} AS person, round(value * {SCALE})::HUGEINT AS value FROM facts
+          WHERE signal = ?{filters}),
+        people AS (
+          SELECT {names}person, count(value) AS n, coalesce(sum(value), 0)::HUGEINT AS y, count(*) - count(value) AS unknown
+          FROM answers GROUP BY ALL)
+        SELECT {names}count(*) FILTER (n > 0 AND person IS NOT NULL) AS users,
+          coalesce(sum(n) FILTER (person IS NOT NULL), 0)::DOUBLE AS n,
+          coalesce(sum(y) FILTER (person IS NOT NULL), 0)::DOUBLE / {SCALE} AS y,
+          coalesce(sum(n * n) FILTER (person IS NOT NULL), 0)::DOUBLE AS nn,
+          coalesce(sum(n * y) FILTER (person IS NOT NULL), 0)::DOUBLE / {SCALE} AS ny,
+          coalesce(sum(y * y) FILTER (person IS NOT NULL), 0)::DOUBLE / {SCALE} / {SCALE} AS yy,
+          coalesce(sum(unknown) FILTER (person IS NOT NULL), 0)::BIGINT AS unknown,
+          coalesce(sum(n + unknown) FILTER (person IS NULL), 0)::BIGINT AS without_user
+        FROM people GROUP BY ALL ORDER BY ALL
+    """
+
+
+def summarise(
+    database: Database, signal: str, *, by: Sequence[str] = (), where: str | None = None, unit: str = "user"
+) -> pa.Table:
+    """The totals of one signal by group: columns `by…, users, n, y, nn, ny, yy, unknown, without_user`."""
+    return database.table(summary_sql(by, dimensions(database), where=where, unit=unit), [signal])
+
+
+def cells(database: Database) -> pa.Table:
+    """Per-user totals by cohort, intent, week and signal: what the analyses see.
+
+    Columns user_id, cohort, intent_id, week (Monday), signal, n, y, unknown. Conversations without a user or a time are not in
+    it; `measure` counts them.
+    """
+    dims = dimensions(database)
+    return database.table(
+        f"""
+        SELECT user_id, {dims["cohort"]} AS cohort, intent_id, week, signal, count(value)::DOUBLE AS n,
+          coalesce(sum(round(value * {SCALE})::HUGEINT), 0)::DOUBLE / {SCALE} AS y, count(*) - count(value) AS unknown
+        FROM facts WHERE user_id IS NOT NULL AND week IS NOT NULL
+        GROUP BY ALL ORDER BY ALL
+        """
+    )
+
+
+def last_complete_week(database: Database) -> date | None:
+    """The Monday of the last week that is over: the data reach its Sunday. None where no conversation has a time."""
+    latest: datetime | None = database.scalar("SELECT max(started_at) FROM conversations")
+    if latest is None:
+        return None
+    monday = latest.date() - timedelta(days=latest.weekday())
+    return monday if latest.weekday() == 6 else monday - timedelta(days=7)

@@ -1,0 +1,92 @@
+"""The stored tables, and the version of their shape.
+
+Everything a workspace knows stands in these tables. Raw records (spans, feedback, actions, evals) keep their natural
+keys, so that reading the same data again changes nothing; the rest is derived from them and can be made anew.
+"""
+
+from __future__ import annotations
+
+SCHEMA_VERSION = 1
+
+# Times are stored as TIMESTAMP in UTC: the time zone is a fact of this file, not of each column's type.
+TABLES: dict[str, str] = {
+    "meta": "key VARCHAR PRIMARY KEY, value VARCHAR",
+    "loads": (
+        "load_id INTEGER, loaded_at TIMESTAMP, kind VARCHAR, path VARCHAR, format VARCHAR, records BIGINT, rejected BIGINT,"
+        " skipped BIGINT, bytes BIGINT"
+    ),
+    # what was read
+    "spans": (
+        "trace_id VARCHAR, span_id VARCHAR, parent_id VARCHAR, conversation_id VARCHAR, user_id VARCHAR, operation VARCHAR,"
+        " name VARCHAR, started_at TIMESTAMP, ended_at TIMESTAMP, input VARCHAR, output VARCHAR, tool_call VARCHAR,"
+        " tool_result VARCHAR, error VARCHAR, response_id VARCHAR, attributes VARCHAR, is_evaluation BOOLEAN"
+    ),
+    "ratings": (  # feedback as it came, before it is known which turn it belongs to
+        "feedback_id VARCHAR, conversation_id VARCHAR, trace_id VARCHAR, span_id VARCHAR, response_id VARCHAR, turn INTEGER,"
+        ' name VARCHAR, value DOUBLE, label VARCHAR, comment VARCHAR, source VARCHAR, "at" TIMESTAMP'
+    ),
+    "actions": (
+        'action_id VARCHAR, "at" TIMESTAMP, user_id VARCHAR, kind VARCHAR, conversation_id VARCHAR, turn INTEGER,'
+        " artefact VARCHAR, before VARCHAR, attributes VARCHAR"
+    ),
+    "eval_cases": "suite VARCHAR, case_id VARCHAR, input VARCHAR, expected VARCHAR, attributes VARCHAR",
+    "eval_results": 'suite VARCHAR, case_id VARCHAR, run_id VARCHAR, metric VARCHAR, score DOUBLE, "at" TIMESTAMP',
+    # what was assembled
+    "trace_conversations": "trace_id VARCHAR, conversation_id VARCHAR",
+    "conversations": (
+        "conversation_id VARCHAR, user_id VARCHAR, started_at TIMESTAMP, ended_at TIMESTAMP, given_start TIMESTAMP,"
+        " attributes VARCHAR, messages INTEGER, turns INTEGER, outputs INTEGER, origin VARCHAR"
+    ),
+    "messages": (
+        'conversation_id VARCHAR, position INTEGER, turn INTEGER, role VARCHAR, content VARCHAR, "at" TIMESTAMP,'
+        " tool_calls VARCHAR, tool_call_id VARCHAR, name VARCHAR, user_id VARCHAR, message_key VARCHAR, digest VARCHAR,"
+        " given_position INTEGER, seq BIGINT"
+    ),
+    "feedback": (
+        "conversation_id VARCHAR, turn INTEGER, name VARCHAR, value DOUBLE, label VARCHAR, comment VARCHAR, source VARCHAR,"
+        ' "at" TIMESTAMP'
+    ),
+    "action_links": "action_id VARCHAR, conversation_id VARCHAR",
+    # what was concluded
+    "pending": "conversation_id VARCHAR",  # conversations whose observations are to be made anew
+    "observations": (
+        "conversation_id VARCHAR, turn INTEGER, signal VARCHAR, version INTEGER, value DOUBLE, label VARCHAR,"
+        " evidence VARCHAR, final_at TIMESTAMP, detail VARCHAR"
+    ),
+    "requests": (
+        'conversation_id VARCHAR, request INTEGER, turn INTEGER, user_id VARCHAR, "at" TIMESTAMP, text VARCHAR'
+    ),
+    "assignments": ("conversation_id VARCHAR, request INTEGER, turn INTEGER, intent_id VARCHAR, confidence DOUBLE"),
+    "intents": (
+        "intent_id VARCHAR, label VARCHAR, description VARCHAR, phrases VARCHAR, size BIGINT, users BIGINT,"
+        " first_seen TIMESTAMP, last_seen TIMESTAMP"
+    ),
+    "turn_intents": "conversation_id VARCHAR, turn INTEGER, intent_id VARCHAR",  # each turn under its latest request
+    "case_intents": "suite VARCHAR, case_id VARCHAR, intent_id VARCHAR, confidence DOUBLE",
+    "blobs": "name VARCHAR PRIMARY KEY, value BLOB",  # fitted states, Arrow IPC
+}
+
+NATURAL_KEYS: dict[str, tuple[str, ...]] = {
+    "spans": ("trace_id", "span_id"),
+    "ratings": ("feedback_id",),
+    "actions": ("action_id",),
+    "eval_cases": ("suite", "case_id"),
+    "eval_results": ("suite", "case_id", "run_id", "metric"),
+}
+
+VIEWS: dict[str, str] = {
+    # One row per observation with everything it can be grouped by. An answer that is not final yet is unknown: the window in
+    # which it could still change reaches beyond the latest time the workspace has seen.
+    "facts": """
+        SELECT o.conversation_id, o.turn, o.signal, o.version, o.label, o.evidence,
+          CASE WHEN o.final_at IS NULL OR o.final_at <= s.until THEN o.value END AS value,
+          c.user_id, c.started_at, c.attributes,
+          date_trunc('week', c.started_at)::DATE AS week,
+          t.intent_id, coalesce(i.label, t.intent_id) AS intent
+        FROM observations o
+        JOIN conversations c USING (conversation_id)
+        LEFT JOIN turn_intents t ON t.conversation_id = o.conversation_id AND t.turn = coalesce(o.turn, 0)
+        LEFT JOIN intents i ON i.intent_id = t.intent_id
+        CROSS JOIN (SELECT max(value)::TIMESTAMP AS until FROM meta WHERE key = 'seen_until') s
+    """,
+}
