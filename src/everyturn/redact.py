@@ -7,7 +7,6 @@ Names and postal addresses have no shape; they stay. Masking twice changes nothi
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 
 import orjson
 import pyarrow as pa
@@ -23,7 +22,9 @@ _EMAIL = re.compile(r"[A-Za-z0-9._%+'-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Z
 _IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b")
 _CARD = re.compile(r"(?<![\w.-])\d(?:[ -]?\d){12,18}(?![\w-])")
 # A phone number is written with its country code, or in the North American groups; bare digits are not one.
-_PHONE = re.compile(r"(?<![\w+.-])(?:\+\d{1,3}(?:[ .()/-]{0,2}\d{1,4}){2,6}|\(\d{3}\) ?\d{3}[-. ]\d{4}|\d{3}[-.]\d{3}[-.]\d{4})(?![\w-])")
+_PHONE = re.compile(
+    r"(?<![\w+.-])(?:\+\d{1,3}(?:[ .()/-]{0,2}\d{1,4}){2,6}|\(\d{3}\) ?\d{3}[-. ]\d{4}|\d{3}[-.]\d{3}[-.]\d{4})(?![\w-])"
+)
 _SECRET = re.compile(
     r"\b(?:sk-[A-Za-z0-9_-]{20,}|gh[pousr]_[A-Za-z0-9]{30,}|AKIA[0-9A-Z]{16}|xox[abprs]-[A-Za-z0-9-]{10,}"
     r"|eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{5,})"
@@ -98,11 +99,9 @@ def pseudonym(user_id: str, *, salt: str) -> str:
     return user_id if mask(user_id) == user_id else "user-" + digest(salt, user_id.strip().lower())[:12]
 
 
-def redact(table: pa.Table, *, salt: str, columns: Iterable[str] | None = None) -> pa.Table:
+def redact(table: pa.Table, *, salt: str) -> pa.Table:
     """The table with its text, JSON and user-id columns masked. Other columns and the row count are unchanged."""
     for index, name in enumerate(table.column_names):
-        if columns is not None and name not in columns:
-            continue
         if name in TEXT_COLUMNS:
             change = mask
         elif name in JSON_COLUMNS:
@@ -118,5 +117,7 @@ def redact(table: pa.Table, *, salt: str, columns: Iterable[str] | None = None) 
         if not pc.any(suspect).as_py():
             continue
         masked = pa.array([change(v) for v in column.filter(suspect).to_pylist()], pa.string())
-        table = table.set_column(index, name, pc.replace_with_mask(column.combine_chunks(), suspect.combine_chunks(), masked))
+        table = table.set_column(
+            index, name, pc.replace_with_mask(column.combine_chunks(), suspect.combine_chunks(), masked)
+        )
     return table

@@ -49,6 +49,7 @@ class Loading:
         """Takes a batch of one kind of record (a key of the workspace's raw tables, `messages` or `outcomes`)."""
         if not table.num_rows:
             return
+        kind = "ratings" if kind == "feedback" else kind  # feedback as it came; `feedback` is what it became
         name = _STAGED[kind]
         self.database.connection.register("arrow_data", table)
         verb = f"INSERT INTO temp.{name}" if kind in self._staged else f"CREATE TEMP TABLE {name} AS"

@@ -1,0 +1,73 @@
+"""Everyturn: did the people who use your AI agent get what they came for?
+
+>>> import everyturn
+>>> with everyturn.open(":memory:") as ws:
+...     ws.measure("acceptance")["rows"]
+[]
+
+Every verb is a method of the workspace and gives the object that the command prints with `--json`. Importing this module
+is quick: what a verb needs is imported when it is first used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from everyturn.version import __version__
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from everyturn.model import Conversation, Message, Observation, ToolCall, Turn
+    from everyturn.signals import Signal
+    from everyturn.stats import Estimate, NotEnough, Summary
+    from everyturn.workspace import Result, Workspace
+
+_HOMES = {
+    "Conversation": "model",
+    "Message": "model",
+    "Observation": "model",
+    "ToolCall": "model",
+    "Turn": "model",
+    "Signal": "signals",
+    "Estimate": "stats",
+    "NotEnough": "stats",
+    "Summary": "stats",
+    "Result": "workspace",
+    "Workspace": "workspace",
+}
+
+__all__ = [
+    "Conversation",
+    "Estimate",
+    "Message",
+    "NotEnough",
+    "Observation",
+    "Result",
+    "Signal",
+    "Summary",
+    "ToolCall",
+    "Turn",
+    "Workspace",
+    "__version__",
+    "open",
+]
+
+
+def open(path: str | Path = "everyturn.db") -> Workspace:  # noqa: A001 - everyturn.open reads as what it does
+    """The workspace at `path`, made where none exists; ":memory:" keeps nothing. One process at a time may have it open.
+
+    Errors: `WorkspaceError` where the file is no workspace, is of another version, or is open elsewhere.
+    """
+    from everyturn.workspace import Workspace
+
+    return Workspace(path)
+
+
+def __getattr__(name: str) -> Any:
+    """The public values, imported on first use."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'everyturn' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"everyturn.{_HOMES[name]}"), name)

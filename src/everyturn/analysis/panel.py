@@ -1,0 +1,196 @@
+"""The per-user totals as arrays: one panel of users x cohorts x intents x weeks, per signal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from functools import cached_property
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from everyturn.errors import InputError
+from everyturn.stats import Estimate, NotEnough
+from everyturn.stats.intervals import NEEDED_USERS, rate
+from everyturn.stats.summaries import Codes, Floats, sum_by, summarise
+
+Mask = NDArray[np.bool_]
+
+COLUMNS = ("user_id", "cohort", "intent_id", "week", "signal", "n", "y", "unknown")
+WORSE: Mapping[str, int] = {
+    "acceptance": -1,
+    "feedback": -1,
+    "edits": 1,
+    "edit_share": 1,
+    "rework": 1,
+    "complaint": 1,
+    "escalation": 1,
+}
+"""The direction in which each signal gets worse."""
+
+_OPEN_WINDOW = 0.05  # unknown beyond the usual by this share: answers of these weeks are still coming in
+
+
+@dataclass(frozen=True)
+class Rows:
+    """One signal's totals, a row per user, cohort, intent and week; codes index the panel's names."""
+
+    user: Codes
+    cohort: Codes
+    intent: Codes
+    week: Codes
+    n: Floats
+    y: Floats
+    unknown: Floats
+
+    def __len__(self) -> int:
+        """How many rows."""
+        return len(self.user)
+
+    def take(self, keep: Mask) -> Rows:
+        """The rows where `keep` holds."""
+        return Rows(
+            self.user[keep],
+            self.cohort[keep],
+            self.intent[keep],
+            self.week[keep],
+            self.n[keep],
+            self.y[keep],
+            self.unknown[keep],
+        )
+
+
+@dataclass(frozen=True)
+class Panel:
+    """All signals over the same users, cohorts, intents and weeks.
+
+    `weeks` are consecutive Mondays, the first `complete` of them over; `intents` holds None for requests no intent fits.
+    """
+
+    users: Sequence[str]
+    cohorts: Sequence[str]
+    intents: Sequence[str | None]
+    weeks: Sequence[date]
+    complete: int
+    signals: Mapping[str, Rows]
+
+    def rows(self, signal: str) -> Rows:
+        """One signal's rows, none where it is silent."""
+        nothing, none = np.zeros(0, dtype=np.int64), np.zeros(0)
+        return self.signals.get(signal) or Rows(nothing, nothing, nothing, nothing, none, none, none)
+
+    @cached_property
+    def traffic(self) -> Rows:
+        """Every user's outputs per cohort, intent and week in `n`: the most that any signal was asked of; `y` is 0."""
+        parts = list(self.signals.values())
+        if not parts:
+            return self.rows("")
+        key = np.concatenate([self._key(p) for p in parts])
+        asked = np.concatenate([p.n + p.unknown for p in parts])
+        keys, place = np.unique(key, return_inverse=True)
+        most = np.zeros(len(keys))
+        np.maximum.at(most, place, asked)
+        rest, week = np.divmod(keys, len(self.weeks))
+        rest, intent = np.divmod(rest, len(self.intents))
+        user, cohort = np.divmod(rest, len(self.cohorts))
+        return Rows(user, cohort, intent, week, most, np.zeros(len(keys)), np.zeros(len(keys)))
+
+    def _key(self, rows: Rows) -> Codes:
+        cell = (rows.user * len(self.cohorts) + rows.cohort) * len(self.intents) + rows.intent
+        key: Codes = cell * len(self.weeks) + rows.week
+        return key
+
+    def trend(self, signal: str, *, weeks: int | None = None) -> tuple[Rows, int]:
+        """One signal's rows of finished weeks with a known answer, and how many weeks they span.
+
+        Weeks at the end whose answers are still coming in (the rework window is open) are left out: what is known early is
+        not like what is known late. `weeks` cuts the series shorter, as if today were earlier.
+        """
+        rows = self.rows(signal)
+        today = self.complete if weeks is None else min(weeks, self.complete)
+        count = max(today - self._open_weeks.get(signal, 0), 0)
+        return rows.take((rows.week < count) & (rows.n > 0)), count
+
+    @cached_property
+    def _open_weeks(self) -> Mapping[str, int]:
+        """How many finished weeks at the end of each signal still miss answers."""
+        late = {}
+        for name, rows in self.signals.items():
+            inside = rows.week < self.complete
+            asked = sum_by(rows.week[inside], (rows.n + rows.unknown)[inside], self.complete)
+            missing = sum_by(rows.week[inside], rows.unknown[inside], self.complete)
+            share = missing / np.maximum(asked, 1)
+            usual = float(np.median(share)) if len(share) else 0.0
+            closed = np.flatnonzero(share <= usual + _OPEN_WINDOW)
+            late[name] = self.complete - 1 - int(closed[-1]) if len(closed) else 0
+        return late
+
+    def but(self, keep: Mapping[str, Mask]) -> Panel:
+        """The panel with the rows of each signal that `keep` names; the other signals as they are."""
+        kept = {name: rows.take(keep[name]) if name in keep else rows for name, rows in self.signals.items()}
+        return replace(self, signals=kept)
+
+    def without(self, *, intents: Sequence[int] = (), users: Sequence[int] = ()) -> Panel:
+        """The panel without some intents and users (codes)."""
+        return self.but(
+            {name: ~np.isin(r.intent, intents) & ~np.isin(r.user, users) for name, r in self.signals.items()}
+        )
+
+    def weekly(
+        self, signal: str, *, cohort: int | None = None, intent: int | None = None, needed: int = NEEDED_USERS
+    ) -> tuple[tuple[date, Estimate | NotEnough], ...]:
+        """A signal's rate per finished week in one node."""
+        rows, count = self.trend(signal)
+        rows = rows.take(node_mask(rows, cohort, intent))
+        totals = summarise(rows.week, rows.user, rows.n, rows.y, rows.unknown, groups=count)
+        return tuple((week, rate(total, needed=needed)) for week, total in zip(self.weeks[:count], totals, strict=True))
+
+
+def node_mask(rows: Rows, cohort: int | None, intent: int | None) -> Mask:
+    """Which rows belong to a cohort and an intent, None meaning all."""
+    keep = np.ones(len(rows), dtype=bool)
+    if cohort is not None:
+        keep &= rows.cohort == cohort
+    if intent is not None:
+        keep &= rows.intent == intent
+    return keep
+
+
+def read_panel(cells: pa.Table, weeks_complete: date | None) -> Panel:
+    """The panel of a table with the columns user_id, cohort, intent_id, week, signal, n, y, unknown.
+
+    `weeks_complete` is the Monday of the last week that is over, None where none is. The order of the table's rows does not
+    matter. Rows without a user have no place here: without a person there is no honest range.
+    """
+    missing = [name for name in COLUMNS if name not in cells.column_names]
+    if missing:
+        raise InputError("the totals lack columns", where="cells", expected=", ".join(missing))
+    cells = cells.filter(pc.is_valid(cells["user_id"])).sort_by(
+        [(name, "ascending") for name in ("signal", "user_id", "cohort", "intent_id", "week")]
+    )
+    users, user = _coded(cells["user_id"])
+    cohorts, cohort = _coded(pc.fill_null(cells["cohort"], "unknown"))
+    intents, intent = _coded(cells["intent_id"])
+    signal_names, signal = _coded(cells["signal"])
+    day = cells["week"].cast(pa.date32()).cast(pa.int32()).to_numpy().astype(np.int64)
+    first = int(day.min()) if len(day) else 0
+    week = (day - first) // 7
+    monday = date(1970, 1, 1) + timedelta(days=first)
+    weeks = [monday + timedelta(weeks=i) for i in range(int(week.max()) + 1 if len(week) else 0)]
+    complete = 0 if weeks_complete is None else sum(w <= weeks_complete for w in weeks)
+    n, y, unknown = (cells[c].cast(pa.float64()).to_numpy() for c in ("n", "y", "unknown"))
+    signals = {}
+    for code, name in enumerate(signal_names):
+        at = signal == code
+        signals[str(name)] = Rows(user[at], cohort[at], intent[at], week[at], n[at], y[at], unknown[at])
+    return Panel([str(u) for u in users], [str(c) for c in cohorts], intents, weeks, complete, signals)
+
+
+def _coded(column: pa.ChunkedArray) -> tuple[list[str | None], Codes]:
+    """The distinct values in alphabetical order (None last) and each row's place among them."""
+    names = sorted(pc.unique(column).to_pylist(), key=lambda v: (v is None, v or ""))
+    codes = pc.index_in(column, value_set=pa.array(names, column.type), skip_nulls=False)
+    return names, codes.to_numpy().astype(np.int64)

@@ -1,0 +1,216 @@
+"""Spans and ratings -> conversations in which every message stands once.
+
+    spans ─ merge_spans ─> one span a step ─ conversation_ids ─> forests ─ exchanges ─> dialogues ─ Transcript ─> Conversation
+
+Each model call repeats the history, text the user saw may be on no model call, ids may be on one span of a trace alone, and
+records come late, twice, in parts and in any order. All functions are pure: the same set of spans gives the same conversations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from everyturn.assemble.dialogue import dialogues, outline
+from everyturn.assemble.history import Transcript
+from everyturn.assemble.merge import merge_spans
+from everyturn.assemble.traces import Exchange, Forest, conversation_ids, covered_turns, exchanges, in_order
+from everyturn.model import Conversation, Feedback, FeedbackRecord, Message, Span
+
+__all__ = ["assemble", "merge_spans", "trace_conversations"]
+
+
+@dataclass(slots=True)
+class _Parts:
+    """What belongs to one conversation: trees of spans, and the spans above them that several conversations share."""
+
+    forests: list[Forest] = field(default_factory=list)
+    shared: list[Span] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Places:
+    """Where ratings can hang: the conversation and the first and last turn of every span and trace, and the span of every response."""
+
+    spans: dict[tuple[str, str], tuple[str, int, int]] = field(default_factory=dict)
+    traces: dict[str, dict[str, tuple[int, int]]] = field(default_factory=dict)
+    responses: dict[str, tuple[str, str]] = field(default_factory=dict)
+
+
+def trace_conversations(spans: Sequence[Span]) -> dict[str, frozenset[str]]:
+    """The conversation ids that each trace's spans resolve to, by trace id; the trace id itself where no span says one.
+
+    The set is empty for traces that ran for an evaluation.
+
+    >>> spans = [Span("t1", "a", conversation_id="c"), Span("t1", "b", parent_id="a"), Span("t2", "a")]
+    >>> trace_conversations(spans) == {"t1": frozenset({"c"}), "t2": frozenset({"t2"})}
+    True
+    """
+    return {
+        trace_id: frozenset(c for c in conversation_ids(trace).values() if c is not None)
+        for trace_id, trace in _by_trace(spans).items()
+    }
+
+
+def assemble(spans: Sequence[Span], feedback: Sequence[FeedbackRecord]) -> list[Conversation]:
+    """The conversations that the spans tell, by start, each with the ratings that hang on it.
+
+    Assumes complete groups: all spans of all traces that share a conversation. A conversation of which spans tell no message
+    (an application's own traces) is none. Where no content was recorded, the messages have none and the
+    attribute `content` is "absent". A rating whose target is not among the spans is left out.
+
+    >>> turn = Span("t", "a", operation="invoke_agent", input=(Message("user", "Hi"),), output=(Message("assistant", "Hello"),))
+    >>> [(m.role, m.content) for c in assemble([turn], []) for m in c.messages]
+    [('user', 'Hi'), ('assistant', 'Hello')]
+    """
+    parts: dict[str, _Parts] = {}
+    for trace in _by_trace(spans).values():
+        ids = conversation_ids(trace)
+        own: dict[str, list[Span]] = {}
+        for span in trace:
+            if (name := ids[span.span_id]) is not None:
+                own.setdefault(name, []).append(span)
+        shared = [s for s in trace if ids[s.span_id] is None]
+        for name, members in own.items():
+            part = parts.setdefault(name, _Parts())
+            part.forests.append(Forest(members))
+            part.shared += shared
+    places = _Places()
+    found = [c for name, part in sorted(parts.items()) if (c := _conversation(name, part, places)) is not None]
+    ratings = _ratings(feedback, places)
+    found = [replace(c, feedback=tuple(ratings[c.conversation_id])) if c.conversation_id in ratings else c for c in found]
+    return sorted(found, key=lambda c: (c.started_at is None, c.started_at or 0, c.conversation_id))
+
+
+def _by_trace(spans: Iterable[Span]) -> dict[str, list[Span]]:
+    """The spans of each trace, one for each step."""
+    traces: dict[str, dict[str, Span]] = {}
+    for span in spans:
+        trace = traces.setdefault(span.trace_id, {})
+        known = trace.get(span.span_id)
+        trace[span.span_id] = span if known is None else merge_spans(known, span)
+    return {trace_id: list(trace.values()) for trace_id, trace in traces.items()}
+
+
+def _conversation(name: str, parts: _Parts, places: _Places) -> Conversation | None:
+    """One conversation without its ratings; None where its spans tell no message. Notes in `places` where its turns are."""
+    steps = sorted((e for forest in parts.forests for e in exchanges(forest)), key=_exchange_order)
+    if not steps:
+        return None
+    transcript = Transcript()
+    turns: dict[tuple[str, str], int] = {}
+    ended_at: datetime | None = None
+    for step in steps:
+        for dialogue in dialogues(step, transcript):
+            last = transcript.extend(
+                dialogue.messages, history=dialogue.history, is_spoken=dialogue.is_spoken, unseen_at=ended_at
+            )
+            users = sum(m.role == "user" for m in dialogue.messages)
+            for span_id, count in dialogue.calls:
+                turns[step.trace_id, span_id] = max(0, last - (users - count))
+            if step.anchor is not None:
+                turns.setdefault((step.trace_id, step.anchor.span_id), max(0, last))
+        ended_at = step.ended_at or ended_at
+    is_recorded = any(m.content for m in transcript.messages)
+    if not is_recorded:
+        transcript = Transcript()
+        for turn, step in enumerate(steps):
+            for message in outline(step):
+                transcript.append(message)
+            turns |= {(step.trace_id, s.span_id): turn for s in step.spans}
+    for forest in parts.forests:
+        trace_id = forest.spans[0].trace_id
+        covers = covered_turns(forest, {s.span_id: turns[trace_id, s.span_id] for s in forest.spans if (trace_id, s.span_id) in turns})
+        places.spans |= {(trace_id, span_id): (name, *cover) for span_id, cover in covers.items()}
+        places.responses |= {s.response_id: (trace_id, s.span_id) for s in forest.spans if s.response_id}
+        if covers:
+            ranges = covers.values()
+            places.traces.setdefault(trace_id, {})[name] = min(low for low, _ in ranges), max(high for _, high in ranges)
+    spans = sorted((s for forest in parts.forests for s in forest.spans), key=in_order) + sorted(parts.shared, key=in_order)
+    attributes = _attributes(spans)
+    return Conversation(
+        conversation_id=name,
+        user_id=next((s.user_id for s in spans if s.user_id), None),
+        started_at=min((s.started_at for s in steps if s.started_at), default=None),
+        messages=tuple(_named(transcript.messages)),
+        attributes=attributes if is_recorded else {**attributes, "content": "absent"},
+    )
+
+
+def _exchange_order(exchange: Exchange) -> tuple[object, ...]:
+    return in_order(replace(exchange.anchor or exchange.calls[0], started_at=exchange.started_at))
+
+
+def _named(messages: Iterable[Message]) -> Iterable[Message]:
+    """The messages, tool messages with the name of the tool that was called."""
+    names: dict[str, str] = {}
+    for message in messages:
+        names |= {call.id: call.name for call in message.tool_calls if call.id is not None}
+        if message.tool_call_id in names and message.name is None:
+            yield replace(message, name=names[message.tool_call_id])
+        else:
+            yield message
+
+
+def _attributes(spans: Sequence[Span]) -> dict[str, str]:
+    """The first value of each attribute, the model's from a model call if any says it."""
+    found: dict[str, str] = {}
+    for span in spans:
+        if span.operation == "chat" and "model" in span.attributes:
+            found["model"] = span.attributes["model"]
+            break
+    for span in spans:
+        for key, value in span.attributes.items():
+            found.setdefault(key, value)
+    return dict(sorted(found.items()))
+
+
+# --- ratings --------------------------------------------------------------------------------------------------
+
+
+def _ratings(records: Iterable[FeedbackRecord], places: _Places) -> dict[str, list[Feedback]]:
+    """The ratings of each conversation, in order of turn and name; of several with one id, the latest."""
+    latest: dict[str, FeedbackRecord] = {}
+    for record in sorted(records, key=_record_order):
+        latest[record.feedback_id] = record
+    found: dict[str, list[Feedback]] = {}
+    for record in latest.values():
+        if (place := _place(record, places)) is not None:
+            name, turn = place
+            found.setdefault(name, []).append(replace(record.feedback, turn=turn))
+    for ratings in found.values():
+        ratings.sort(key=_rating_order)
+    return found
+
+
+def _place(record: FeedbackRecord, places: _Places) -> tuple[str, int | None] | None:
+    """The conversation and turn a rating belongs to: by its span, else its response, its trace, its conversation.
+
+    What covers several turns, such as a trace with a whole conversation, gives no turn.
+    """
+    target = (record.trace_id, record.span_id) if record.trace_id and record.span_id else None
+    if target not in places.spans and record.response_id is not None:
+        target = places.responses.get(record.response_id)
+    if target is not None and target in places.spans:
+        name, low, high = places.spans[target]
+        return name, low if low == high else None
+    on_trace = places.traces.get(record.trace_id or "", {})
+    name = record.conversation_id if record.conversation_id in on_trace or len(on_trace) != 1 else next(iter(on_trace))
+    if name is None:
+        return None
+    low, high = on_trace.get(name, (0, -1))
+    return name, low if low == high else record.feedback.turn
+
+
+def _record_order(record: FeedbackRecord) -> tuple[object, ...]:
+    return (record.feedback_id, *_rating_order(record.feedback))
+
+
+def _rating_order(rating: Feedback) -> tuple[object, ...]:
+    """By turn (the whole conversation last), name, time, then everything else that could tell two apart."""
+    return (
+        *(rating.turn is None, rating.turn or 0, rating.name),
+        *(rating.at is not None, rating.at.timestamp() if rating.at else 0.0),
+        *(rating.value is not None, rating.value or 0.0, rating.label or "", rating.comment or "", rating.source),
+    )

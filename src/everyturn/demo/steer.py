@@ -1,0 +1,143 @@
+"""What happens to each output, steered so that the planted rates come true whatever the size of the world."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from everyturn.demo.people import DROPPING, Person
+from everyturn.demo.phrases import Draw
+
+Fate = Literal["as_is", "rewritten", "edited", "rejected", "abandoned"]
+_DRAFT_FATES: tuple[Fate, ...] = ("as_is", "rejected", "edited", "rewritten", "abandoned")
+_ANSWER_FATES: tuple[Fate, ...] = ("as_is", "rejected", "abandoned")
+
+WEEKS = 10
+BILLING_WEEK = 3  # the first with billing questions, counting from 0
+DROP_WEEK = 6  # the first of the dropping cohort's lower trust
+EROSION_WEEK = 5  # the first in which the eroding users accept less
+SLIDING = "shipping"
+BILLING = "billing"
+
+# Shares of the week's conversations; billing takes its part off the top.
+SHARES = {
+    "refund": 0.105, "shipping": 0.12, "password": 0.075, "account": 0.09, "returns": 0.06, "reply": 0.19,
+    "description": 0.145, "discount": 0.065, "inventory": 0.06, "tax": 0.04, "integration": 0.04, "other": 0.01,
+}  # fmt: skip
+DRAFTS = frozenset(("reply", "description"))
+BILLING_SHARES = (0.0, 0.0, 0.0, 0.042, 0.046, 0.050, 0.054, 0.058, 0.083, 0.093)
+
+LEVELS = {
+    "refund": 0.73, "password": 0.75, "account": 0.73, "returns": 0.71, "reply": 0.72, "description": 0.71,
+    "discount": 0.73, "inventory": 0.73, "tax": 0.70, "integration": 0.70, "other": 0.70,
+}  # fmt: skip
+SLIDE = (0.72,) * 6 + (0.685, 0.65, 0.615, 0.58)
+BILLING_ACCEPTED = 0.045
+DROP = 0.065
+_REWRITTEN = 0.26  # of a draft's known outcomes; makes about 31 in 100 accepted drafts more than half redone
+_EDITED = 0.13
+_ABANDONED = 0.035
+# Each deploy answers what the evals test a little better. It hides, in every average, what the new questions cost.
+_BETTER = 0.0045
+_EROSION = (0.85, 0.85, 0.85, 0.85, 0.85, 0.74, 0.63, 0.52, 0.41, 0.30)
+
+
+def erosion(week: int) -> float:
+    """The share of outputs an eroding user takes as they are, in that week."""
+    return _EROSION[week]
+
+
+@dataclass(slots=True)
+class Account:
+    """Draws classes at random yet keeps to the rates asked for: what a class is owed so far moves its next draw.
+
+    The counts stay within about two of the sum of the rates, so a planted rate comes true in small groups too; a
+    person's leaning still shows, since it moves who gets the first class and not how many do.
+    """
+
+    owed: list[float]
+    noise: float = 1.1
+
+    def draw(self, rates: tuple[float, ...], draw: Draw, *, leaning: float = 0.0) -> int:
+        """The index of the class drawn; `rates` sum to 1."""
+        owed = self.owed
+        best, at = -9.0, 0
+        for index, rate in enumerate(rates):
+            owed[index] += rate
+            weight = owed[index] + self.noise * draw()
+            if index == 0:
+                weight += leaning
+            if weight > best:
+                best, at = weight, index
+        owed[at] -= 1.0
+        return at
+
+    def settle(self, rates: tuple[float, ...], at: int) -> None:
+        """Counts an outcome that was decided elsewhere."""
+        for index, rate in enumerate(rates):
+            self.owed[index] += rate
+        self.owed[at] -= 1.0
+
+
+class Steering:
+    """Decides outcomes: one account for each intent and cohort, one of their own for each eroding user."""
+
+    def __init__(self, draw: Draw) -> None:
+        self._draw = draw
+        self._accounts: dict[tuple[str, str], Account] = {}
+
+    def fate(self, intent: str, person: Person, week: int) -> Fate:
+        """What becomes of the next output whose outcome can be seen."""
+        fates = _DRAFT_FATES if intent in DRAFTS else _ANSWER_FATES
+        rates = _rates(intent, person.cohort, week)
+        account = self._account(intent, person.cohort, len(rates))
+        if not person.eroding:
+            return fates[account.draw(rates, self._draw, leaning=person.leaning)]
+        own = self._account("draft" if intent in DRAFTS else "answer", person.user_id, len(rates))
+        at = own.draw(_eroding_rates(intent, week), self._draw)
+        account.settle(rates, at)  # the rest of the cohort makes up for it, so no average shows these users
+        return fates[at]
+
+    def unseen(self, intent: str, person: Person, week: int) -> Fate:
+        """What becomes of an output about which nobody will ever know; not counted towards any rate."""
+        rates = _eroding_rates(intent, week) if person.eroding else _rates(intent, person.cohort, week)
+        return "as_is" if self._draw() < rates[0] else "rejected"
+
+    def deep_edits(self, person: Person, week: int) -> float:
+        """The chance that an edit drops whole sentences."""
+        if person.eroding:
+            return 0.3 if week < EROSION_WEEK else 0.3 + 0.12 * (week - EROSION_WEEK + 1)
+        return 0.7 if person.cohort == DROPPING and week >= DROP_WEEK else 0.35
+
+    def _account(self, what: str, whose: str, classes: int) -> Account:
+        account = self._accounts.get((what, whose))
+        if account is None:
+            account = self._accounts[what, whose] = Account([self._draw() - 0.5 for _ in range(classes)])
+        return account
+
+
+def accepted_rate(intent: str, cohort: str, week: int) -> float:
+    """The planned acceptance of an intent in one cohort and week, among known outcomes."""
+    if intent == BILLING:
+        return BILLING_ACCEPTED
+    if intent == SLIDING:
+        return SLIDE[week]
+    drop = DROP if cohort == DROPPING and week >= DROP_WEEK else 0.0
+    return LEVELS[intent] + _BETTER * (week - 4.5) - drop
+
+
+def _rates(intent: str, cohort: str, week: int) -> tuple[float, ...]:
+    accepted = accepted_rate(intent, cohort, week)
+    if intent not in DRAFTS:
+        return accepted, 1 - accepted - _ABANDONED, _ABANDONED
+    dropped = DROP if cohort == DROPPING and week >= DROP_WEEK else 0.0
+    edited = _EDITED + dropped
+    return accepted - _REWRITTEN, 1 - accepted - edited - 0.01, edited, _REWRITTEN, 0.01
+
+
+def _eroding_rates(intent: str, week: int) -> tuple[float, ...]:
+    as_is = _EROSION[week]
+    if intent not in DRAFTS:
+        return as_is, 1 - as_is, 0.0
+    rest = 1 - as_is
+    return as_is, rest * 0.2, rest * 0.72, rest * 0.08, 0.0

@@ -1,0 +1,472 @@
+"""What the page shows: the report's JSON form, arranged. No mark-up here and no meaning in the template.
+
+Every function gives plain values, `Figure`s and charts; what is missing in the report arrives as the words to show.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any, TypeAlias
+from urllib.parse import quote
+
+from everyturn.outputs import Result, svg
+from everyturn.outputs.figures import (
+    Figure,
+    count,
+    counted,
+    day,
+    elapsed,
+    eval_figure,
+    fields,
+    figure,
+    is_complete,
+    items,
+    kind_of_change,
+    number,
+    percent,
+    points,
+    points_span,
+    quiet,
+    say_day,
+    say_period,
+    seconds,
+    short_day,
+    size_of_change,
+)
+
+View: TypeAlias = dict[str, Any]
+
+_ROLES = {"user": "User", "assistant": "Agent", "tool": "Tool", "system": "System"}
+_OUTCOME_MARKS = {"accepted": "✓", "edited": "✎", "rejected": "✕", "abandoned": "⋯", "unknown": "?"}
+
+
+def arrange(report: Result) -> View:
+    """Everything the template shows, from a report. Assumes the report's shape; any field may be missing."""
+    counts = fields(report, "counts")
+    conversations = fields(report, "conversations")
+    links = {str(key): _link(str(key), value) for key, value in conversations.items()}
+    return {
+        "title": report.get("title") or "Report",
+        "period": say_period(fields(report, "period")),
+        "meta": [
+            counted(value, noun)
+            for noun, key in (("conversation", "conversations"), ("user", "users"), ("output", "outputs"))
+            if (value := counts.get(key)) is not None
+        ],
+        "has_evals": _has_evals(report),
+        "has_actions": counts.get("actions") != 0,
+        "headline": _headline(report),
+        "findings": [_finding(i, finding, report, links) for i, finding in enumerate(items(report, "findings"), 1)],
+        "quiet": quiet(report),
+        "intents": [_intent(intent, report, links) for intent in items(report, "intents")],
+        "intents_note": _intents_note(report),
+        "cohorts": _cohorts(report),
+        "coverage": _coverage(report),
+        "conversations": [_conversation(str(key), value) for key, value in conversations.items()],
+        "notes": items(report, "notes"),
+        "definitions": items(report, "definitions"),
+        "provenance": _provenance(report),
+    }
+
+
+def anchor(conversation_id: str) -> str:
+    """The fragment and element id of a conversation: its own id, percent-encoded so that any id is a valid one.
+
+    >>> anchor("c-1"), anchor("a b")
+    ('conversation:c-1', 'conversation:a%20b')
+    """
+    return "conversation:" + quote(conversation_id.encode("utf-8", "replace"), safe="")
+
+
+# --- the headline ---------------------------------------------------------------------------------------------
+
+
+def _headline(report: Result) -> View:
+    head, counts = fields(report, "headline"), fields(report, "counts")
+    evals = figure(
+        head.get("eval_score"), of="eval cases", absent="no scores" if counts.get("eval_cases") else "no evals"
+    )
+    kept, acceptance = figure(head.get("kept")), figure(head.get("acceptance"), absent="not measured")
+    users, label, meaning = (
+        (kept, "Users keep", "accepted, and not redone elsewhere within {} days")
+        if head.get("kept")
+        else (acceptance, "Users accept", "of outputs whose outcome is known")
+    )
+    window = fields(report, "provenance").get("window_days") or 7
+    coverage = figure(_coverage_estimate(report), absent="unknown")
+    rework_absent = "no actions loaded" if counts.get("actions") == 0 else "unknown"
+    measures = [
+        ("Accepted", acceptance, "of known outcomes"),
+        ("Redone after acceptance", figure(head.get("rework"), absent=rework_absent), "shadow rework"),
+        ("Edited before keeping", figure(head.get("edit_rate")), "of accepted and edited"),
+    ]
+    return {
+        "sentence": head.get("sentence"),
+        "evals": evals,
+        "evals_note": _runs_note(items(head, "eval_runs")),
+        "users": users,
+        "users_label": label,
+        "users_meaning": meaning.format(window),
+        "bounds": f"{percent(users.bounds[0])} to {percent(users.bounds[1])}" if users.bounds else "",
+        "coverage": coverage,
+        "coverage_chart": _coverage_chart(coverage),
+        "coverage_note": _coverage_note(report),
+        "coverage_absent": _why_no_coverage(counts, coverage),
+        "scale": svg.scale(users, evals=evals.value, label=f"Evals beside users. {label}"),
+        "measures": [
+            {"label": name, "figure": value, "note": note, "chart": svg.interval(value, evals=None, label=name)}
+            for name, value, note in measures
+        ],
+        "health": _health(fields(report, "dashboard")),
+    }
+
+
+def _why_no_coverage(counts: Mapping[str, Any], coverage: Figure) -> str:
+    if coverage.basis:
+        return coverage.basis
+    if not counts.get("eval_cases"):
+        return "No eval cases are loaded, so what they test is not known."
+    return (
+        f"{counted(counts['eval_cases'], 'eval case')} loaded; how many conversations they stand for is not known yet."
+    )
+
+
+def _runs_note(runs: Sequence[Any]) -> str:
+    scores = [score for run in runs if (score := number(run.get("score"))) is not None]
+    if not scores:
+        return "no scores of a run are loaded"
+    last = runs[-1]
+    cases = counted(last.get("cases"), "case") if last.get("cases") is not None else "cases"
+    when = f" on {say_day(last['at'])}" if day(last.get("at")) else ""
+    if len(scores) == 1:
+        return f"mean score of {cases}{when}"
+    low, high = percent(min(scores)), percent(max(scores))
+    between = f"always {low}" if low == high else f"between {low} and {high}"
+    return f"mean score of {cases}{when}; {counted(len(scores), 'run')}, {between}"
+
+
+def _health(dashboard: Mapping[str, Any]) -> list[View]:
+    shown = (
+        ("completed", number(dashboard.get("completion_rate")), percent),
+        ("errors", number(dashboard.get("error_rate")), percent),
+        ("latency", number(dashboard.get("latency_seconds")), seconds),
+    )
+    return [{"label": label, "text": say(value)} for label, value, say in shown if value is not None]
+
+
+# --- findings -------------------------------------------------------------------------------------------------
+
+
+def _finding(rank: int, finding: Mapping[str, Any], report: Result, links: Mapping[str, View]) -> View:
+    series = _series(items(finding, "series"), report, n="n")
+    unit = _unit(finding, series)
+    since = day(finding.get("since"))
+    ns = [int(p.n) for p in series if p.n is not None and p.complete]
+    scope = [str(finding[key]) for key in ("cohort", "intent") if finding.get(key)]
+    signal = str(finding.get("signal") or "").replace("_", " ")
+    measured = signal or {"share": "share of conversations", "count": "conversations"}.get(unit, "rate")
+    counted_in = {"rate": "outputs", "share": "conversations", "count": "conversations"}[unit]
+    details = [str(detail) for detail in items(finding, "details")]
+    behind = [links.get(str(i)) or _missing(str(i)) for i in items(finding, "conversations")]
+    more = [f"{counted(len(behind), 'conversation')} behind it"] if behind else []
+    return {
+        "rank": rank,
+        "id": finding.get("id"),
+        "kind": kind_of_change(finding),
+        "scope": scope,
+        "title": finding.get("title"),
+        "sentence": finding.get("sentence") or finding.get("title") or "",
+        "size": size_of_change(finding),
+        "since": f"began in the week of {say_day(since)}" if since else "",
+        "details": details,
+        "more": " and ".join((["What else is known"] if details else []) + more),
+        "chart": svg.trend(series, svg.axis(series, unit=unit), label=", ".join([measured, *scope]), since=since),
+        "caption": f"{measured[:1].upper()}{measured[1:]} by week, {_per_week(ns, counted_in)}" if series else "",
+        "conversations": behind,
+    }
+
+
+def _unit(finding: Mapping[str, Any], series: Sequence[svg.Point]) -> str:
+    """What a finding's series is drawn as; its `unit` is that of its size, which for people differs from the series'."""
+    if any(p.value is not None and p.value > 1 for p in series):
+        return "count"
+    return "share" if finding.get("kind") in {"share", "new_intent"} else "rate"
+
+
+# --- intents --------------------------------------------------------------------------------------------------
+
+
+def _intent(intent: Mapping[str, Any], report: Result, links: Mapping[str, View]) -> View:
+    name = str(intent.get("intent") or "unnamed")
+    acceptance = figure(intent.get("acceptance"))
+    evals = eval_figure(intent.get("eval_score"), absent="none")
+    weekly = _series(items(intent, "acceptance_weekly"), report, n="n")
+    distance = fields(intent, "distance")
+    gap = number(distance.get("value"))
+    cases = intent.get("cases")
+    rework = figure(intent.get("rework"), of="accepted outputs")
+    return {
+        "name": name,
+        "description": intent.get("description") or "",
+        "phrases": items(intent, "phrases"),
+        "status": [str(status) for status in items(intent, "status")],
+        "volume": number(intent.get("volume")),
+        "volume_text": count(intent.get("volume")),
+        "share": percent(number(intent.get("share")), absent=""),
+        "bars": svg.bars(_series(items(intent, "weekly"), report, n="n"), label=f"Conversations about {name}"),
+        "acceptance": acceptance,
+        "chart": svg.interval(acceptance, evals=evals.value, label=name),
+        "rework": rework,
+        "cases": number(cases),
+        "cases_text": count(cases),
+        "evals": evals,
+        "gap": gap,
+        "gap_text": points(gap, signed=False).removesuffix(" points") if gap is not None else "",
+        "gap_span": points_span(number(distance.get("low")), number(distance.get("high")), signed=False),
+        "gap_absent": _why_no_gap(acceptance, evals, cases),
+        "others": [
+            ("Edited before keeping", figure(intent.get("edit_rate"), of="kept outputs")),
+            ("A person asked for", figure(intent.get("escalation"), of="conversations")),
+        ],
+        "weekly": svg.trend(weekly, svg.axis(weekly), label=f"Acceptance of {name}"),
+        "conversations": [links.get(str(i)) or _missing(str(i)) for i in items(intent, "conversations")],
+    }
+
+
+def _why_no_gap(acceptance: Figure, evals: Figure, cases: object) -> str:
+    if not evals.known:
+        return "not tested" if cases == 0 else "not scored"
+    return acceptance.text
+
+
+def _intents_note(report: Result) -> str:
+    counts = fields(report, "counts")
+    unclear, total = counts.get("unclear_conversations"), counts.get("conversations")
+    if not unclear or not total:
+        return ""
+    return f"{counted(unclear, 'conversation')} ({percent(unclear / total)}) fit no intent and are in no row."
+
+
+# --- cohorts and coverage -------------------------------------------------------------------------------------
+
+
+def _cohorts(report: Result) -> list[View]:
+    cohorts = items(report, "cohorts")
+    series = [_series(items(cohort, "trust_weekly"), report, n="users") for cohort in cohorts]
+    shared = svg.axis([p for weekly in series for p in weekly])
+    return [
+        {
+            "name": str(cohort.get("cohort") or "unnamed"),
+            "size": ", ".join(
+                counted(value, noun)
+                for noun, key in (("user", "users"), ("conversation", "conversations"))
+                if (value := cohort.get(key)) is not None
+            ),
+            "trust": figure(cohort.get("trust")),
+            "acceptance": figure(cohort.get("acceptance")),
+            "chart": svg.trend(weekly, shared, label=f"Trust of {cohort.get('cohort') or 'unnamed'}"),
+            "caption": _per_week([int(p.n) for p in weekly if p.n is not None and p.complete], "users"),
+        }
+        for cohort, weekly in zip(cohorts, series, strict=True)
+    ]
+
+
+def _coverage(report: Result) -> View:
+    coverage = figure(_coverage_estimate(report))
+    uncovered = items(fields(report, "coverage"), "uncovered")
+    most = max((share for row in uncovered if (share := number(row.get("share"))) is not None), default=0.0)
+    return {
+        "figure": coverage,
+        "chart": _coverage_chart(coverage),
+        "note": _coverage_note(report),
+        "uncovered": [
+            {
+                "name": str(row.get("intent") or "unnamed"),
+                "share": percent(number(row.get("share"))),
+                "chart": svg.share_bar(number(row.get("share")), of=most, label=str(row.get("intent") or "unnamed")),
+                "acceptance": figure(row.get("acceptance")),
+            }
+            for row in uncovered
+        ],
+    }
+
+
+def _coverage_estimate(report: Result) -> View | None:
+    coverage = fields(report, "coverage")
+    if fields(coverage, "not_enough"):
+        return dict(coverage)
+    if not _has_evals(report) or coverage.get("coverage") is None:
+        return None
+    return {"value": coverage["coverage"], "low": coverage.get("low"), "high": coverage.get("high")}
+
+
+def _coverage_chart(coverage: Figure) -> str:
+    if coverage.value is None:
+        return ""
+    return svg.coverage_bar(coverage.value, coverage.low, coverage.high, label="Conversations whose intent evals test")
+
+
+def _coverage_note(report: Result) -> str:
+    counts, intents = fields(report, "counts"), items(report, "intents")
+    tested = sum(1 for intent in intents if intent.get("cases"))
+    total = counts.get("conversations")
+    of = f"of {counted(total, 'conversation')}" if total is not None else "of conversations"
+    return f"{of}, by {counted(counts.get('eval_cases'), 'eval case')} in {tested} of {counted(len(intents), 'intent')}"
+
+
+def _has_evals(report: Result) -> bool:
+    return bool(fields(report, "counts").get("eval_cases") or fields(report, "headline").get("eval_score"))
+
+
+# --- conversations --------------------------------------------------------------------------------------------
+
+
+def _link(conversation_id: str, conversation: Mapping[str, Any]) -> View:
+    spoken = (m.get("content") for m in items(conversation, "messages") if m.get("role") == "user")
+    outcomes = list(dict.fromkeys(str(o.get("outcome")) for o in items(conversation, "outcomes") if o.get("outcome")))
+    if len(outcomes) > 1:  # a last turn nobody answered says nothing beside turns that were
+        outcomes = [outcome for outcome in outcomes if outcome != "unknown"]
+    return {
+        "id": conversation_id,
+        "href": "#" + anchor(conversation_id),
+        "first": next((text for text in spoken if text), "no words of the user"),
+        "about": [
+            str(part)
+            for part in (conversation.get("user_id"), short_day(conversation.get("started_at")))
+            if part and part != "unknown"
+        ],
+        "outcomes": [_outcome_mark(outcome) for outcome in outcomes],
+    }
+
+
+def _missing(conversation_id: str) -> View:
+    return {"id": conversation_id, "href": None, "first": "", "about": [], "outcomes": []}
+
+
+def _conversation(conversation_id: str, conversation: Mapping[str, Any]) -> View:
+    started = conversation.get("started_at")
+    about = [("user", conversation.get("user_id")), ("intent", conversation.get("intent"))]
+    about += [("cohort", conversation.get("cohort")), *fields(conversation, "attributes").items()]
+    return {
+        **_link(conversation_id, conversation),
+        "anchor": anchor(conversation_id),
+        "started": say_day(started, year=True) if day(started) else "",
+        "intent": conversation.get("intent"),
+        "facts": [(str(name), str(value)) for name, value in about if value],
+        "messages": _messages(conversation),
+        "feedback": [_feedback(item) for item in items(conversation, "feedback") if item.get("turn") is None],
+        "actions": [
+            {
+                "kind": str(action.get("kind") or "action").replace("_", " "),
+                "when": elapsed(started, action.get("at")),
+                "artefact": action.get("artefact"),
+            }
+            for action in items(conversation, "actions")
+        ],
+    }
+
+
+def _messages(conversation: Mapping[str, Any]) -> list[View]:
+    """The messages in order, the verdict on each turn's output beside that output."""
+    messages = items(conversation, "messages")
+    outcomes = {o.get("turn"): o for o in items(conversation, "outcomes")}
+    outputs = _outputs(messages)
+    shown = []
+    for position, message in enumerate(messages):
+        turn = outputs.get(position)
+        feedback = [f for f in items(conversation, "feedback") if f.get("turn") == turn] if turn is not None else []
+        role = str(message.get("role") or "")
+        content = message.get("content")
+        shown.append(
+            {
+                "role": role if role in _ROLES else "other",
+                "who": _ROLES.get(role, role or "Unknown"),
+                "name": message.get("name"),
+                "content": content,
+                "size": counted(len(content), "character") if content else "no text",
+                "folded": role in {"tool", "system"},  # machinery: there for who wants it
+                "calls": [(str(call.get("name")), _arguments(call)) for call in items(message, "tool_calls")],
+                "verdict": _verdict(outcomes[turn]) if turn in outcomes else None,
+                "feedback": [_feedback(item) for item in feedback],
+            }
+        )
+    return shown
+
+
+def _outputs(messages: Sequence[Any]) -> dict[int, int]:
+    """Where each turn's output stands: position of the last agent message without tool calls -> turn."""
+    turn, found = -1, {}
+    for position, message in enumerate(messages):
+        if message.get("role") == "user":
+            turn += 1
+        elif message.get("role") == "assistant" and not message.get("tool_calls") and turn >= 0:
+            found[turn] = position
+    return {position: number_ for number_, position in found.items()}
+
+
+def _verdict(outcome: Mapping[str, Any]) -> View:
+    share = number(outcome.get("edit_share"))
+    return {
+        **_outcome_mark(str(outcome.get("outcome") or "unknown")),
+        "share": f"{percent(share)} changed" if share else "",
+        "evidence": outcome.get("evidence"),
+        "detail": outcome.get("detail"),
+    }
+
+
+def _outcome_mark(outcome: str) -> View:
+    return {"word": outcome, "mark": _OUTCOME_MARKS.get(outcome, "·")}
+
+
+def _feedback(item: Mapping[str, Any]) -> View:
+    value = number(item.get("value"))
+    said = item.get("label") or (f"{value:g}" if value is not None else "")
+    return {"name": item.get("name") or "feedback", "said": said, "comment": item.get("comment")}
+
+
+def _arguments(call: Mapping[str, Any]) -> str:
+    arguments = call.get("arguments")
+    return arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
+
+
+# --- what several parts need ------------------------------------------------------------------------------------
+
+
+def _series(rows: Sequence[Any], report: Result, *, n: str) -> list[svg.Point]:
+    """The rows of a weekly list as points; `n` names the field that counts."""
+    until = fields(report, "period").get("complete_until")
+    weeks: list[tuple[date, Any]] = [(week, row) for row in rows if (week := day(row.get("week"))) is not None]
+    return [
+        svg.Point(
+            week,
+            number(row.get("value")),
+            number(row.get("low")),
+            number(row.get("high")),
+            number(row.get(n)),
+            complete=is_complete(week, until),
+        )
+        for week, row in weeks
+    ]
+
+
+def _per_week(ns: Sequence[int], noun: str) -> str:
+    if not ns:
+        return f"{noun} per week unknown"
+    low, high = min(ns), max(ns)
+    return f"{count(low)} {noun} a week" if low == high else f"{count(low)} to {count(high)} {noun} a week"
+
+
+def _provenance(report: Result) -> list[str]:
+    made = fields(report, "provenance")
+    signals = ", ".join(f"{name} {version}" for name, version in fields(made, "signals").items())
+    generated = say_day(report.get("generated_at"), year=True) if day(report.get("generated_at")) else ""
+    parts = [
+        f"Everyturn {made['version']}" if made.get("version") else "Everyturn",
+        f"generated {generated}" if generated else "",
+        f"embedder {made['embedder']}" if made.get("embedder") else "",
+        f"signal versions: {signals}" if signals else "",
+        f"rework window {made['window_days']} days" if made.get("window_days") else "",
+    ]
+    return [part for part in parts if part]

@@ -1,0 +1,419 @@
+"""Files -> batches of records: opens, recognises, reads, counts and rejects, for every format alike.
+
+Each input record becomes data, or is rejected with a reason, or is skipped with a reason; `FileCount` adds up:
+`records == data + rejected + sum(skipped.values())`. Memory is bounded by one batch and one record, whatever the files' size.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from everyturn.errors import InputError, UnknownFormat, UnknownName
+from everyturn.model import Json, MessageRecord, Rejected
+from everyturn.readers import BadRecord, Context, Kind, Reader, ReadOptions, Sample, Skipped, SkipRecord
+from everyturn.readers.fields import describe
+from everyturn.readers.files import expand
+from everyturn.readers.framing import records as framed
+from everyturn.readers.recognise import (
+    SAMPLE_RECORDS,
+    is_empty_page,
+    readers,
+    recognise,
+    recognise_records,
+    score,
+    unwrapped,
+)
+from everyturn.readers.rows import parquet_rows
+from everyturn.readers.source import RECORD_LIMIT, Damaged, Frame, Source, damaged, is_text, too_long
+from everyturn.readers.tables import AHEAD, Row, row_of, table
+
+_SAMPLE_BYTES = 4 * 2**20
+_BATCH_BYTES = 8 * 2**20
+_BATCH_ROWS = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class FileCount:
+    """What became of one file's records so far. `format` None: nothing in it to recognise. `skipped` by reason."""
+
+    path: str
+    format: str | None
+    records: int
+    data: int
+    rejected: int
+    skipped: Mapping[str, int]
+    bytes_read: int
+    bytes_total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A bounded piece of a load.
+
+    `tables` holds Arrow tables of `model.py`'s schemas under spans, messages, feedback, actions, eval_cases, eval_results,
+    outcomes; a kind without rows is left out. `files` are the counts so far of each file this batch read from: a file's
+    latest count replaces its earlier ones. `rejected` also names the parts that were bad within records that count as data.
+    """
+
+    tables: Mapping[str, pa.Table]
+    rejected: tuple[Rejected, ...]
+    files: tuple[FileCount, ...]
+
+
+def read_paths(
+    paths: Iterable[str | Path],
+    *,
+    kind: Kind = "conversations",
+    format: str | None = None,  # noqa: A002 - the option's name on every face
+    now: datetime,
+    options: ReadOptions | None = None,
+) -> Iterator[Batch]:
+    """The records of the files, and of all files under the folders, in batches.
+
+    Folders are walked in sorted order without hidden files; a file met twice is read once. `now` is the latest time believed,
+    give or take a day. Errors: `InputError` for a missing path, or for one file that is empty; `UnknownFormat` for one file
+    that no reader recognises (among several it is one rejected record); `UnknownName` for an unknown `format`; `InputError` at the
+    first bad record where `options.on_bad` is "stop".
+    """
+    chosen = _named_reader(format, kind) if format is not None else None
+    files = expand(paths)
+    load = _Load(kind, chosen, now, options or ReadOptions(), is_single=len(files) == 1 and files[0].is_named)
+    for file in files:
+        yield from load.read_file(file.path)
+    if batch := load.take():
+        yield batch
+
+
+def _named_reader(name: str, kind: Kind) -> Reader:
+    known = readers()
+    if name not in known:
+        raise UnknownName.among("format", name, readers(kind), example="--format {}")
+    if known[name].kind != kind:
+        raise InputError(
+            f'the format "{name}" gives {known[name].kind}, not {kind}',
+            expected=", ".join(readers(kind)),
+            try_=f"--as {known[name].kind}",
+        )
+    return known[name]
+
+
+@dataclass(slots=True)
+class _Count:
+    """The running count of one file."""
+
+    path: str
+    total: int = 0
+    format: str | None = None
+    records: int = 0
+    data: int = 0
+    rejected: int = 0
+    bytes_read: int = 0
+    skipped: Counter[str] = field(default_factory=Counter)
+
+    def snapshot(self) -> FileCount:
+        """The count as it stands, for a batch to carry."""
+        return FileCount(
+            self.path,
+            self.format,
+            self.records,
+            self.data,
+            self.rejected,
+            dict(self.skipped),
+            self.bytes_read,
+            max(self.total, self.bytes_read),
+        )
+
+
+class _Load:
+    """One load: what was read since the last batch, and what holds over all files."""
+
+    def __init__(
+        self, kind: Kind, chosen: Reader | None, now: datetime, options: ReadOptions, *, is_single: bool
+    ) -> None:
+        self._kind: Kind = kind
+        self._candidates = [chosen] if chosen else list(readers(kind).values())
+        self._chosen = chosen
+        self._options = options
+        self._is_single = is_single
+        self._now = now
+        self._latest = now + AHEAD
+        self._record = 0
+        self._occurrence = _Occurrences()
+        self._begin_batch()
+
+    def _begin_batch(self) -> None:
+        self._rows: defaultdict[str, list[tuple[str, Row]]] = defaultdict(list)
+        self._rejected: list[Rejected] = []
+        self._files: dict[str, _Count] = {}
+        self._bytes = 0
+        self._held = 0
+
+    def take(self) -> Batch | None:
+        """What was read since the last batch, or None."""
+        if not self._files:
+            return None
+        tables = {}
+        for kind, rows in self._rows.items():
+            tables[kind], refused = table(kind, rows)
+            self._rejected += refused
+        files = tuple(count.snapshot() for count in self._files.values())
+        batch = Batch({k: t for k, t in tables.items() if t.num_rows}, tuple(self._rejected), files)
+        self._begin_batch()
+        return batch
+
+    def read_file(self, path: Path) -> Iterator[Batch]:
+        """The batches that fill up while the file is read."""
+        count = _Count(str(path))
+        self._files[count.path] = count
+        try:
+            with path.open("rb") as file:
+                count.total = os.fstat(file.fileno()).st_size
+                source = Source(file)
+                for frame, reader in self._recognised(count, source, path):
+                    self._add(count, frame, reader)
+                    if self._bytes >= _BATCH_BYTES or self._held >= _BATCH_ROWS:
+                        count.bytes_read = source.bytes_read
+                        if batch := self.take():
+                            yield batch
+                        self._files[count.path] = count
+                count.bytes_read = max(source.bytes_read, count.total)
+        except OSError as error:
+            if self._is_single and not count.records:
+                raise InputError("the file cannot be read", where=str(path), expected="a readable file") from error
+            self._reject_file(count, "a readable file", type(error).__name__)
+
+    # --- recognising ---------------------------------------------------------------------------------------------
+
+    def _recognised(self, count: _Count, source: Source, path: Path) -> Iterator[tuple[Frame, Reader | None]]:
+        """Each frame with its reader; None with what stands before the first record that a format can be told by."""
+        frames = self._frames(count, source, path)
+        if frames is None:
+            return
+        sample: list[Frame] = []
+        for frame in frames:
+            if not sample and (frame.bad is not None or is_empty_page(frame.value)):
+                yield frame, None
+                continue
+            sample.append(frame)
+            if len(sample) == SAMPLE_RECORDS or sum(f.size for f in sample) > _SAMPLE_BYTES:
+                break
+        values = [f.value for f in sample if f.bad is None]
+        if not values:
+            return
+        reader, envelope = recognise_records(values, self._candidates)
+        reader = reader or self._chosen
+        if reader is None:
+            self._unknown(count, Sample(tuple(values)), describe(values[0]))
+            return
+        count.format = reader.name
+        for frame in chain(sample, frames):
+            for record in unwrapped(frame, envelope):
+                yield record, reader
+
+    def _frames(self, count: _Count, source: Source, path: Path) -> Iterator[Frame] | None:
+        if source.is_parquet:
+            return parquet_rows(path)
+        if not source.head:
+            return self._empty(count, source)
+        binary = self._binary_reader(source)
+        if binary is not None:
+            return _decoded(binary, source)
+        frames = framed(source)
+        if frames is None:
+            found = "text without records" if is_text(source.head) else "bytes that are no text"
+            self._unknown(count, Sample((), source.head, source.is_whole), found)
+        return frames
+
+    def _binary_reader(self, source: Source) -> Reader | None:
+        binary = [r for r in self._candidates if r.decode is not None]
+        if not binary or is_text(source.head):
+            return None
+        if self._chosen is not None and source.head.lstrip()[:1] not in {b"{", b"["}:
+            return self._chosen
+        return recognise(Sample((), source.head, source.is_whole), binary)
+
+    def _empty(self, count: _Count, source: Source) -> Iterator[Frame] | None:
+        try:
+            source.read()
+        except Damaged as error:
+            return iter([damaged("", error)])
+        if self._is_single:
+            raise InputError("the file is empty", where=count.path, expected="at least one record")
+        self._reject_file(count, "at least one record", "an empty file")
+        return None
+
+    def _unknown(self, count: _Count, sample: Sample, found: str) -> None:
+        """Say that no reader knows the file, and whose it is if another kind's reader does."""
+        others = (r for r in readers().values() if r.kind != self._kind)
+        elsewhere = recognise(sample, others) if sample.records else None
+        names = ", ".join(readers(self._kind))
+        if not self._is_single:
+            self._reject_file(
+                count, f"a known format: {names}", f"{elsewhere.kind} (--as {elsewhere.kind})" if elsewhere else found
+            )
+            return
+        nearest = max(self._candidates, key=lambda r: (score(r, sample), r.name == "chat"))
+        raise UnknownFormat(
+            f"these are {elsewhere.kind}, not {self._kind}" if elsewhere else "cannot tell what format this is",
+            where=f"{count.path} ({_size(count.total)}, {found})",
+            expected=names,
+            try_=f"everyturn load {count.path} "
+            + (f"--as {elsewhere.kind}" if elsewhere else f"--format {nearest.name}"),
+        )
+
+    # --- reading and counting ------------------------------------------------------------------------------------
+
+    def _reject_file(self, count: _Count, expected: str, found: str) -> None:
+        self._record += 1
+        count.records += 1
+        count.rejected += 1
+        self._reject(Rejected(count.path, expected, found))
+
+    def _reject(self, rejected: Rejected) -> None:
+        if self._options.on_bad == "stop":
+            found = f" (found: {rejected.found})" if rejected.found else ""
+            raise InputError(
+                "a record could not be read",
+                where=rejected.where,
+                expected=rejected.expected + found,
+                try_="--on-bad collect --rejected rejected.csv, to load the others and list the bad ones",
+            )
+        self._rejected.append(rejected)
+        self._held += 1
+
+    def _add(self, count: _Count, frame: Frame, reader: Reader | None) -> None:
+        """Read one record; all of its rows count or none."""
+        where = count.path + frame.place
+        context = Context(self._record, where, self._now, self._options, None, self._occurrence)
+        self._record += 1
+        self._bytes += frame.size
+        count.records += 1
+        try:
+            if frame.bad is not None:
+                raise frame.bad
+            parts = _Parts() if reader is None else _read(reader, frame.value, context, self._latest)
+        except BadRecord as bad:
+            count.rejected += 1
+            self._reject(Rejected(where, bad.expected, bad.found))
+            return
+        except SkipRecord as skip:
+            count.skipped[skip.reason] += 1
+            return
+        if parts.rows:
+            count.data += 1
+        elif parts.rejected:
+            count.rejected += 1
+        else:
+            count.skipped[parts.skipped] += 1
+        self._held += len(parts.rows)
+        for kind, row in parts.rows:
+            self._rows[kind].append((where, row))
+        for rejected in parts.rejected:
+            self._reject(rejected)
+
+
+@dataclass(slots=True)
+class _Parts:
+    """What one record came to: its rows with their tables, its bad parts, and why there is nothing where there is not."""
+
+    rows: list[tuple[str, Row]] = field(default_factory=list)
+    rejected: list[Rejected] = field(default_factory=list)
+    skipped: str = "nothing to read in it"
+
+
+def _read(reader: Reader, value: Json, context: Context, latest: datetime) -> _Parts:
+    """What a reader gives for one record; what it should not raise becomes a `BadRecord`."""
+    parts = _Parts()
+    try:
+        for record in reader.read(value, context):
+            if isinstance(record, Rejected):
+                parts.rejected.append(record)
+            elif isinstance(record, Skipped):
+                parts.skipped = record.reason
+            else:
+                try:
+                    parts.rows.append(row_of(record, context.where, latest))
+                except BadRecord as bad:
+                    if isinstance(record, MessageRecord):
+                        raise  # a conversation with a hole in it would be wrong
+                    parts.rejected.append(Rejected(context.where, bad.expected, bad.found))
+    except (BadRecord, SkipRecord):
+        raise
+    except RecursionError:
+        raise BadRecord(expected="values nested up to 250 levels deep", found="deeper nesting") from None
+    except Exception as error:  # our mistake, and no reason to lose the other records
+        raise BadRecord(expected=f"a {reader.name} record", found=f"reader failed ({type(error).__name__})") from error
+    return parts
+
+
+def _decoded(reader: Reader, source: Source) -> Iterator[Frame]:
+    """The records of a binary file, which is held whole."""
+    assert reader.decode is not None
+    parts: list[bytes] = []
+    length = 0
+    try:
+        while data := source.read():
+            length += len(data)
+            parts.append(data)
+            if length > RECORD_LIMIT:
+                parts.clear()
+    except Damaged as error:
+        yield damaged("", error)
+        return
+    if length > RECORD_LIMIT:
+        yield too_long("", length)
+        return
+    try:
+        values = list(reader.decode(b"".join(parts)))
+    except BadRecord as bad:
+        yield Frame("", None, bad, length)
+    except Exception as error:  # noqa: BLE001 - our mistake, and no reason to lose the other files
+        found = f"reader failed ({type(error).__name__})"
+        yield Frame("", None, BadRecord(expected=f"a {reader.name} file", found=found), length)
+    else:
+        for i, value in enumerate(values, 1):
+            yield Frame(f" item {i}" if len(values) > 1 else "", value, None, length // len(values))
+
+
+class _Occurrences:
+    """How often each digest was met: exact, in 8 bytes for each of the many that are met once."""
+
+    def __init__(self) -> None:
+        self._old = np.empty(0, np.uint64)
+        self._new: set[int] = set()
+        self._more: dict[int, int] = {}
+
+    def __call__(self, digest: str) -> int:
+        key = int(digest[:16], 16)
+        if key in self._more:
+            self._more[key] += 1
+            return self._more[key]
+        if key in self._new or self._is_old(key):
+            self._more[key] = 1
+            return 1
+        self._new.add(key)
+        if len(self._new) > max(65_536, len(self._old) // 8):  # growing, so that all merges together cost O(n log n)
+            self._old = np.union1d(self._old, np.fromiter(self._new, np.uint64, len(self._new)))
+            self._new.clear()
+        return 0
+
+    def _is_old(self, key: int) -> bool:
+        i = int(np.searchsorted(self._old, np.uint64(key)))
+        return i < len(self._old) and int(self._old[i]) == key
+
+
+def _size(length: float) -> str:
+    for unit in ("bytes", "kB", "MB"):
+        if length < 1000:
+            return f"{length:,.{0 if unit == 'bytes' else 1}f} {unit}"
+        length /= 1000
+    return f"{length:,.1f} GB"

@@ -1,0 +1,147 @@
+"""Eval cases and their scores, one a record: CSV, TSV, Parquet, JSON Lines or a JSON list.
+
+    {"suite": "refunds", "case_id": "r1", "input": "Can I return a worn shoe?", "expected": "Yes, within 30 days."}
+    {"suite": "refunds", "case_id": "r1", "run_id": "2026-03-01", "metric": "correct", "score": 0.9}
+
+A case has an `input` (or question, prompt, user_input, query): a text, or a list of messages, of which the last user message counts, or an object with one of these.
+`expected` (or ideal, reference, expected_output, output) may be, `suite` (or dataset, eval; "default" without), `case_id` (or id, sample_id; without one,
+made from the input), `metadata`. A result has a `score` from 0 to 1, or `passed`, or `scores`, an object of several; with `run_id` (or
+run, deploy, version, experiment), `metric` (or name, scorer) and `at`. A record may be both. Every other field becomes an attribute of the case.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from itertools import chain
+
+from everyturn.model import EvalCase, EvalResult, Json, digest
+from everyturn.readers import BadRecord, Context, Reader, Sample, fields
+from everyturn.readers.chat import read_message
+
+_INPUT_NAMES = ("input", "question", "prompt", "user_input", "query")
+_EXPECTED_NAMES = ("expected", "ideal", "reference", "expected_output", "expectedOutput", "output")
+_SUITE_NAMES = ("suite", "dataset", "eval", "dataset_name", "datasetName")
+_CASE_NAMES = ("case_id", "caseId", "case", "id", "sample_id")
+_RUN_NAMES = ("run_id", "runId", "run", "deploy", "version", "experiment")
+_METRIC_NAMES = ("metric", "name", "scorer")
+_SCORE_NAMES = ("score", "passed", "pass", "success")
+_NOT_ATTRIBUTES = frozenset(
+    {
+        *_INPUT_NAMES,
+        *_EXPECTED_NAMES,
+        *_SUITE_NAMES,
+        *_CASE_NAMES,
+        *_RUN_NAMES,
+        *_METRIC_NAMES,
+        *_SCORE_NAMES,
+        *fields.TIME_NAMES,
+        "scores",
+        "metadata",
+        "attributes",
+    }
+)
+
+
+def _read(record: Json, context: Context) -> Iterator[EvalCase | EvalResult]:
+    if not isinstance(record, dict):
+        raise BadRecord(expected="an object with an input or a score", found=fields.describe(record))
+    suite = fields.text(fields.first(record, _SUITE_NAMES), "suite") or "default"
+    text = _input(fields.first(record, _INPUT_NAMES))
+    case_id = fields.identifier(fields.first(record, _CASE_NAMES), "case_id")
+    if case_id is None:
+        if text is None:
+            raise BadRecord(expected="input or case_id: one of the two", found="neither")
+        case_id = digest(text)[:16]
+    scores = _scores(record)
+    if text is None and not scores:
+        raise BadRecord(expected="an input, or a score from 0 to 1", found="neither")
+    at = fields.time(fields.first(record, fields.TIME_NAMES), "at")
+    if text is not None:
+        expected = _expected(fields.first(record, _EXPECTED_NAMES))
+        attributes = {
+            **fields.other(record, _NOT_ATTRIBUTES, context.options),
+            **fields.attributes(record.get("metadata"), "metadata"),
+            **fields.attributes(record.get("attributes"), "attributes"),
+        }
+        yield EvalCase(suite, case_id, text, expected, attributes)
+    yield from _results(record, suite, case_id, scores, at)
+
+
+def _results(
+    record: Mapping[str, Json], suite: str, case_id: str, scores: Mapping[str, float], at: datetime | None
+) -> Iterator[EvalResult]:
+    run_id = fields.identifier(fields.first(record, _RUN_NAMES), "run_id") or "default"
+    for metric, score in scores.items():
+        yield EvalResult(suite, case_id, run_id, metric, score, at)
+
+
+def _input(value: Json) -> str | None:
+    """What a case asks: a text as it is, the last user message of a list, the question within an object."""
+    value = fields.json_value(value)
+    if isinstance(value, dict):
+        inner = fields.first(value, ("messages", *_INPUT_NAMES))
+        return fields.plain_text(value) if inner is None else _input(inner)
+    if isinstance(value, list) and value and all(isinstance(m, dict) and (m.get("role") or m.get("type")) for m in value):
+        messages = chain.from_iterable(read_message({"role": m.get("type"), **m}) for m in value)  # Ragas: type, not role
+        asked = [m.content for m, _ in messages if m.role == "user" and m.content]
+        if not asked:
+            raise BadRecord(expected="input: at least one user message", found=fields.describe(value))
+        return asked[-1]
+    return None if value is None else fields.plain_text(value)
+
+
+def _expected(value: Json) -> str | None:
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    return None if value is None else fields.plain_text(value)
+
+
+def _scores(record: Mapping[str, Json]) -> dict[str, float]:
+    metric = fields.text(fields.first(record, _METRIC_NAMES), "metric") or "score"
+    several = fields.json_value(record.get("scores"))
+    scores: dict[str, float] = {}
+    if isinstance(several, dict):
+        for name, value in several.items():
+            found = _score(value, f"scores.{name}" if name.isidentifier() and len(name) < 40 else "scores")
+            if found is not None:
+                scores[name] = found
+    elif several is not None:
+        raise BadRecord(expected="scores: an object of scores by metric", found=fields.describe(several))
+    single = _score(fields.first(record, _SCORE_NAMES), "score")
+    return scores if single is None else {**scores, metric: single}
+
+
+def _score(value: Json, name: str) -> float | None:
+    try:
+        return fields.share(value, name)
+    except BadRecord as bad:
+        raise BadRecord(expected=f"{name}: a score from 0 to 1", found=bad.found) from None
+
+
+def _looks_like(sample: Sample) -> float:
+    """How many of the records hold a case or a score."""
+    if not sample.records:
+        return 0.0
+    return sum(map(_likeness, sample.records)) / len(sample.records)
+
+
+def _likeness(record: Json) -> float:
+    if not isinstance(record, dict) or "role" in record:
+        return 0.0
+    has_input = fields.first(record, _INPUT_NAMES) is not None
+    has_case = fields.first(record, _CASE_NAMES) is not None
+    has_score = fields.first(record, ("scores", *_SCORE_NAMES)) is not None
+    has_expected = fields.first(record, (*_EXPECTED_NAMES, *_SUITE_NAMES)) is not None
+    if (has_case and has_score) or (has_input and (has_score or has_expected)):
+        return 0.8
+    return 0.6 if has_input else 0.0
+
+
+READER = Reader(
+    name="evals",
+    kind="evals",
+    description="eval cases (input, expected) and their scores (case_id, run_id, score)",
+    looks_like=_looks_like,
+    read=_read,
+)

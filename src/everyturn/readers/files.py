@@ -1,0 +1,44 @@
+"""Paths -> the files to read, in a fixed order, each once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from everyturn.errors import InputError
+
+
+class File(NamedTuple):
+    """A file to read; `is_named` where it was given itself, not found in a folder."""
+
+    path: Path
+    is_named: bool
+
+
+def expand(paths: Iterable[str | Path]) -> list[File]:
+    """The named files and those under the named folders, in sorted order without hidden ones; each once, however it is named.
+
+    A path that does not exist is an `InputError`, before anything is read.
+    """
+    found: dict[str, File] = {}
+    for path in map(Path, paths):
+        if path.is_dir():
+            for file in _walk(path):
+                found.setdefault(os.path.realpath(file), File(file, is_named=False))
+        elif path.exists():
+            found.setdefault(os.path.realpath(path), File(path, is_named=True))
+        else:
+            raise InputError("no such file or folder", where=str(path), expected="a file or folder of records")
+    return list(found.values())
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    for entry in sorted(os.scandir(folder), key=lambda e: e.name):
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            yield from _walk(Path(entry.path))
+        elif entry.is_file():
+            yield Path(entry.path)

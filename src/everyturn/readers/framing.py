@@ -1,0 +1,248 @@
+"""A file's text -> its decoded records, one by one, in bounded memory.
+
+A text holds JSON Lines, a JSON list of records or JSON values one after the other (pretty printed or not), or CSV/TSV; which,
+its first lines tell. A record longer than 64 MiB is passed over without holding it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import orjson
+
+from everyturn.model import Json
+from everyturn.readers import BadRecord
+from everyturn.readers.rows import csv_rows, header_delimiter
+from everyturn.readers.source import RECORD_LIMIT, Damaged, Frame, Source, damaged, is_text, lines, too_long
+
+
+def records(source: Source) -> Iterator[Frame] | None:
+    """The records of a text, or None where it is no text that records could stand in."""
+    head = source.head.lstrip()
+    if head[:1] in {b"{", b"["}:
+        return _json_lines(source) if _is_lines(source) else _json_values(source)
+    if not is_text(source.head) and source.head.count(0) > len(source.head) // 100:
+        return None
+    if any(_starts_object(line) and _decodes(line) for line in _whole_lines(source)[1:]):
+        return _json_lines(source)  # the first line is the second half of one
+    delimiter = header_delimiter(_whole_lines(source)[:1])
+    return csv_rows(source, delimiter) if delimiter else None
+
+
+def _whole_lines(source: Source) -> list[bytes]:
+    lines = source.head.split(b"\n")
+    if not source.is_whole:
+        lines.pop()
+    return [line for line in lines if line.strip()]
+
+
+def _starts_object(line: bytes) -> bool:
+    return line[:1] == b"{"
+
+
+def _decodes(data: bytes) -> bool:
+    try:
+        decode_json(data)
+    except BadRecord:
+        return False
+    return True
+
+
+def _is_lines(source: Source) -> bool:
+    """Whether a text that begins like JSON is JSON Lines, rather than values that spread over lines.
+
+    Decided by the first line that says so: a line that is a value of its own does, unless it is a lone list, whose items are
+    better taken one by one. A single line without an end in sight is a line, or a list of items.
+    """
+    lines = _whole_lines(source)
+    begins_list = source.head.lstrip()[:1] == b"["
+    if len(lines) < 2:
+        return not begins_list
+    if begins_list:
+        return lines[0].rstrip()[-1:] == b"]" and _decodes(lines[0])
+    return _decodes(lines[0]) or any(_starts_object(line) and _decodes(line) for line in lines[1:])
+
+
+# --- JSON ------------------------------------------------------------------------------------------------------
+
+
+def decode_json(data: bytes) -> Json:
+    """The value of one JSON text. NaN and Infinity are missing values, lone surrogates become U+FFFD.
+
+    >>> decode_json(b'{"score": NaN}')
+    {'score': None}
+    """
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        problem, position = str(error), error.pos
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        raise BadRecord(expected="UTF-8 text", found=f"a byte that is not, at column {error.start + 1:,}") from None
+    if "NaN" in text or "Infinity" in text or "\\u" in text:
+        try:
+            return _storable(json.loads(text, parse_constant=lambda _: None))
+        except (ValueError, RecursionError):
+            pass
+    if "depth" in problem or "recursion" in problem:
+        raise BadRecord(expected="JSON nested less than a thousand levels deep", found="deeper nesting")
+    if position >= len(text.rstrip()):
+        raise BadRecord(expected="one whole JSON value", found=f"an end inside it, after {len(data):,} bytes")
+    raise BadRecord(expected="one JSON value", found=f"none from column {position + 1:,} of {len(text):,}")
+
+
+def _storable(value: Json) -> Json:
+    """The value as orjson would have given it: no lone surrogates, no integers beyond 64 bits."""
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, list):
+        return [_storable(v) for v in value]
+    if isinstance(value, dict):
+        return {_storable(k): _storable(v) for k, v in value.items()}
+    if isinstance(value, int) and not -(2**63) <= value < 2**64:
+        return float(value)
+    return value
+
+
+def _frame(place: str, data: bytes) -> Frame:
+    try:
+        return Frame(place, decode_json(data), None, len(data))
+    except BadRecord as bad:
+        return Frame(place, None, bad, len(data))
+
+
+def _json_lines(source: Source) -> Iterator[Frame]:
+    number = 0
+    try:
+        for number, line in lines(source):
+            if isinstance(line, int):
+                yield too_long(f":{number}", line)
+            elif line and not line.isspace():
+                frame = _frame(f":{number}", line)
+                if type(frame.value) is list:
+                    for i, item in enumerate(frame.value, 1):
+                        yield Frame(f":{number} item {i}", item, None, len(line) // len(frame.value))
+                else:
+                    yield frame
+    except Damaged as error:
+        yield damaged(f":{number + 1}", error)
+
+
+class _Brackets:
+    """Finds, chunk by chunk, the bytes that shape a JSON text's two outer levels, without decoding it.
+
+    Method: a byte is inside a string when the number of unescaped quotes before it is odd; outside strings, brackets add up
+    to a depth. Both are running sums, taken over whole chunks at once.
+    """
+
+    def __init__(self) -> None:
+        self.depth = 0
+        self._in_string = 0
+        self._escaped = False  # the next chunk's first byte follows an odd run of backslashes
+
+    def feed(self, chunk: bytes) -> Iterator[tuple[int, int, int]]:
+        """(offset, byte, depth after it) of the brackets that open or close level 1 and the commas at level 1."""
+        data = np.frombuffer(chunk, np.uint8)
+        quotes = np.flatnonzero(data == 0x22)
+        quotes = quotes[~self._after_backslash(data, quotes)]
+        flips = np.zeros(len(data), np.uint8)
+        flips[quotes] = 1
+        inside = (np.cumsum(flips, dtype=np.uint8) + self._in_string) & 1
+        self._in_string = int(inside[-1])
+        opens = (data == 0x7B) | (data == 0x5B)
+        closes = (data == 0x7D) | (data == 0x5D)
+        at = np.flatnonzero((opens | closes | (data == 0x2C)) & (inside == 0))
+        depth = self.depth + np.cumsum(opens[at].astype(np.int64) - closes[at])
+        if len(at):
+            self.depth = int(depth[-1])
+        outer = (depth <= 0) | ((depth == 1) & ~closes[at])
+        return zip(at[outer].tolist(), data[at[outer]].tolist(), depth[outer].tolist(), strict=True)
+
+    def _after_backslash(self, data: np.ndarray[Any, Any], at: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        """Which of the offsets stand behind an odd run of backslashes."""
+        slashes = np.flatnonzero(data == 0x5C)
+        carried, self._escaped = self._escaped, False
+        escaped = np.zeros(len(data) + 1, bool)
+        escaped[0] = carried
+        if carried and len(slashes) and slashes[0] == 0:
+            slashes = slashes[1:]  # itself escaped, so it escapes nothing
+        if len(slashes):
+            breaks = np.flatnonzero(np.diff(slashes) != 1)
+            starts = slashes[np.concatenate(([0], breaks + 1))]
+            ends = slashes[np.concatenate((breaks, [len(slashes) - 1]))]
+            escaped[ends[(ends - starts) % 2 == 0] + 1] = True
+            self._escaped = bool(escaped[-1])
+        behind: np.ndarray[Any, Any] = escaped[:-1][at]
+        return behind
+
+
+class _Piece:
+    """The bytes of a record that may stand in several chunks; over the limit only their number is kept."""
+
+    def __init__(self) -> None:
+        self.clear(1)
+
+    def clear(self, line: int) -> None:
+        self.parts: list[bytes] = []
+        self.length = 0
+        self.line = line
+        self.is_blank = True
+
+    def add(self, data: bytes) -> None:
+        if self.is_blank:
+            text = data.lstrip()
+            self.line += data.count(b"\n", 0, len(data) - len(text))
+            data = text
+            self.is_blank = not text
+        self.length += len(data)
+        if self.length <= RECORD_LIMIT:
+            self.parts.append(data)
+        else:
+            self.parts.clear()
+
+    def frame(self, item: int) -> Frame:
+        place = f":{self.line} item {item}" if item else f":{self.line}"
+        return too_long(place, self.length) if self.length > RECORD_LIMIT else _frame(place, b"".join(self.parts))
+
+
+def _json_values(source: Source) -> Iterator[Frame]:
+    """The items of the lists and the other values that stand one after the other at the top level."""
+    brackets, piece = _Brackets(), _Piece()
+    line, item = 1, 0  # item counts within the list that is open, 0 outside lists
+    lost = False  # more brackets closed than opened: nothing after that can be told apart
+    try:
+        while chunk := source.read():
+            start = 0
+            for at, byte, depth in () if lost else brackets.feed(chunk):
+                if depth < 0:
+                    lost = True
+                    break
+                opens_list = byte == 0x5B and depth == 1
+                ends_item = item and (depth == 0 or byte == 0x2C)
+                if not (opens_list or ends_item or depth == 0):
+                    continue
+                keep = at + 1 if depth == 0 and not item and byte != 0x2C else at
+                piece.add(chunk[start:keep])
+                line += chunk.count(b"\n", start, at + 1)
+                start = at + 1
+                if not piece.is_blank:
+                    yield piece.frame(item)
+                    item += 1 if item else 0
+                elif byte == 0x2C and item:
+                    yield Frame(f":{line} item {item}", None, BadRecord(expected="an item", found="nothing"), 0)
+                    item += 1
+                piece.clear(line)
+                item = 1 if opens_list else 0 if depth == 0 else item
+            piece.add(chunk[start:])
+            line += chunk.count(b"\n", start)
+    except Damaged as error:
+        yield damaged(f":{line}", error)
+        return
+    if not piece.is_blank:
+        yield piece.frame(item)
+    if item and (piece.is_blank or _decodes(b"".join(piece.parts))):
+        yield Frame(f":{line}", None, BadRecord(expected="] at the end of the list", found="the end of the file"), 0)

@@ -1,0 +1,304 @@
+"""Langfuse's JSON: what its older SDKs send, the scores all of them send, and what its REST API and exports give.
+
+    {"batch": [{"type": "generation-create", "body": {…}}, {"type": "score-create", "body": {…}}]}     POST /api/public/ingestion
+    {"id": …, "traceId": …, "name": "user_feedback", "value": 1, "dataType": "BOOLEAN"}                 a score
+    {"id": …, "timestamp": …, "sessionId": …, "observations": […], "scores": […]}                       a trace
+    {"id": …, "traceId": …, "type": "GENERATION", "startTime": …, "input": …}                           an observation
+    {"id": …, "traces": […]}                                                                            a session
+    {"datasetName": …, "id": …, "input": …, "expectedOutput": …}                                        a dataset item
+    {"runName": …, "datasetItemId": …, "traceId": …}                                                    an item of a dataset run
+
+Events that create and update one observation are parts of it and merge. A trace that ran for a dataset item or an experiment is marked as an
+evaluation and never becomes a conversation. Newer SDKs send OTLP, which the `otlp` format reads; their scores come here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+from everyturn.model import EvalCase, Feedback, FeedbackRecord, Json, Rejected, Span
+from everyturn.readers import BadRecord, Context, Reader, ReadOptions, Sample, Skipped, SkipRecord, fields
+from everyturn.readers.chat import read_message
+from everyturn.readers.feedback_names import source_of
+from everyturn.readers.langfuse_observations import Observation, identified
+
+_SESSION_NAMES = ("sessionId", "session_id")
+_USER_NAMES = ("userId", "user_id")
+_EVENT_TYPES = {
+    "generation": "GENERATION",
+    "span": "SPAN",
+    "event": "EVENT",
+}
+_TYPES = frozenset(
+    "GENERATION SPAN EVENT AGENT TOOL CHAIN RETRIEVER EVALUATOR EMBEDDING GUARDRAIL".split()
+)
+
+Parts = Iterator[Span | FeedbackRecord | EvalCase | Rejected | Skipped]
+
+
+def _read(record: Json, context: Context) -> Parts:
+    kind = _kind(record)
+    if kind is None:
+        raise BadRecord(expected="a Langfuse batch, trace, observation, score or dataset item", found=fields.describe(record))
+    yield from _READERS[kind](record, context)
+
+
+def _kind(record: Json) -> str | None:
+    """What a record is, by the fields that only it has."""
+    if not isinstance(record, dict):
+        return None
+    has = record.keys()
+    if isinstance(record.get("batch"), list):
+        return "batch"
+    if isinstance(record.get("traces"), list) and "id" in has:
+        return "session"
+    if "datasetItemId" in has and "traceId" in has:
+        return "run item"
+    if isinstance(record.get("datasetRunItems"), list):
+        return "run"
+    if "experimentId" in has and "traceId" in has:
+        return "run item"
+    if {"datasetName", "input"} <= has or {"datasetId", "expectedOutput"} <= has:
+        return "dataset item"
+    if "traceId" in has and record.get("type") in _TYPES:
+        return "observation"
+    if {"name", "value"} <= has and not has.isdisjoint({"traceId", "sessionId", "subject", "datasetRunId", "observationId"}):
+        return "score"
+    if {"id", "timestamp"} <= has and not has.isdisjoint({"sessionId", "observations", "htmlPath", "userId"}):
+        return "trace"
+    return None
+
+
+# --- events ------------------------------------------------------------------------------------------------------
+
+
+def _read_batch(record: Mapping[str, Json], context: Context) -> Parts:
+    for event in record["batch"]:
+        try:
+            yield from _read_event(event, context)
+        except BadRecord as bad:
+            yield Rejected(context.where, bad.expected, bad.found)
+
+
+def _read_event(event: Json, context: Context) -> Parts:
+    kind = event.get("type") if isinstance(event, dict) else None
+    body = event.get("body") if isinstance(event, dict) else None
+    if not isinstance(kind, str) or not isinstance(body, dict):
+        raise BadRecord(expected="batch: events with a type and a body", found=fields.describe(event))
+    subject, _, verb = kind.partition("-")
+    if subject == "score":
+        yield from _read_score(body, context)
+    elif subject == "trace":
+        yield _trace(body, context.options).span()
+    elif verb in {"create", "update"} and (subject in _EVENT_TYPES or subject == "observation" or subject.upper() in _TYPES):
+        observation = _observation(body, context.options, _EVENT_TYPES.get(subject, subject.upper()))
+        if verb == "create" and observation.parent_id is None:
+            observation.parent_id = observation.trace_id
+        yield observation.span()
+    else:
+        yield Skipped("events that carry no conversation")  # sdk-log
+
+
+def _trace(body: Mapping[str, Json], options: ReadOptions) -> Observation:
+    """A trace as the span above its observations."""
+    trace_id = identified(body.get("id"), "id")
+    return Observation(
+        trace_id=trace_id,
+        id=trace_id,
+        name=fields.text(body.get("name"), "name"),
+        started_at=fields.time(fields.first(body, ("timestamp", "startTime", "start_time")), "timestamp"),
+        ended_at=fields.time(fields.first(body, ("endTime", "end_time")), "endTime"),
+        input=body.get("input"),
+        output=body.get("output"),
+        conversation_id=fields.conversation_id(body, options, _SESSION_NAMES),
+        user_id=fields.user_id(body, options, _USER_NAMES),
+        metadata=_metadata(body),
+        tags=body.get("tags"),
+        version=fields.text(body.get("version"), "version"),
+        environment=_environment(body),
+    )
+
+
+def _observation(body: Mapping[str, Json], options: ReadOptions, kind: str) -> Observation:
+    has_failed = body.get("level") == "ERROR"
+    return Observation(
+        trace_id=identified(body.get("traceId"), "traceId"),
+        id=identified(body.get("id"), "id"),
+        parent_id=fields.identifier(body.get("parentObservationId"), "parentObservationId"),
+        type=fields.text(body.get("type"), "type") or kind,
+        name=fields.text(body.get("name"), "name"),
+        started_at=fields.time(body.get("startTime"), "startTime"),
+        ended_at=fields.time(body.get("endTime"), "endTime"),
+        input=body.get("input"),
+        output=body.get("output"),
+        error=fields.text(body.get("statusMessage"), "statusMessage") or "error" if has_failed else None,
+        model=fields.text(fields.first(body, ("model", "providedModelName")), "model"),
+        conversation_id=fields.conversation_id(body, options, _SESSION_NAMES),
+        user_id=fields.user_id(body, options, _USER_NAMES),
+        tags=body.get("tags"),
+        version=fields.text(body.get("version"), "version"),
+        environment=_environment(body),
+    )
+
+
+def _metadata(body: Mapping[str, Json]) -> Mapping[str, Json]:
+    found = fields.json_value(body.get("metadata"))
+    return found if isinstance(found, dict) else {}
+
+
+def _environment(body: Mapping[str, Json]) -> str | None:
+    """The environment; "default" is Langfuse's word for none."""
+    found = fields.text(body.get("environment"), "environment")
+    return None if found == "default" else found
+
+
+# --- what the API gives --------------------------------------------------------------------------------------------
+
+
+def _read_observation(record: Mapping[str, Json], context: Context) -> Parts:
+    observation = _observation(record, context.options, "SPAN")
+    if not fields.identifier(record.get("parentObservationId"), "parentObservationId") or record.get("traceName"):
+        observation.metadata = _metadata(record)  # the trace's, which observations of the newer API carry too
+    yield observation.span()
+
+
+def _read_trace(record: Mapping[str, Json], context: Context) -> Parts:
+    trace = _trace(record, context.options)
+    yield trace.span()
+    for item in record.get("observations") or ():
+        if not isinstance(item, dict):
+            continue  # ids alone: the observations come in records of their own
+        observation = _observation({"traceId": trace.id, **item}, context.options, "SPAN")
+        observation.parent_id = observation.parent_id or trace.id
+        yield observation.span()
+    for item in record.get("scores") or ():
+        if isinstance(item, dict):
+            yield from _read_score({"traceId": trace.id, **item}, context)
+
+
+def _read_session(record: Mapping[str, Json], context: Context) -> Parts:
+    for trace in record["traces"]:
+        if not isinstance(trace, dict):
+            raise BadRecord(expected="traces: a list of traces", found=fields.describe(trace))
+        yield from _read_trace({"sessionId": record["id"], **trace}, context)
+
+
+# --- scores --------------------------------------------------------------------------------------------------------
+
+
+def _read_score(body: Mapping[str, Json], _context: Context) -> Parts:
+    subject = body.get("subject") if isinstance(body.get("subject"), dict) else {}
+    kind, subject_id = subject.get("kind"), subject.get("id")
+    trace_id = subject_id if kind == "trace" else fields.first(body, ("traceId",)) or subject.get("traceId")
+    session_id = subject_id if kind == "session" else body.get("sessionId")
+    span_id = subject_id if kind == "observation" else body.get("observationId")
+    if not trace_id and not session_id:
+        yield Skipped("scores of dataset runs")
+        return
+    name = fields.text(body.get("name"), "name")
+    if not name:
+        raise BadRecord(expected="name: the score's name", found=fields.describe(body.get("name")))
+    value, label, comment = _score_value(body)
+    mark = fields.text(body.get("source"), "source")
+    yield FeedbackRecord(
+        identified(body.get("id"), "id"),
+        Feedback(
+            name,
+            value,
+            label,
+            comment,
+            source=source_of(name, mark=mark),
+            at=fields.time(fields.first(body, ("timestamp", "createdAt")), "timestamp"),
+        ),
+        conversation_id=fields.identifier(session_id, "sessionId"),
+        trace_id=fields.identifier(trace_id, "traceId"),
+        span_id=fields.identifier(span_id, "observationId"),
+    )
+
+
+def _score_value(body: Mapping[str, Json]) -> tuple[float | None, str | None, str | None]:
+    """Value, label and comment. A category has only its label, whatever number stands beside it; a text is a comment."""
+    value, kind = body.get("value"), body.get("dataType")
+    words = fields.text(body.get("stringValue"), "stringValue")
+    comment = fields.text(body.get("comment"), "comment")
+    if kind == "TEXT":
+        text = words or (value if isinstance(value, str) else None)
+        return None, None, text if comment is None else comment if text is None else f"{text}\n{comment}"
+    if kind == "CATEGORICAL" or isinstance(value, str):
+        return None, words or fields.text(value, "value"), comment
+    return fields.number(value, "value"), None, comment
+
+
+# --- datasets ------------------------------------------------------------------------------------------------------
+
+
+def read_dataset_item(record: Mapping[str, Json], _context: Context) -> Iterator[EvalCase]:
+    """The eval case of a dataset item."""
+    suite = fields.identifier(fields.first(record, ("datasetName", "datasetId")), "datasetName") or "default"
+    expected = record.get("expectedOutput")
+    yield EvalCase(
+        suite,
+        identified(record.get("id"), "id"),
+        _question(record.get("input")),
+        None if expected is None else fields.plain_text(expected),
+        {k: fields.plain_text(v) for k, v in _metadata(record).items() if v is not None},
+    )
+
+
+def _question(value: Json) -> str:
+    """What a dataset item asks: the last user message where it holds messages, else its text."""
+    found = fields.json_value(value)
+    if isinstance(found, dict):
+        found = found.get("messages", found)
+    if isinstance(found, list) and all(isinstance(m, dict) and "role" in m for m in found):
+        asked = [m.content for item in found for m, _ in read_message(item) if m.role == "user" and m.content]
+        if asked:
+            return asked[-1]
+    if isinstance(found, dict):
+        single = fields.first(found, ("input", "question", "query", "message", "prompt", "text"))
+        found = single if isinstance(single, str) else found
+    if found is None:
+        raise BadRecord(expected="input: what the case asks", found="nothing")
+    return fields.plain_text(found)
+
+
+def _read_run_item(record: Mapping[str, Json], _context: Context) -> Parts:
+    trace_id = identified(record.get("traceId"), "traceId")
+    yield Span(trace_id, trace_id, is_evaluation=True)
+
+
+def _read_run(record: Mapping[str, Json], context: Context) -> Parts:
+    for item in record["datasetRunItems"]:
+        if not isinstance(item, dict):
+            raise BadRecord(expected="datasetRunItems: a list of items", found=fields.describe(item))
+        yield from _read_run_item(item, context)
+    if not record["datasetRunItems"]:
+        raise SkipRecord("dataset runs without items")
+
+
+_READERS: Mapping[str, Callable[[Mapping[str, Json], Context], Parts]] = {
+    "batch": _read_batch,
+    "session": _read_session,
+    "trace": _read_trace,
+    "observation": _read_observation,
+    "score": _read_score,
+    "dataset item": read_dataset_item,
+    "run item": _read_run_item,
+    "run": _read_run,
+}
+
+
+def _looks_like(sample: Sample) -> float:
+    """How many of the records are of a kind that Langfuse gives."""
+    if not sample.records:
+        return 0.0
+    return 0.95 * sum(_kind(r) is not None for r in sample.records) / len(sample.records)
+
+
+READER = Reader(
+    name="langfuse",
+    kind="conversations",
+    description="Langfuse ingestion batches, scores, and traces, observations and sessions from its API",
+    looks_like=_looks_like,
+    read=_read,
+)

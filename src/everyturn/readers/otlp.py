@@ -1,0 +1,94 @@
+"""OpenTelemetry's OTLP: traces and logs, as protobuf bodies or in the JSON form, one Export…ServiceRequest (or file) a record.
+
+    {"resourceSpans": [{"resource": {…}, "scopeSpans": [{"scope": {"name": …}, "spans": [{"traceId": …, "attributes": […]}]}]}]}
+
+Every span is kept. What its attributes mean depends on the client; `_DIALECTS` lists the known ones in the order in which they are
+tried, because one span may carry the attributes of two. Of logs, the GenAI events are read: content of model calls and ratings.
+Metrics, and log records that are no GenAI events, are skipped and counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+
+from everyturn.model import FeedbackRecord, Json, Rejected, Span
+from everyturn.readers import BadRecord, Context, Reader, ReadOptions, Sample, Skipped, SkipRecord, fields, genai
+from everyturn.readers import langfuse_observations as langfuse
+from everyturn.readers.otlp_wire import OtlpLog, OtlpSpan, binary_signal, decode, logs, signal_of, spans
+
+_HAS_MAGIC = 0.95
+
+
+class Dialect(NamedTuple):
+    """One client's way to say it in span attributes."""
+
+    name: str
+    is_spoken_by: Callable[[OtlpSpan], bool]
+    read: Callable[[OtlpSpan, ReadOptions], Span]
+
+
+_DIALECTS = (
+    Dialect("langfuse", langfuse.is_langfuse, langfuse.read_span),
+    Dialect("genai", lambda _: True, genai.read_span),  # an application's own span too
+)
+
+
+def _read(record: Json, context: Context) -> Iterator[Span | FeedbackRecord | Rejected | Skipped]:
+    signal = signal_of(record)
+    if signal == "metrics":
+        raise SkipRecord("metrics")
+    if signal is None:
+        raise BadRecord(expected="resourceSpans or resourceLogs", found=fields.describe(record))
+    found = _read_spans(record, context.options) if signal == "traces" else _read_logs(record, context.options)
+    for part in found:
+        yield Rejected(context.where, part.expected, part.found) if isinstance(part, BadRecord) else part
+
+
+def _read_spans(record: Json, options: ReadOptions) -> Iterator[Span | BadRecord]:
+    for span in spans(record):
+        if isinstance(span, BadRecord):
+            yield span
+            continue
+        try:
+            yield next(d for d in _DIALECTS if d.is_spoken_by(span)).read(span, options)
+        except BadRecord as bad:
+            yield bad
+
+
+def _read_logs(record: Json, options: ReadOptions) -> Iterator[Span | FeedbackRecord | Skipped | BadRecord]:
+    messages: list[OtlpLog] = []
+    for log in logs(record):
+        if isinstance(log, BadRecord):
+            yield log
+        elif log.event in genai.MESSAGE_EVENTS:
+            messages.append(log)
+        elif log.event in {genai.DETAILS, genai.EVALUATION}:
+            try:
+                yield genai.evaluation(log, options) if log.event == genai.EVALUATION else genai.details_span(log, options)
+            except BadRecord as bad:
+                yield bad
+        else:
+            yield Skipped("log records that are no GenAI events")
+    yield from genai.message_spans(messages, options)
+
+
+def _looks_like(sample: Sample) -> float:
+    """How many of the records are OTLP requests; for bytes, whether they nest as OTLP does."""
+    if sample.records:
+        return sum(signal_of(r) is not None for r in sample.records) / len(sample.records)
+    return _HAS_MAGIC if binary_signal(sample.head) is not None else 0.0
+
+
+def _decode(data: bytes) -> Iterable[Json]:
+    return [decode(data)]
+
+
+READER = Reader(
+    name="otlp",
+    kind="conversations",
+    description="OpenTelemetry traces and logs (OTLP, protobuf or JSON) with GenAI or Langfuse attributes",
+    looks_like=_looks_like,
+    read=_read,
+    decode=_decode,
+)

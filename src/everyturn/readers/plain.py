@@ -1,0 +1,103 @@
+"""One message a row, as CSV, TSV, Parquet or JSON Lines, in the order of their times or else of the rows.
+
+    conversation_id,user_id,role,content,at,plan
+    c1,u1,user,Where is my order?,2026-03-01T09:30:00Z,pro
+    c1,u1,assistant,It is three days late.,2026-03-01T09:30:04Z,pro
+
+`conversation_id` (or session_id, thread_id, chat_id), `role` (or sender, author, from, speaker) and `content` (or text, message, body) must be
+there. `user_id` (or user, customer_id), `at` (or timestamp, created_at, time, created, date), `message_id` (or id), `position`, `name`,
+`tool_calls` (a JSON list) and `tool_call_id` may be. Every other column becomes an attribute of the conversation.
+Roles as in the chat format.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from everyturn.model import Json, Message, MessageRecord
+from everyturn.readers import BadRecord, Context, Reader, Sample, fields
+from everyturn.readers.chat import tool_calls
+
+_ROLE_NAMES = ("role", "sender", "author", "from", "speaker")
+_CONTENT_NAMES = ("content", "text", "message", "body")
+_MESSAGE_ID_NAMES = ("message_id", "messageId", "id")
+_NOT_ATTRIBUTES = frozenset(
+    {
+        *fields.CONVERSATION_ID_NAMES,
+        *fields.USER_ID_NAMES,
+        *fields.TIME_NAMES,
+        *_ROLE_NAMES,
+        *_CONTENT_NAMES,
+        *_MESSAGE_ID_NAMES,
+        "position",
+        "name",
+        "tool_calls",
+        "tool_call_id",
+        "attributes",
+        "metadata",
+    }
+)
+
+
+def _read(record: Json, context: Context) -> Iterator[MessageRecord]:
+    if not isinstance(record, dict):
+        raise BadRecord(expected="a row with conversation_id, role and content", found=fields.describe(record))
+    conversation_id = fields.conversation_id(record, context.options)
+    if conversation_id is None:
+        raise BadRecord(expected=f"{context.options.conversation_id or 'conversation_id'}: an id", found="nothing")
+    role = fields.role(fields.first(record, _ROLE_NAMES))
+    calls = tool_calls(record.get("tool_calls"))
+    content = fields.text(_content(record), "content")
+    if content is None and not calls and role == "user":
+        raise BadRecord(expected="content: a text", found="nothing")
+    message = Message(
+        role,
+        content,
+        fields.time(fields.first(record, fields.TIME_NAMES), "at"),
+        calls,
+        fields.identifier(record.get("tool_call_id"), "tool_call_id"),
+        fields.text(record.get("name"), "name"),
+    )
+    yield MessageRecord(
+        conversation_id,
+        message,
+        fields.user_id(record, context.options),
+        fields.count(record.get("position"), "position"),
+        fields.identifier(fields.first(record, _MESSAGE_ID_NAMES), "message_id"),
+        {
+            **fields.other(record, _NOT_ATTRIBUTES, context.options),
+            **fields.attributes(record.get("metadata"), "metadata", options=context.options),
+            **fields.attributes(record.get("attributes"), "attributes"),
+        },
+        context.record,
+    )
+
+
+def _content(record: dict[str, Json]) -> Json:
+    # An empty text in JSON is an empty reply; an empty cell of a table has been left out and is none.
+    return next((record[name] for name in _CONTENT_NAMES if record.get(name) is not None), None)
+
+
+def _looks_like(sample: Sample) -> float:
+    """How many of the records have an id, a role and a content, and no list of messages."""
+    if not sample.records:
+        return 0.0
+    return 0.8 * sum(map(_is_row, sample.records)) / len(sample.records)
+
+
+def _is_row(record: Json) -> bool:
+    return (
+        isinstance(record, dict)
+        and isinstance(fields.first(record, _ROLE_NAMES), str)
+        and any(name in record for name in (*_CONTENT_NAMES, "tool_calls"))
+        and not isinstance(record.get("messages"), list)
+    )
+
+
+READER = Reader(
+    name="plain",
+    kind="conversations",
+    description="one message a row: conversation_id, user_id, role, content, at",
+    looks_like=_looks_like,
+    read=_read,
+)

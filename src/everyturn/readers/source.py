@@ -1,0 +1,215 @@
+"""A file's bytes, unpacked and in UTF-8.
+
+gzip and zstd are told by their magic numbers, UTF-16 and UTF-8 by their byte order marks. All of it streams, so that a file
+that unpacks to a terabyte costs no memory.
+"""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import zlib
+from collections.abc import Iterator
+from typing import BinaryIO, NamedTuple, Protocol
+
+import zstandard
+
+from everyturn.model import Json
+from everyturn.readers import BadRecord
+
+RECORD_LIMIT = 64 * 2**20  # a longer record is a mistake or an attack; decoding one costs some ten times its size
+HEAD = 2**20  # what framing and recognition may look at
+_CHUNK = 2**20
+
+_BYTE_ORDER_MARKS = (  # the longer ones first: UTF-16's little-endian mark begins UTF-32's
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+
+
+class Frame(NamedTuple):
+    """One input record.
+
+    `place` is where in the file it stands (":12", ":1 item 3", " row 7"), `value` its decoded value, `bad` what is wrong where it
+    has none, `size` its length in bytes.
+    """
+
+    place: str
+    value: Json
+    bad: BadRecord | None
+    size: int
+
+
+class _Readable(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+
+
+class _Counted:
+    """A file that knows how far it has been read, with its first bytes put back."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._head = b""
+        self.bytes_read = 0
+
+    def peek(self, size: int) -> bytes:
+        self._head = self._file.read(size)
+        self.bytes_read += len(self._head)
+        return self._head
+
+    def read(self, size: int = -1) -> bytes:
+        if self._head:
+            data, self._head = (self._head, b"") if size < 0 else (self._head[:size], self._head[size:])
+            return data
+        data = self._file.read(size)
+        self.bytes_read += len(data)
+        return data
+
+
+class _Recoded:
+    """UTF-16 or UTF-32 bytes as UTF-8; what cannot be decoded becomes U+FFFD."""
+
+    def __init__(self, source: _Readable, encoding: str) -> None:
+        self._source = source
+        self._decoder = codecs.getincrementaldecoder(encoding)("replace")
+
+    def read(self, size: int) -> bytes:
+        while True:
+            data = self._source.read(size)
+            text = self._decoder.decode(data, final=not data)
+            if text or not data:
+                return text.encode("utf-8", "replace")
+
+
+class _Prefixed:
+    """A source with bytes put back in front of it."""
+
+    def __init__(self, head: bytes, source: _Readable) -> None:
+        self._head = head
+        self._source = source
+
+    def read(self, size: int) -> bytes:
+        if self._head:
+            data, self._head = self._head[:size], self._head[size:]
+            return data
+        return self._source.read(size)
+
+
+class Damaged(Exception):  # noqa: N818
+    """The file's packing is broken from here on."""
+
+
+class Source:
+    """A file's content, decompressed and in UTF-8: its `head`, and all of it through `read`.
+
+    `is_whole` says whether the head is all there is; `is_parquet` that the file is to be read by `parquet_rows`.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._counted = _Counted(file)
+        magic = self._counted.peek(4)
+        self.is_parquet = magic == b"PAR1"
+        packed: _Readable = self._counted
+        if magic[:2] == b"\x1f\x8b":
+            packed = gzip.GzipFile(fileobj=self._counted, mode="rb")  # type: ignore[call-overload]  # it calls read alone
+        elif magic == b"\x28\xb5\x2f\xfd":
+            packed = zstandard.ZstdDecompressor().stream_reader(self._counted, read_across_frames=True)  # type: ignore[arg-type]
+        self._packed = packed
+        self._failure: Exception | None = None
+        head = b"" if self.is_parquet else self._fill()
+        if head.startswith(codecs.BOM_UTF8):
+            head = head[3:]
+        for mark, encoding in _BYTE_ORDER_MARKS:
+            if head.startswith(mark):
+                self._packed = _Recoded(_Prefixed(head[len(mark) :], packed), encoding)
+                head = self._fill()
+                break
+        self.head = head
+        self.is_whole = len(head) < HEAD
+        self._rest = head
+
+    @property
+    def bytes_read(self) -> int:
+        """How much of the file itself has been read."""
+        return self._counted.bytes_read
+
+    def _fill(self) -> bytes:
+        parts: list[bytes] = []
+        length = 0
+        while length < HEAD:
+            data = self._unpack(HEAD - length)
+            if not data:
+                break
+            parts.append(data)
+            length += len(data)
+        return b"".join(parts)
+
+    def _unpack(self, size: int) -> bytes:
+        if self._failure is None:
+            try:
+                return self._packed.read(size)
+            except (EOFError, zlib.error, gzip.BadGzipFile, zstandard.ZstdError) as error:
+                self._failure = error
+        return b""
+
+    def read(self, size: int = _CHUNK) -> bytes:
+        """The next bytes, b"" at the end; `Damaged` where the packing is broken, after all that could be unpacked."""
+        if self._rest:
+            data, self._rest = self._rest[:size], self._rest[size:]
+            return data
+        data = self._unpack(size)
+        if not data and self._failure is not None:
+            early = isinstance(self._failure, EOFError)
+            raise Damaged("compressed data that ends early" if early else "damaged compressed data")
+        return data
+
+
+def is_text(head: bytes) -> bool:
+    """Whether the bytes are plain text: UTF-8 without control characters. Cut characters at the end are allowed."""
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(head)
+    except UnicodeDecodeError:
+        return False
+    return not head.translate(None, _PLAIN)
+
+
+_PLAIN = bytes(b for b in range(256) if b >= 32 or b in b"\t\n\r\f\x1b")
+
+
+def too_long(place: str, length: int) -> Frame:
+    """The frame of a record over the limit."""
+    bad = BadRecord(expected=f"a record of up to {RECORD_LIMIT // 2**20} MiB", found=f"one of {length:,} bytes")
+    return Frame(place, None, bad, 0)
+
+
+def damaged(place: str, error: Damaged) -> Frame:
+    """The frame of all that could not be unpacked."""
+    return Frame(place, None, BadRecord(expected="a whole file", found=str(error)), 0)
+
+
+def lines(source: Source) -> Iterator[tuple[int, bytes | int]]:
+    """The lines with their numbers from 1; of a line over the limit, its length alone."""
+    number = 1
+    parts: list[bytes] = []
+    length = 0
+    while chunk := source.read():
+        lines = chunk.split(b"\n")
+        if len(lines) > 1:
+            if length:
+                length += len(lines[0])
+                parts.append(lines[0])
+                yield number, length if length > RECORD_LIMIT else b"".join(parts)
+            else:
+                yield number, lines[0]
+            yield from enumerate(lines[1:-1], number + 1)
+            number += len(lines) - 1
+            parts, length = [], 0
+        if lines[-1]:
+            length += len(lines[-1])
+            parts.append(lines[-1])
+            if length > RECORD_LIMIT:
+                parts.clear()
+    if length:
+        yield number, length if length > RECORD_LIMIT else b"".join(parts)

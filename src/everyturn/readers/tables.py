@@ -1,0 +1,220 @@
+"""Records -> Arrow tables by kind, with the checks that hold for every format: times in range, values that can be stored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeAlias
+
+import orjson
+import pyarrow as pa
+
+from everyturn import model
+from everyturn.model import (
+    Action,
+    Attributes,
+    EvalCase,
+    EvalResult,
+    FeedbackRecord,
+    Json,
+    MessageRecord,
+    OutcomeRecord,
+    Rejected,
+    Span,
+    ToolCall,
+    encode_messages,
+)
+from everyturn.readers import BadRecord
+
+SCHEMAS: Mapping[str, pa.Schema] = {
+    "spans": model.SPAN_SCHEMA,
+    "messages": model.MESSAGE_SCHEMA,
+    "feedback": model.FEEDBACK_SCHEMA,
+    "actions": model.ACTION_SCHEMA,
+    "eval_cases": model.EVAL_CASE_SCHEMA,
+    "eval_results": model.EVAL_RESULT_SCHEMA,
+    "outcomes": model.OUTCOME_SCHEMA,
+}
+
+Row: TypeAlias = tuple[Any, ...]
+Stored: TypeAlias = "Span | MessageRecord | FeedbackRecord | Action | EvalCase | EvalResult | OutcomeRecord"
+
+EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
+AHEAD = timedelta(days=1)  # clocks and time zones are off by hours, not by days
+
+
+def row_of(record: Stored, where: str, latest: datetime) -> tuple[str, Row]:
+    """The table a record belongs to and its row there; `BadRecord` where it cannot be stored."""
+    kind, make = _ROWS[type(record)]
+    try:
+        return kind, make(record, where, latest)
+    except orjson.JSONEncodeError:  # the one text that decodes and does not encode: orjson's limits are 1024 and 254
+        raise BadRecord(expected="values nested up to 250 levels deep", found="deeper nesting") from None
+
+
+def _checked(at: datetime | None, name: str, latest: datetime) -> datetime | None:
+    if at is not None and not EARLIEST <= at <= latest:
+        bound = "a time up to now" if at > latest else "a time since 1990"
+        raise BadRecord(expected=f"{name}: {bound}", found=at.isoformat(timespec="seconds"))
+    return at
+
+
+def _json(value: Json) -> str:
+    return orjson.dumps(value, option=orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS).decode()
+
+
+def _attributes(attributes: Attributes) -> str:
+    return _json(dict(attributes)) if attributes else "{}"
+
+
+def _call(call: ToolCall) -> dict[str, Json]:
+    return {"id": call.id, "name": call.name, "arguments": call.arguments}
+
+
+def _message(record: MessageRecord, where: str, latest: datetime) -> Row:
+    message = record.message
+    at = message.at
+    if at is not None and not EARLIEST <= at <= latest:
+        _checked(at, "at", latest)
+    return (
+        record.conversation_id,
+        record.user_id,
+        record.position,
+        record.message_id,
+        message.role,
+        message.content,
+        at,
+        _json([_call(c) for c in message.tool_calls]) if message.tool_calls else None,
+        message.tool_call_id,
+        message.name,
+        _attributes(record.attributes) if record.attributes else "{}",
+        record.record,
+        where,
+    )
+
+
+def _span(span: Span, _where: str, latest: datetime) -> Row:
+    return (
+        span.trace_id,
+        span.span_id,
+        span.parent_id,
+        span.conversation_id,
+        span.user_id,
+        span.operation,
+        span.name,
+        _checked(span.started_at, "started_at", latest),
+        _checked(span.ended_at, "ended_at", latest),
+        None if span.input is None else encode_messages(span.input),
+        None if span.output is None else encode_messages(span.output),
+        None if span.tool_call is None else _json(_call(span.tool_call)),
+        span.tool_result,
+        span.error,
+        span.response_id,
+        _attributes(span.attributes),
+        span.is_evaluation,
+    )
+
+
+def _feedback(record: FeedbackRecord, _where: str, latest: datetime) -> Row:
+    feedback = record.feedback
+    return (
+        record.feedback_id,
+        record.conversation_id,
+        record.trace_id,
+        record.span_id,
+        record.response_id,
+        feedback.turn,
+        feedback.name,
+        feedback.value,
+        feedback.label,
+        feedback.comment,
+        feedback.source,
+        _checked(feedback.at, "at", latest),
+    )
+
+
+def _action(action: Action, _where: str, latest: datetime) -> Row:
+    return (
+        action.action_id,
+        _checked(action.at, "at", latest),
+        action.user_id,
+        action.kind,
+        action.conversation_id,
+        action.turn,
+        action.artefact,
+        action.before,
+        _attributes(action.attributes),
+    )
+
+
+def _eval_case(case: EvalCase, _where: str, _latest: datetime) -> Row:
+    return (case.suite, case.case_id, case.input, case.expected, _attributes(case.attributes))
+
+
+def _eval_result(result: EvalResult, _where: str, latest: datetime) -> Row:
+    if not 0 <= result.score <= 1:
+        raise BadRecord(expected="a score from 0 to 1", found=f"{result.score:g}")
+    at = _checked(result.at, "at", latest)
+    return (result.suite, result.case_id, result.run_id, result.metric, result.score, at)
+
+
+def _outcome(outcome: OutcomeRecord, _where: str, latest: datetime) -> Row:
+    return (
+        outcome.conversation_id,
+        outcome.user_id,
+        _checked(outcome.started_at, "started_at", latest),
+        outcome.cohort,
+        outcome.intent,
+        outcome.accepted,
+        outcome.edit_share,
+        outcome.reworked,
+        _attributes(outcome.attributes),
+    )
+
+
+_ROWS: Mapping[type, tuple[str, Callable[[Any, str, datetime], Row]]] = {
+    Span: ("spans", _span),
+    MessageRecord: ("messages", _message),
+    FeedbackRecord: ("feedback", _feedback),
+    Action: ("actions", _action),
+    EvalCase: ("eval_cases", _eval_case),
+    EvalResult: ("eval_results", _eval_result),
+    OutcomeRecord: ("outcomes", _outcome),
+}
+
+
+def table(kind: str, rows: list[tuple[str, Row]]) -> tuple[pa.Table, list[Rejected]]:
+    """The rows (each with where it came from) as one Arrow table of the kind's schema.
+
+    A row that Arrow refuses, which only a mistake in a reader can make, is taken out and said.
+    """
+    schema = SCHEMAS[kind]
+    try:
+        return _arrow(schema, [row for _, row in rows]), []
+    except _REFUSALS:
+        kept, rejected = [], []
+        for where, row in rows:
+            row = tuple(_storable(v) for v in row)  # noqa: PLW2901 - the same row, made storable
+            try:
+                _arrow(schema, [row])
+            except _REFUSALS as error:
+                rejected.append(
+                    Rejected(where, "values of the table's types", f"reader failed ({type(error).__name__})")
+                )
+            else:
+                kept.append(row)
+        return _arrow(schema, kept), rejected
+
+
+_REFUSALS = (pa.ArrowException, TypeError, ValueError, OverflowError)
+
+
+def _arrow(schema: pa.Schema, rows: Iterable[Row]) -> pa.Table:
+    columns: Iterator[Row] = zip(*rows, strict=True)
+    arrays = [pa.array(column, field.type) for field, column in zip(schema, columns, strict=False)]
+    return pa.Table.from_arrays(arrays, schema=schema) if arrays else schema.empty_table()
+
+
+def _storable(value: Any) -> Any:
+    """The value with lone surrogates replaced by U+FFFD; Arrow, as UTF-8, has none."""
+    return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace") if isinstance(value, str) else value

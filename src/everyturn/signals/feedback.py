@@ -1,0 +1,135 @@
+"""What users rated, on a scale of 0 to 1. Ratings given by machines belong to `judge`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+
+from everyturn.model import Conversation, Feedback, Observation
+from everyturn.signals import Signal
+
+_POSITIVE = frozenset(
+    "positive up thumbs_up thumbsup thumb_up good great excellent like liked upvote yes true helpful useful correct satisfied "
+    "happy solved resolved pass passed accept accepted promoter + +1 👍".split()
+)
+_NEGATIVE = frozenset(
+    "negative down thumbs_down thumbsdown thumb_down bad poor terrible dislike disliked downvote no false unhelpful not_helpful "
+    "useless incorrect wrong dissatisfied unsatisfied unhappy unsolved unresolved not_resolved fail failed reject rejected "
+    "detractor - -1 👎".split()
+)
+_NEUTRAL = frozenset({"neutral", "ok", "okay", "mixed", "passive", "partial", "partially"})
+_OUT_OF = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(?:/|of|out of)\s*(\d+(?:\.\d+)?)\s*(?:stars?)?\s*$", re.IGNORECASE)
+_STARS = re.compile(r"^\s*(?:([1-5])\s*stars?|(\N{BLACK STAR}{1,5})\N{WHITE STAR}{0,4})\s*$", re.IGNORECASE)
+_FIVE = re.compile(r"star|csat|rating|satisfaction|likert|(?:^|_)1_5|five")
+_TEN = re.compile(r"nps|recommend|(?:^|_)(?:0|1)_10|ten")
+_THUMB = re.compile(r"thumb|like|vote|helpful|useful|reaction")
+
+
+def scaled(feedback: Feedback) -> float | None:
+    """The rating on 0 to 1, None where it is of no scale we can tell (a category, a number without bounds).
+
+    The scale is told by the name (csat, stars: 1 to 5; nps: 0 to 10; thumb: 0 or 1, or -1 and 1), else by the number: up to 1
+    as it is, up to 5 as 1 to 5, up to 10 as tenths, up to 100 as percent.
+
+    >>> scaled(Feedback("csat", 2.0)), scaled(Feedback("thumb", 0.0)), scaled(Feedback("nps", 9.0))
+    (0.25, 0.0, 0.9)
+    >>> scaled(Feedback("reply", label="thumbs-down")), scaled(Feedback("resolution", label="escalated"))
+    (0.0, None)
+    """
+    value = feedback.value
+    if value is not None and value == value and abs(value) != float("inf"):
+        return _scaled_number(value, feedback.name.casefold().replace("-", "_").replace(" ", "_"))
+    return _scaled_label(feedback.label) if feedback.label else None
+
+
+def _scaled_number(value: float, name: str) -> float | None:
+    if value < 0:
+        return 0.0 if value >= -1 else None
+    if _THUMB.search(name) and value <= 1:
+        return value
+    if _TEN.search(name):
+        return value / 10 if value <= 10 else None
+    if _FIVE.search(name) and 1 <= value <= 5 and value == int(value):
+        return (value - 1) / 4
+    if value <= 1:
+        return value
+    if value <= 5:
+        return (value - 1) / 4
+    if value <= 10:
+        return value / 10
+    return value / 100 if value <= 100 else None
+
+
+def _scaled_label(label: str) -> float | None:
+    folded = label.strip().casefold().replace("-", "_").replace(" ", "_") if len(label.strip()) > 2 else label.strip().casefold()
+    if folded in _POSITIVE:
+        return 1.0
+    if folded in _NEGATIVE:
+        return 0.0
+    if folded in _NEUTRAL:
+        return 0.5
+    if out_of := _OUT_OF.match(label):
+        top = float(out_of.group(2))
+        share = float(out_of.group(1)) / top if top else 2.0
+        if top == 5 and share <= 1:
+            return max(0.0, (float(out_of.group(1)) - 1) / 4)
+        return share if share <= 1 else None
+    if stars := _STARS.match(label):
+        return (int(stars.group(1) or len(stars.group(2))) - 1) / 4
+    return None
+
+
+def latest(given: Iterable[Feedback]) -> list[Feedback]:
+    """The last rating of each name on each turn: who changes a thumb has given one."""
+    newest: dict[tuple[str, int | None], Feedback] = {}
+    for feedback in given:
+        key = (feedback.name, feedback.turn)
+        known = newest.get(key)
+        if known is None or known.at is None or feedback.at is None or feedback.at >= known.at:
+            newest[key] = feedback
+    return list(newest.values())
+
+
+def mean_of(given: Iterable[Feedback]) -> tuple[float | None, int, datetime | None]:
+    """The mean of the ratings that have a scale, how many there were, and when the last was given."""
+    values: list[float] = []
+    times: list[datetime] = []
+    for feedback in given:
+        value = scaled(feedback)
+        if value is not None:
+            values.append(value)
+        if feedback.at is not None:
+            times.append(feedback.at)
+    times.sort(key=lambda at: at if at.tzinfo else at.replace(tzinfo=UTC))
+    return (round(sum(values) / len(values), 6) if values else None, len(values), times[-1] if times else None)
+
+
+def _observe(conversation: Conversation) -> Iterator[Observation]:
+    """One observation for a conversation with a rating by its user: the mean of its ratings."""
+    given = latest(feedback for feedback in conversation.feedback if feedback.source == "user")
+    if not given:
+        return
+    value, n, at = mean_of(given)
+    label = None if value is None else "positive" if value > 0.5 else "negative" if value < 0.5 else "neutral"
+    yield Observation(
+        conversation.conversation_id,
+        SIGNAL.name,
+        SIGNAL.version,
+        value,
+        label=label,
+        evidence="action",
+        final_at=at,
+        detail=f"{n} of {len(given)} ratings have a scale" if n < len(given) else f"{n} rating{'s' if n > 1 else ''}",
+    )
+
+
+SIGNAL = Signal(
+    name="feedback",
+    question="How did users rate the conversation?",
+    unit="conversation",
+    better="higher",
+    needs=frozenset({"feedback"}),
+    version=1,
+    observe=_observe,
+)

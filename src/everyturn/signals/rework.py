@@ -1,0 +1,42 @@
+"""Was an accepted output redone elsewhere? Reported beside acceptance, never taken off it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from everyturn.model import Conversation, Observation
+from everyturn.signals import Signal
+from everyturn.signals.outcome import outcomes
+
+
+def _observe(conversation: Conversation) -> Iterator[Observation]:
+    """One observation per output accepted in the conversation: 1 where an action within 7 days shows it redone, else 0.
+
+    A 0 is final only once the 7 days are over (`final_at`); before that it has to be read as unknown.
+    """
+    for each in outcomes(conversation):
+        rework = each.rework
+        if rework is None:
+            continue
+        yield Observation(
+            conversation.conversation_id,
+            SIGNAL.name,
+            SIGNAL.version,
+            None if rework.redone is None else float(rework.redone),
+            turn=each.turn,
+            label=None if rework.redone is None else "redone" if rework.redone else "kept",
+            evidence=rework.evidence,
+            final_at=rework.at,
+            detail=rework.detail,
+        )
+
+
+SIGNAL = Signal(
+    name="rework",
+    question="Was the accepted output redone elsewhere within 7 days?",
+    unit="output",
+    better="lower",
+    needs=frozenset({"actions"}),
+    version=1,
+    observe=_observe,
+)

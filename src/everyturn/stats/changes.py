@@ -1,0 +1,137 @@
+"""Has a weekly rate changed, and since when? A scan over start weeks that pays for having looked at all of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from everyturn.stats.summaries import Codes, Floats, sum_by
+
+RAMP_WEEKS = 4  # the slow change looked for beside the sudden one
+WEEKS_BEFORE = 3  # the least history a change is held against
+
+
+@dataclass(frozen=True, slots=True)
+class Shapes:
+    """The courses a change may take: one row of weekly weights each, 0 before it begins and 1 when it is complete."""
+
+    weights: Floats
+    since: Codes
+    settled: Codes  # the first week at full size
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What a scan found: `z` of the best shape (positive means more), its row in `Shapes`, and `p` for all shapes together.
+
+    `p` is one-sided in the direction asked for, and 1 where no shape had enough users on both sides.
+    """
+
+    z: float
+    shape: int
+    p: float
+
+
+def shapes(weeks: int, *, before: int = WEEKS_BEFORE) -> Shapes:
+    """Every step and every four-week ramp that leaves `before` weeks of history; steps first, none in too short a series.
+
+    >>> shapes(5).weights.tolist()
+    [[0.0, 0.0, 0.0, 1.0, 1.0], [0.0, 0.0, 0.0, 0.0, 1.0], [0.0, 0.0, 0.0, 0.25, 0.5]]
+    """
+    week = np.arange(weeks)
+    steps = np.arange(before, weeks)
+    ramps = np.arange(before, weeks - 1)  # a ramp seen for one week is a step
+    weights = [(week >= s).astype(float) for s in steps]
+    weights += [np.clip((week - s + 1) / RAMP_WEEKS, 0.0, 1.0) for s in ramps]
+    settled = np.concatenate([steps, np.minimum(ramps + RAMP_WEEKS - 1, weeks - 2)])
+    return Shapes(np.array(weights).reshape(-1, weeks), np.concatenate([steps, ramps]), np.maximum(settled, 0))
+
+
+def weekly_residuals(
+    stratum: Codes, user: Codes, week: Codes, n: Floats, y: Floats, *, weeks: int
+) -> tuple[Floats, NDArray[np.bool_]]:
+    """Each user's weekly excess over what the rates of their strata give, and in which weeks they were seen.
+
+    Both have one row per distinct user, one column per week. Rates of strata are those of all weeks together, and the
+    error of having estimated them is already taken out, so any weighted sum of columns is a user's influence on the
+    same weighted sum of the totals: square, add, and that is its variance.
+
+    Assumes: rows may repeat a key. A change of the mix of strata leaves no trace in the residuals, by construction.
+    """
+    strata = int(stratum.max()) + 1 if len(stratum) else 1
+    _, who = np.unique(user, return_inverse=True)
+    users = int(who.max()) + 1 if len(who) else 0
+    by_week = sum_by(stratum * weeks + week, n, strata * weeks).reshape(strata, weeks)
+    totals = by_week.sum(1)
+    used = totals > 0
+    rates = np.divide(sum_by(stratum, y, strata), totals, out=np.zeros(strata), where=used)
+    shares = np.divide(by_week, totals[:, None], out=np.zeros_like(by_week), where=used[:, None])
+    excess = y - rates[stratum] * n
+    residuals = sum_by(who * weeks + week, excess, users * weeks).reshape(users, weeks)
+    pairs, place = np.unique(who * strata + stratum, return_inverse=True)
+    pair_excess = sum_by(place, excess, len(pairs))
+    pair_user, pair_stratum = np.divmod(pairs, strata)
+    for t in range(weeks):
+        residuals[:, t] -= sum_by(pair_user, pair_excess * shares[pair_stratum, t], users)
+    seen = sum_by(who * weeks + week, n, users * weeks).reshape(users, weeks) > 0
+    # Fitted rates make residuals a little too small, as in any regression: one degree per stratum.
+    answers = float(totals.sum())
+    return residuals * np.sqrt(answers / max(answers - np.count_nonzero(used), 1.0)), seen
+
+
+def scan(residuals: Floats, seen: NDArray[np.bool_], courses: Shapes, *, worse: int, needed: int) -> Scan:
+    """The shape of change that stands out most in the direction `worse` (+1 or -1), among shapes with enough users.
+
+    Assumes: users are independent; `residuals` as `weekly_residuals` gives them.
+    Method: score contrasts with user-clustered variance, t with the degrees that the influences themselves imply, then the chance that any of the shapes would stand out as much by the bound of Hunter (1976) and
+    Worsley (1982), exact for pairs through Owen's T function: looking at twenty start weeks costs about as much as three.
+    """
+    nothing = Scan(0.0, -1, 1.0)
+    if len(residuals) < 2 or not len(courses.weights):
+        return nothing
+    before = np.maximum.accumulate(seen, axis=1).sum(0)
+    after = np.maximum.accumulate(seen[:, ::-1], axis=1)[:, ::-1].sum(0)
+    enough = np.flatnonzero((before[courses.since - 1] >= needed) & (after[courses.since] >= needed))
+    if not len(enough):
+        return nothing
+    influence = residuals @ courses.weights[enough].T
+    z = worse * z_values(influence)
+    best = int(np.argmax(np.round(z, 9)))
+    if z[best] <= 0:
+        return Scan(worse * float(z[best]), int(enough[best]), 1.0)
+    return Scan(worse * float(z[best]), int(enough[best]), _any_as_large(float(z[best]), influence))
+
+
+def z_values(influence: Floats) -> Floats:
+    """One standard normal score per column of users' influences: their sum over its user-clustered error.
+
+    With S = Σψ/sqrt(Σψ²) and g effective users, S sqrt((g-1)/(g-S²)) is Student's t with g-1 degrees. g is three times
+    (Σψ²)²/Σψ⁴, which is the number of users where influences are normal and alike (Satterthwaite); without the three the
+    error would be half of what is stated (measured).
+    """
+    from scipy.special import ndtri, stdtr
+
+    squares = (influence**2).sum(0)
+    fourth = (influence**4).sum(0)
+    live = squares > 1e-18  # a column of rounding errors is no evidence
+    score = np.divide(influence.sum(0), np.sqrt(squares), out=np.zeros_like(squares), where=live)
+    users = np.divide(3 * squares**2, fourth, out=np.full_like(squares, 2.0), where=live)
+    # Few effective users cannot make a large score certain, however many small ones agree: hence the half.
+    t = score * np.sqrt((users - 1) / np.maximum(users - score**2, users / 2))
+    z: Floats = -np.sign(score) * ndtri(np.maximum(stdtr(users - 1, -np.abs(t)), 1e-300))
+    return z
+
+
+def _any_as_large(z: float, influence: Floats) -> float:
+    """An upper bound on the chance that any of the correlated columns reaches z when nothing changed."""
+    from scipy.special import ndtr, owens_t
+
+    norms = np.sqrt((influence**2).sum(0))
+    live = influence[:, norms > 1e-9] / norms[norms > 1e-9]
+    correlation = live.T @ live
+    nearest = np.array([correlation[i, :i].max() for i in range(1, len(correlation))])
+    # With r the correlation to the nearest earlier column, P(this one over z, that one not) = 2 T(z, sqrt((1-r)/(1+r))).
+    slope = np.sqrt(np.clip(1 - nearest, 0.0, 2.0) / np.clip(1 + nearest, 1e-12, 2.0))
+    return float(min(ndtr(-z) + 2 * owens_t(z, slope).sum(), 1.0))

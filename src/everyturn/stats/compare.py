@@ -1,0 +1,142 @@
+"""Many comparisons made together, and one difference split into who came and how it went."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from everyturn.stats import Estimate
+from everyturn.stats.summaries import Codes, Floats, sum_by
+
+
+def benjamini_hochberg(
+    p: Sequence[float] | Floats, *, share: float, weights: Floats | None = None
+) -> NDArray[np.bool_]:
+    """Which of a family of p-values to believe so that at most `share` of the believed are expected to be false.
+
+    `weights` (mean 1) give some comparisons more of the budget than others.
+
+    Assumes: independent or positively dependent p-values.
+    Method: Benjamini & Hochberg 1995; weights as Genovese, Roeder & Wasserman 2006.
+
+    >>> benjamini_hochberg([0.001, 0.02, 0.04, 0.6], share=0.05).tolist()
+    [True, True, False, False]
+    """
+    values = np.asarray(p, dtype=float)
+    if weights is not None:
+        values = values / np.maximum(weights, 1e-300)
+    if not len(values):
+        return np.zeros(0, dtype=bool)
+    order = np.argsort(values, kind="stable")
+    passing = np.flatnonzero(values[order] <= share * np.arange(1, len(values) + 1) / len(values))
+    believed = np.zeros(len(values), dtype=bool)
+    if len(passing):
+        believed[order[: passing[-1] + 1]] = True
+    return believed
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one group adds to a split difference."""
+
+    group: int
+    mix: Estimate
+    within: Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """A difference of two rates as mix shift (the groups' weights moved) plus rate change (the groups' own rates moved)."""
+
+    total: Estimate
+    mix: Estimate
+    within: Estimate
+    parts: tuple[Part, ...]
+
+
+def split_difference(
+    user: Codes, group: Codes, is_current: NDArray[np.bool_], n: Floats, y: Floats, *, level: float = 0.95
+) -> Split:
+    """Current rate minus baseline rate, split over groups, each part with a range that counts users.
+
+    Rows are users' totals in one group and period; they may repeat. A group seen in one period alone adds to the mix
+    only, at the rate it has there. The parts add up to `mix` and `within`, and those to `total`, exactly.
+
+    Assumes: users independent; the same user on both sides is paired with themselves.
+    Method: symmetric Kitagawa (1955) split; each user's influence on a part, squared and summed.
+
+    >>> one = np.ones(4, dtype=bool)
+    >>> s = split_difference(np.arange(8), np.array([0, 0, 1, 1] * 2), np.r_[one, ~one], np.ones(8), np.array([1, 0, 0, 0, 1, 1, 0, 0.0]))
+    >>> round(s.total.value, 3), round(s.mix.value, 3), round(s.within.value, 3)
+    (-0.25, 0.0, -0.25)
+    """
+    _, who = np.unique(user, return_inverse=True)
+    users, groups = int(who.max()) + 1, int(group.max()) + 1
+    period = is_current.astype(np.int64)
+
+    def by_user(rows: NDArray[np.bool_] | slice, values: Floats) -> Floats:
+        return sum_by(who[rows] * 2 + period[rows], values[rows], users * 2).reshape(users, 2)
+
+    def by_group(values: Floats) -> Floats:
+        return sum_by(group * 2 + period, values, groups * 2).reshape(groups, 2)
+
+    n_user = by_user(slice(None), n)
+    n_group, y_group = by_group(n), by_group(y)
+    all_n = np.maximum(n_user.sum(0), 1e-300)
+    known = n_group > 0
+    r = np.divide(y_group, n_group, out=np.zeros_like(y_group), where=known)
+    r = np.where(known, r, r[:, ::-1])
+    weight = n_group / all_n
+    mix = (weight[:, 1] - weight[:, 0]) * r.mean(1)
+    within = weight.mean(1) * (r[:, 1] - r[:, 0])
+
+    def estimate(value: float, influence: Floats, answers: float, people: int) -> Estimate:
+        half = _half_width(influence, level)
+        method = "Kitagawa, user-clustered t"
+        return Estimate(value, value - half, value + half, people, round(answers), 0, level, method)
+
+    d_mix, d_within = np.zeros(users), np.zeros(users)
+    parts = []
+    for g in range(groups):  # one group at a time: memory stays that of one row of users
+        n_u, y_u = by_user(group == g, n), by_user(group == g, y)
+        # Each user's influence on this group's rate and weight, per period; a rate of one period alone serves for both.
+        d_r = np.divide(y_u - r[g] * n_u, n_group[g], out=np.zeros_like(y_u), where=known[g])
+        d_r = np.where(known[g], d_r, d_r[:, ::-1])
+        d_w = (n_u - weight[g] * n_user) / all_n
+        to_mix = (d_w[:, 1] - d_w[:, 0]) * r[g].mean() + (weight[g, 1] - weight[g, 0]) * d_r.mean(1)
+        to_within = d_w.mean(1) * (r[g, 1] - r[g, 0]) + weight[g].mean() * (d_r[:, 1] - d_r[:, 0])
+        d_mix += to_mix
+        d_within += to_within
+        answers, people = float(n_group[g].sum()), int(np.count_nonzero(n_u.sum(1)))
+        parts.append(
+            Part(
+                g,
+                estimate(float(mix[g]), to_mix, answers, people),
+                estimate(float(within[g]), to_within, answers, people),
+            )
+        )
+    answers, people = float(n_user.sum()), int(np.count_nonzero(n_user.sum(1)))
+    mixed, moved = float(mix.sum()), float(within.sum())
+    return Split(
+        estimate(mixed + moved, d_mix + d_within, answers, people),
+        estimate(mixed, d_mix, answers, people),
+        estimate(moved, d_within, answers, people),
+        tuple(parts),
+    )
+
+
+def _half_width(influence: Floats, level: float) -> float:
+    """The user-clustered error of a sum of influences, times the t quantile."""
+    from scipy.special import stdtrit
+
+    squares = float((influence**2).sum())
+    users = int(np.count_nonzero(influence))
+    if squares <= 0 or users < 2:
+        return 0.0
+    # Three times the squares' ratio: what Satterthwaite's degrees come to when influences are normal.
+    degrees = max(3 * squares**2 / float((influence**4).sum()) - 1, 1.0)
+    return float(stdtrit(degrees, 0.5 + level / 2)) * math.sqrt(squares * users / (users - 1))

@@ -1,0 +1,51 @@
+"""What became of every record of a load."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from everyturn.model import Json, Rejected
+from everyturn.readers.driver import Batch, FileCount
+
+
+class Ledger:
+    """What became of every record of a load."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, FileCount] = {}
+        self.rejected: list[Rejected] = []
+
+    def add(self, batch: Batch) -> None:
+        """Takes in a batch's counts; a file's latest count replaces its earlier ones."""
+        self.files.update({f.path: f for f in batch.files})
+        self.rejected += batch.rejected
+
+    @property
+    def bytes_read(self) -> int:
+        """How much of the files has been read."""
+        return sum(f.bytes_read for f in self.files.values())
+
+    def to_json(self, refused: Sequence[Rejected]) -> dict[str, Json]:
+        """The ledger's part of the load result; `refused` are the records that storing had to refuse."""
+        skipped: Counter[str] = Counter()
+        for file in self.files.values():
+            skipped.update(file.skipped)
+        return {
+            "records": sum(f.records for f in self.files.values()),
+            "data_records": sum(f.data for f in self.files.values()),
+            "rejected": [{"where": r.where, "expected": r.expected, "found": r.found} for r in [*self.rejected, *refused]],
+            "skipped": dict(sorted(skipped.items())),
+            "files": [
+                {"path": f.path, "format": f.format, "records": f.records, "rejected": f.rejected}
+                for f in self.files.values()
+            ],
+        }
+
+
+def size_of(path: Path) -> int:
+    """The bytes of a file, or of all files under a folder; 0 where there is none."""
+    if path.is_dir():
+        return sum(f.stat().stsize_of for f in path.rglob("*") if f.is_file())
+    return path.stat().stsize_of if path.exists() else 0

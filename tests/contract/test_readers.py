@@ -1,0 +1,178 @@
+"""What every reader must do. A new reader is found here by itself; its examples are its docstring's blocks and tests/golden/<name>/."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import textwrap
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from everyturn import registry
+from everyturn.errors import InputError
+from everyturn.readers import Context, Reader, Sample
+from everyturn.readers.driver import Batch, read_paths
+from everyturn.readers.tables import SCHEMAS
+
+NOW = datetime(2027, 1, 1, tzinfo=UTC)
+GOLDEN = Path(__file__).parents[1] / "golden"
+READERS: dict[str, Reader] = registry.find("readers", "READER")
+
+every_reader = pytest.mark.parametrize("reader", READERS.values(), ids=READERS)
+
+
+def docstring_blocks(reader: Reader) -> list[bytes]:
+    """The indented blocks of the reader's module docstring that are data: JSON, or rows under a header."""
+    module = sys.modules[reader.read.__module__]
+    paragraphs = (inspect.getdoc(module) or "").split("\n\n")
+    blocks = [textwrap.dedent(p).strip() for p in paragraphs if p.startswith("    ")]
+    return [b.encode() for b in blocks if "…" not in b and b[0] in "{[" or ("," in b and " " not in b.split("\n")[0])]
+
+
+@cache
+def examples(name: str) -> tuple[bytes, ...]:
+    captures = sorted(p for p in (GOLDEN / name).rglob("*") if p.is_file() and not p.name.startswith(("SOURCE", "expected", ".")))
+    return (*docstring_blocks(READERS[name]), *(p.read_bytes() for p in captures))
+
+
+def load(path: Path, reader: Reader, *, format: str | None = None) -> list[Batch]:
+    return list(read_paths([path], kind=reader.kind, format=format, now=NOW))
+
+
+def account(batches: list[Batch]) -> None:
+    """Every input record is data, or rejected, or skipped with a reason; and what is stored can be stored."""
+    counts = {f.path: f for b in batches for f in b.files}
+    for f in counts.values():
+        assert f.records == f.data + f.rejected + sum(f.skipped.values()), f
+        assert all(f.skipped), "a skipped record has a reason"
+    rejected = [r for b in batches for r in b.rejected]
+    assert sum(f.rejected for f in counts.values()) <= len(rejected)
+    assert all(r.where and r.expected for r in rejected)
+    for batch in batches:
+        for kind, table in batch.tables.items():
+            assert table.schema.equals(SCHEMAS[kind])
+            table.validate(full=True)
+
+
+def words_of(data: bytes) -> str:
+    return data.decode("utf-8", "replace")
+
+
+def repeats(said: str, text: str, length: int = 14) -> bool:
+    """Whether a stretch of what was said stands in the text. Field names are shorter, our own phrases are not in it."""
+    return any(said[i : i + length] in text for i in range(len(said) - length + 1))
+
+
+@every_reader
+def test_has_an_example(reader):
+    assert examples(reader.name), f"add tests/golden/{reader.name}/ with a capture, or a block to its docstring"
+
+
+@every_reader
+def test_every_record_of_its_examples_is_read(reader, tmp_path):
+    for i, example in enumerate(examples(reader.name)):
+        path = tmp_path / f"{i}"
+        path.write_bytes(example)
+        batches = load(path, reader)
+        account(batches)
+        assert [r for b in batches for r in b.rejected] == []
+        assert {f.format for b in batches for f in b.files} <= {reader.name, "capture"}
+        assert any(f.data for b in batches for f in b.files) or reader.name == "capture"
+
+
+@every_reader
+def test_the_same_bytes_give_the_same_tables(reader, tmp_path):
+    for i, example in enumerate(examples(reader.name)):
+        path = tmp_path / f"{i}"
+        path.write_bytes(example)
+        first, second = load(path, reader), load(path, reader)
+        assert [b.tables for b in first] == [b.tables for b in second]
+
+
+@every_reader
+@pytest.mark.parametrize(
+    "value", [None, True, 0, -1.5, "", "x", [], [[]], [None], {}, {"messages": 1}, {"data": {}}, {"a": {"b": [1, "c"]}}]
+)
+def test_odd_values_are_refused_with_words(reader, value, tmp_path):
+    assert 0 <= reader.looks_like(Sample((value,))) <= 1
+    assert 0 <= reader.looks_like(Sample((value,), endpoint="/v1/traces")) <= 1
+    path = tmp_path / "odd.jsonl"
+    import orjson
+
+    path.write_bytes(orjson.dumps(value) + b'\n{"role": 7}\n')
+    batches = load(path, reader, format=reader.name)
+    account(batches)
+    assert all("reader failed" not in r.found for b in batches for r in b.rejected), batches[0].rejected
+
+
+@every_reader
+def test_nothing_to_judge_by_is_no_format(reader):
+    assert reader.looks_like(Sample(())) < 0.5
+    assert reader.looks_like(Sample((), b"\x00\xff\x00 plain nonsense \x01", is_whole=True)) < 0.5
+
+
+@st.composite
+def damaged(draw, data: bytes) -> bytes:
+    """The data cut, with bytes changed, stretches doubled or dropped."""
+    out = bytearray(data[:20_000])
+    for _ in range(draw(st.integers(1, 4))):
+        at = draw(st.integers(0, max(0, len(out) - 1)))
+        match draw(st.sampled_from(["cut", "flip", "drop", "double", "insert"])):
+            case "cut":
+                del out[at:]
+            case "flip" if out:
+                out[at] = draw(st.integers(0, 255))
+            case "drop":
+                del out[at : at + draw(st.integers(1, 40))]
+            case "double":
+                out[at:at] = out[at : at + draw(st.integers(1, 200))]
+            case _:
+                out[at:at] = draw(
+                    st.sampled_from([b"\n", b'"', b"\\", b"{", b"]", b",", b"\x00", b"\xff", b"NaN", b'"\\ud800"', b"\xef\xbb\xbf"])
+                )
+    return bytes(out)
+
+
+@every_reader
+@given(data=st.data())
+@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+def test_hostile_bytes_are_accounted_for_and_never_repeated(reader, data, tmp_path_factory):
+    original = data.draw(st.sampled_from(examples(reader.name)))
+    bad = data.draw(st.one_of(damaged(original), st.binary(max_size=300)))
+    path = tmp_path_factory.mktemp("hostile") / "f"
+    path.write_bytes(bad)
+    text = words_of(bad)
+    for format in (None, reader.name):
+        try:
+            batches = load(path, reader, format=format)
+        except InputError as error:
+            assert not repeats(error.what, text)
+            continue
+        account(batches)
+        for rejected in (r for b in batches for r in b.rejected):
+            assert "reader failed" not in rejected.found, rejected
+            assert not repeats(rejected.found, text), rejected
+
+
+@every_reader
+def test_reading_is_pure(reader, tmp_path):
+    """One decoded record gives the same records whenever it is read, and is left as it was."""
+    import orjson
+
+    for example in examples(reader.name):
+        try:
+            value = orjson.loads(example)
+        except orjson.JSONDecodeError:
+            continue
+        before = orjson.dumps(value)
+        context = Context(0, "f:1", NOW)
+        try:
+            assert list(reader.read(value, context)) == list(reader.read(value, context))
+        except Exception as error:  # a page or a list is no record; the driver takes it apart
+            assert type(error).__name__ in {"BadRecord", "SkipRecord"}
+        assert orjson.dumps(value) == before

@@ -1,0 +1,243 @@
+from __future__ import annotations
+
+import base64
+import copy
+import hashlib
+import json
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from everyturn.outputs.html import render_fragment, render_html
+from everyturn.outputs.page import anchor
+from sample_report import (
+    HOSTILE,
+    empty,
+    sample_report,
+    with_few_users,
+    with_nothing_found,
+    without_actions,
+    without_evals,
+)
+
+STATES = [sample_report, without_evals, without_actions, with_few_users, with_nothing_found, empty]
+
+
+class Reader(HTMLParser):
+    """The elements, texts and ids of a page, as a browser that runs nothing would see them."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self._silent = 0
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        self._silent += tag in {"script", "style"}
+
+    def handle_endtag(self, tag: str) -> None:
+        self._silent -= tag in {"script", "style"}
+
+    def handle_data(self, data: str) -> None:
+        if not self._silent:
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return re.sub(r"\s+", " ", " ".join(self.words)).replace("\u00a0", " ")
+
+    def having(self, attribute: str) -> list[str]:
+        return [value for _, attributes in self.elements if (value := attributes.get(attribute)) is not None]
+
+
+@pytest.fixture(scope="module")
+def page() -> str:
+    return render_html(sample_report())
+
+
+@pytest.fixture(scope="module")
+def read(page: str) -> Reader:
+    return Reader(page)
+
+
+def test_the_headline_sets_evals_beside_users_with_both_ranges(read: Reader) -> None:
+    assert "Evals say 94 % range 91–97" in read.text
+    assert "Users keep 62 % range 60–64" in read.text
+    assert "14,120 known outputs, 5,084 unknown, 2,118 users" in read.text
+    assert "46 % to 72 % if every unknown had gone one way" in read.text
+
+
+def test_every_finding_has_its_sentence_size_start_and_conversations(read: Reader) -> None:
+    for finding in sample_report()["findings"]:
+        assert finding["sentence"] in read.text
+    assert "−27 points (−33 to −21)" in read.text
+    assert "began in the week of 31 March" in read.text
+    assert "What else is known and 5 conversations behind it" in read.text
+
+
+def test_every_intent_shows_volume_acceptance_cases_and_gap(read: Reader) -> None:
+    for intent in sample_report()["intents"]:
+        assert intent["intent"] in read.text
+        assert f"{intent['volume']:,}" in read.text
+    assert "not tested" in read.text
+    assert "not enough data 4 users, 10 needed" in read.text
+
+
+def test_links_lead_to_conversations_that_are_there(read: Reader) -> None:
+    ids = read.having("id")
+    assert len(ids) == len(set(ids))
+    links = [href[1:] for href in read.having("href") if href.startswith("#conversation:")]
+    assert len(links) > 20
+    assert set(links) <= set(ids)
+
+
+def test_a_conversation_that_is_not_in_the_file_is_named_with_the_command_that_shows_it(read: Reader) -> None:
+    assert "everyturn show conversation c-9999" in read.text
+
+
+@pytest.mark.parametrize("conversation_id", ["c-1", "a b", 'x"y<z>', "ä/ö?#%", "\ud83d"])
+def test_any_conversation_id_makes_a_valid_anchor(conversation_id: str) -> None:
+    assert re.fullmatch(r"conversation:[\w.~%-]+", anchor(conversation_id))
+
+
+def test_hostile_text_is_text_wherever_it_comes_in() -> None:
+    report = sample_report()
+    _poison(report)
+    read = Reader(render_html(report))
+    tags = {tag for tag, _ in read.elements}
+    assert "img" not in tags
+    assert sum(tag == "script" for tag, _ in read.elements) == 2
+    assert not any(name.startswith("on") for _, attributes in read.elements for name in attributes)
+    assert read.text.count("</script><img src=x onerror=") > 20
+
+
+def _poison(value: object) -> None:
+    """Hostile text in every text of the report that is no date and no number."""
+    pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    keep = {
+        "week",
+        "weeks",
+        "from",
+        "to",
+        "complete_until",
+        "since",
+        "started_at",
+        "at",
+        "kind",
+        "role",
+        "unit",
+        "verb",
+    }
+    for key, inner in list(pairs):
+        if isinstance(inner, str) and key not in keep:
+            value[key] = inner + HOSTILE
+        elif key not in keep:
+            _poison(inner)
+
+
+def test_the_embedded_numbers_are_the_report_and_cannot_end_their_element(page: str) -> None:
+    report = sample_report()
+    report["title"] = HOSTILE
+    match = re.search(r'<script type="application/json" id="numbers">(.*?)</script>', render_html(report), re.DOTALL)
+    assert match
+    assert not set("<>&\u2028") & set(match[1])
+    numbers = json.loads(match[1])
+    assert numbers.pop("title") == HOSTILE
+    assert "conversations" not in numbers
+    assert numbers == {k: v for k, v in report.items() if k not in {"title", "conversations"}}
+
+
+def test_the_policy_allows_exactly_the_style_and_script_inside(page: str) -> None:
+    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', page)
+    assert policy
+    assert "default-src &#39;none&#39;" in policy[1]
+    for tag in ("style", "script"):
+        inside = re.search(rf"<{tag}>(.*?)</{tag}>", page, re.DOTALL)
+        assert inside
+        digest = base64.b64encode(hashlib.sha256(inside[1].encode()).digest()).decode()
+        assert f"{tag}-src &#39;sha256-{digest}&#39;" in policy[1]
+    assert "unsafe" not in policy[1]
+
+
+def test_the_page_refers_to_nothing_outside_itself(page: str, read: Reader) -> None:
+    assert all(href.startswith(("#", "data:,")) for href in read.having("href"))
+    assert not read.having("src")
+    assert not re.search(r"url\((?!#)|@import|https?://", page)
+    assert not read.having("style"), "the policy would ignore it"
+
+
+def test_every_drawing_says_what_it_shows(read: Reader) -> None:
+    drawings = [attributes for tag, attributes in read.elements if tag == "svg" and "role" in attributes]
+    assert len(drawings) > 40
+    assert all(attributes.get("aria-label") for attributes in drawings)
+    loose = [a for tag, a in read.elements if tag == "svg" and "role" not in a and a.get("aria-hidden") != "true"]
+    assert all("overflow" in a or "preserveaspectratio" in a for a in loose), "only parts of a drawing go unnamed"
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_nothing_unknown_is_shown_as_a_value(state) -> None:
+    text = Reader(render_html(state())).text
+    assert not re.search(r"\b(nan|None|null|Undefined|inf)\b", text)
+
+
+def test_no_evals_says_so_and_leaves_their_columns_out() -> None:
+    text = Reader(render_html(without_evals())).text
+    assert "Evals say no evals" in text
+    assert "everyturn load SUITE.jsonl --as evals" in text
+    assert "No evals are loaded, so coverage is unknown." in text
+    assert "Eval score" not in text
+
+
+def test_no_actions_shows_acceptance_under_its_own_name() -> None:
+    text = Reader(render_html(without_actions())).text
+    assert "Users accept 71 %" in text
+    assert "Users keep 6" not in text.replace("Users keep 62 % of what", "")
+    assert "no actions loaded" in text
+    assert "everyturn load ACTIONS.jsonl --as actions" in text
+
+
+def test_few_users_give_no_rate_and_no_verdict_on_change() -> None:
+    text = Reader(render_html(with_few_users())).text
+    assert "Users keep not enough data 4 users, 10 needed" in text
+    assert "Too little data to say whether anything moved: 4 users, 10 needed." in text
+    assert "Nothing moved" not in text
+
+
+def test_no_finding_is_a_result_with_its_period() -> None:
+    text = Reader(render_html(with_nothing_found())).text
+    assert "Nothing moved beyond its usual range, 3 March to 8 May 2025." in text
+
+
+def test_the_same_report_gives_the_same_bytes_and_is_left_alone() -> None:
+    report = sample_report()
+    before = copy.deepcopy(report)
+    assert render_html(report) == render_html(before)
+    assert report == before
+
+
+def test_forty_conversations_of_twenty_messages_stay_below_a_megabyte_and_a_half() -> None:
+    report = sample_report()
+    answer = "Thank you for your patience, here is what I found in your account. " * 10
+    messages = [
+        m for _ in range(10) for m in ({"role": "user", "content": answer}, {"role": "assistant", "content": answer})
+    ]
+    one = report["conversations"]["c-1"]
+    report["conversations"] = {f"c-{i}": {**one, "conversation_id": f"c-{i}", "messages": messages} for i in range(40)}
+    assert len(render_html(report).encode()) < 1_500_000
+
+
+def test_half_an_emoji_does_not_stop_the_page() -> None:
+    assert "<h1" in render_html({**sample_report(), "title": "\ud83d"}).encode("utf-8").decode()
+
+
+def test_a_notebook_gets_the_report_in_a_frame_and_other_results_as_text() -> None:
+    framed = render_fragment(sample_report())
+    assert [tag for tag, _ in Reader(framed).elements] == ["iframe"]
+    assert Reader(framed).having("srcdoc") == [render_html(sample_report())]
+    assert (
+        render_fragment({"verb": "forget", "conversations": 3, "note": "<b>"})
+        == "<pre>conversations  3\nnote           &lt;b&gt;\n</pre>"
+    )
