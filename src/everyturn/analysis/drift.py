@@ -156,8 +156,8 @@ class _Search:
         return found
 
     def scan(self, rows: Rows, weeks: int, signal: str) -> Scan:
-        residuals, seen = weekly_residuals(strata(self.panel, rows), rows.user, rows.week, rows.n, rows.y, weeks=weeks)
-        return scan(residuals, seen, shapes(weeks), worse=WORSE[signal], needed=self.needed)
+        residuals = weekly_residuals(strata(self.panel, rows), rows.user, rows.week, rows.n, rows.y, weeks=weeks)
+        return scan(residuals, shapes(weeks), worse=WORSE[signal], needed=self.needed)
 
     def incident(self, test: _Test, bar: float, known: list[Node]) -> RateChange | None:
         """The change behind a test that passed, None where the nodes already named explain it."""

@@ -18,6 +18,8 @@ from everyturn.assemble.merge import merge_spans
 from everyturn.assemble.traces import Exchange, Forest, conversation_ids, covered_turns, exchanges, in_order
 from everyturn.model import Conversation, Feedback, FeedbackRecord, Message, Span
 
+_OF_ONE_TURN = frozenset({"message_id", "request_id", "turn", "turn_id", "turn_index", "turn_number"})
+
 __all__ = ["assemble", "merge_spans", "trace_conversations"]
 
 
@@ -139,7 +141,8 @@ def _conversation(name: str, parts: _Parts, places: _Places) -> Conversation | N
 
 
 def _exchange_order(exchange: Exchange) -> tuple[object, ...]:
-    return in_order(replace(exchange.anchor or exchange.calls[0], started_at=exchange.started_at))
+    first = in_order(exchange.anchor or exchange.calls[0])
+    return exchange.started_at or first[0], first
 
 
 def _named(messages: Iterable[Message]) -> Iterable[Message]:
@@ -154,7 +157,7 @@ def _named(messages: Iterable[Message]) -> Iterable[Message]:
 
 
 def _attributes(spans: Sequence[Span]) -> dict[str, str]:
-    """The first value of each attribute, the model's from a model call if any says it."""
+    """The first value of each attribute, the model's from a model call if any says it; none of what only tells turns apart."""
     found: dict[str, str] = {}
     for span in spans:
         if span.operation == "chat" and "model" in span.attributes:
@@ -163,7 +166,7 @@ def _attributes(spans: Sequence[Span]) -> dict[str, str]:
     for span in spans:
         for key, value in span.attributes.items():
             found.setdefault(key, value)
-    return dict(sorted(found.items()))
+    return {name: value for name, value in sorted(found.items()) if name not in _OF_ONE_TURN}
 
 
 # --- ratings --------------------------------------------------------------------------------------------------

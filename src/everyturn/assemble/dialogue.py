@@ -75,6 +75,8 @@ def dialogues(exchange: Exchange, so_far: Transcript) -> list[Dialogue]:
             _ask(dialogue, question, answer)
         if answer is not None:
             _answer(dialogue, answer, exchange)
+        elif question is not None and _is_agent(exchange):
+            _end_unanswered(dialogue)
         _settle_tools(dialogue, exchange)
         found.append(dialogue)
     return found
@@ -114,9 +116,9 @@ def _anchor_dialogue(exchange: Exchange) -> list[Dialogue]:
         return []
     for position in range(len(given) - 1, -1, -1):
         if given[position].role == "user":
-            given[position] = replace(given[position], at=exchange.started_at)
+            given[position] = _at(given[position], exchange.started_at)
             break
-    dialogue = Dialogue(given + [replace(m, at=exchange.ended_at) for m in made], len(given), is_spoken=True)
+    dialogue = Dialogue(given + [_at(m, exchange.ended_at) for m in made], len(given), is_spoken=True)
     _settle_tools(dialogue, exchange)
     return [dialogue]
 
@@ -161,11 +163,16 @@ def _chains(exchange: Exchange) -> list[_Chain]:
         for message in given[known:]:
             chain.transcript.append(message)
         for message in made:
-            chain.transcript.append(replace(message, at=call.ended_at))
+            chain.transcript.append(_at(message, call.ended_at))
         chain.calls.append((call.span_id, chain.transcript.users))
         chain.ended_at = max(chain.ended_at, call.ended_at or _LONG_AGO)
         latest = max(latest or _LONG_AGO, call.ended_at or _LONG_AGO)
     return chains
+
+
+def _at(message: Message, at: datetime | None) -> Message:
+    """The message with a time; four times as quick as `replace`, and asked for every message."""
+    return Message(message.role, message.content, at, message.tool_calls, message.tool_call_id, message.name)
 
 
 def _asked_at(call: Span, exchange: Exchange, latest: datetime | None) -> datetime | None:
@@ -182,16 +189,16 @@ def _stamp_first(given: list[Message], asked_at: datetime | None, call: Span) ->
     """Times of what a chain's first call was given: the question and what follows it; the history before has none."""
     for position in range(len(given) - 1, -1, -1):
         if given[position].role == "user":
-            given[position] = replace(given[position], at=asked_at)
+            given[position] = _at(given[position], asked_at)
             return
         if given[position].role == "tool":
-            given[position] = replace(given[position], at=call.started_at)
+            given[position] = _at(given[position], call.started_at)
 
 
 def _stamp_later(given: list[Message], start: int, asked_at: datetime | None, call: Span) -> None:
     for position in range(start, len(given)):
         at = asked_at if given[position].role == "user" else call.started_at
-        given[position] = replace(given[position], at=at)
+        given[position] = _at(given[position], at)
 
 
 def _chosen(
@@ -213,7 +220,7 @@ def _chosen(
             answer is not None and any(m.content == answer.content for m in transcript.messages[chain.history :] if _is_reply(m)),
             so_far.match(transcript.keys[: chain.history]) is not None,
             0 if not asked else 2 if chain.question == asked else int(asked in chain.question),
-            chain.reply is not None,
+            (chain.reply is None) == (answer is not None),  # a reply that is not the answer speaks against its chain
             len(transcript.messages),
             chain.ended_at,
         )
@@ -233,9 +240,11 @@ def _chosen(
 
 
 def _served(chain: _Chain, other: _Chain) -> bool:
-    """Whether a chain's call was about another chain's question, or its answer went into another chain's question."""
-    about = bool(other.question) and other.question in chain.question and len(other.question) < len(chain.question)
-    return about or bool(chain.reply and chain.reply in other.question)
+    """Whether a chain's call was about one of another chain's questions, or its answer went into another chain's question."""
+    asked = (m.content for m in other.transcript.messages if m.role == "user" and m.content)
+    if any(text in chain.question and len(text) < len(chain.question) for text in asked):
+        return True
+    return bool(chain.reply and chain.reply in other.question)
 
 
 # --- the exchange's own question and answer ----------------------------------------------------------------------
@@ -258,7 +267,7 @@ def _ask(dialogue: Dialogue, question: Message, answer: Message | None) -> None:
 def _answer(dialogue: Dialogue, answer: Message, exchange: Exchange) -> None:
     """Ends the dialogue with what the exchange gave the user, which no model call may have said."""
     messages = dialogue.messages
-    is_agent = exchange.anchor is not None and exchange.anchor.operation == "invoke_agent"
+    is_agent = _is_agent(exchange)
     said = next(
         (i for i in range(len(messages) - 1, dialogue.history - 1, -1) if _is_reply(messages[i]) and messages[i].content == answer.content),
         None,
@@ -272,8 +281,26 @@ def _answer(dialogue: Dialogue, answer: Message, exchange: Exchange) -> None:
     if is_agent and any(m.role == "user" for m in messages[dialogue.history :]):  # the agent prompting itself
         made = messages[dialogue.history : -1]
         messages[dialogue.history : -1] = [m for m in made if m.role == "tool" or m.tool_calls]
-    users = sum(m.role == "user" for m in messages)
+    _recount(dialogue)
+
+
+def _end_unanswered(dialogue: Dialogue) -> None:
+    """Ends the dialogue of an agent that gave nothing where the application begins to ask on its own."""
+    messages = dialogue.messages
+    for position in range(dialogue.history, len(messages)):
+        if messages[position].role == "user":
+            del messages[position:]
+            break
+    _recount(dialogue)
+
+
+def _recount(dialogue: Dialogue) -> None:
+    users = sum(m.role == "user" for m in dialogue.messages)
     dialogue.calls = [(span_id, min(count, users)) for span_id, count in dialogue.calls]
+
+
+def _is_agent(exchange: Exchange) -> bool:
+    return exchange.anchor is not None and exchange.anchor.operation == "invoke_agent"
 
 
 def _is_reply(message: Message) -> bool:

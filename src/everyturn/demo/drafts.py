@@ -14,8 +14,8 @@ _SWAPS = (
     ("you'll ", "you will "), ("You'll ", "You will "), ("We've ", "We have "), ("we've ", "we have "),
     ("There's ", "There is "), ("there's ", "there is "), ("that's ", "that is "), ("doesn't ", "does not "),
     (" because ", " since "), (" which ", " that "), ("Please ", "Kindly "), (" really ", " very "), (" and ", " & "),
-    ("Thank you", "Thanks"), (" made ", " crafted "), (" small ", " little "), (" your ", " the "), (" the ", " our "),
-    (" a ", " one "), (" vielen ", " herzlichen "), (" und ", " sowie "), (" muchas ", " mil "), (" y ", " e "),
+    ("Thank you", "Thanks"), (" made ", " crafted "), (" small ", " little "), (" every ", " each "), (" takes ", " needs "),
+    (" enough ", " plenty "), (" again", " once more"), (" with ", " together with "), (" is ", " remains "), (" vielen ", " herzlichen "), (" und ", " sowie "), (" muchas ", " mil "), (" y ", " e "),
     (" beaucoup ", " vivement "), (" et ", " ainsi que "),
 )  # fmt: skip
 

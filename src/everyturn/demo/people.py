@@ -27,7 +27,7 @@ _DATES = {"en-US": "us", "en-GB": "long", "de-DE": "dot"}
 class Person:
     """One user: what they are, how often they write, how readily they accept, and the habits of their writing.
 
-    `leaning` moves their acceptance against the average, in the unit of `steer.Account`; `mobile` is the chance that a
+    `leaning` moves their acceptance against the average, as a push in `steer.Account`; `mobile` is the chance that a
     talk is on the phone; `sloppy` the chance of a slip in each word; `wordy` their liking for long messages, 0 to 1.
     `native` means that they write in their own language;
     `billed_wrong` marks those the new invoices hit; `eroding` those whose trust will wear away.
@@ -79,7 +79,7 @@ def people(rng: random.Random, *, count: int, eroding: int) -> list[Person]:
 def _person(index: int, cohort: str, rng: random.Random, draw: Draw, *, eroding: bool) -> Person:
     case = draw()
     # A log-normal spread of use: the heaviest tenth writes about two fifths of all conversations.
-    weight = _USE[cohort] * min(math.exp(rng.gauss(0.0, 0.85)), 7.0)
+    weight = _USE[cohort] * min(max(math.exp(rng.gauss(0.0, 0.8)), 0.2), 7.0)
     return Person(
         user_id=f"u{index + 1:04d}",
         cohort=cohort,

@@ -48,8 +48,8 @@ class Phrases:
             for section, lines in sections.items():
                 if section == "topics":
                     self.topics[file] = tuple(lines[0].split())
-                elif section == "follow":
-                    self._pairs[file] = tuple(_pair(line, file, sections) for line in lines)
+                elif section in ("follow", "clarify") and " => " in lines[0]:
+                    self._pairs[f"{file}.{section}"] = tuple(_pair(line, file, sections) for line in lines)
                 else:
                     self._rules[f"{file}.{section}"] = tuple(_compile(line, file, sections) for line in lines)
                     if file == "slots":
@@ -63,12 +63,17 @@ class Phrases:
         lines = self._rules[rule]
         return self._said(lines[int(slots.draw() * len(lines))], slots)
 
-    def follow(self, file: str, slots: Slots) -> tuple[str, str] | None:
-        """A follow-up question on the file's subject and its answer; None where the subject has none."""
-        pairs = self._pairs.get(file)
+    def pair(self, rule: str, slots: Slots, *, used: set[str] | None = None) -> tuple[str, str] | None:
+        """A question and what is said to it; None where there is none, or none that is not in `used`."""
+        pairs = self._pairs.get(rule, ())
         if not pairs:
             return None
-        question, answer = pairs[int(slots.draw() * len(pairs))]
+        at = int(slots.draw() * len(pairs))
+        if used is not None:
+            if f"{rule} {at}" in used:
+                return None
+            used.add(f"{rule} {at}")
+        question, answer = pairs[at]
         return self._said(question, slots), self._said(answer, slots)
 
     def variants(self, rule: str) -> int:
@@ -197,7 +202,7 @@ class Slots(dict[str, str]):
     sign stands before an amount. {ref} is the order as it comes to mind: with or without its letters.
     """
 
-    __slots__ = ("_source", "day", "draw", "money", "style")
+    __slots__ = ("_source", "day", "draw", "goods", "money", "style")
 
     def __init__(self, source: Phrases, draw: Draw, day: date, *, style: str = "long", money: str = "$") -> None:
         super().__init__()
@@ -206,6 +211,7 @@ class Slots(dict[str, str]):
         self.day = day
         self.style = style
         self.money = money
+        self.goods = ""  # "soft" or "hard": of which kind the product has to be, if that matters
 
     def __missing__(self, name: str) -> str:
         if name == "ref":
@@ -235,7 +241,7 @@ class Slots(dict[str, str]):
         if self.style == "iso":
             return when.isoformat()
         if self.style == "dot":
-            return f"{when.day}.{when.month}."
+            return f"{when.day:02d}.{when.month:02d}"
         return f"{when.day} {month}"
 
     def _reference(self) -> str:
@@ -252,7 +258,7 @@ class Slots(dict[str, str]):
 
 
 def _goods(slots: Slots, *, coloured: float) -> tuple[str, str, str]:
-    kind = "soft" if slots.draw() < 0.45 else "hard"
+    kind = slots.goods or ("soft" if slots.draw() < 0.45 else "hard")
     material = slots._source.tell(f"slots.{kind}_material", slots)  # noqa: SLF001
     thing = slots._source.tell(f"slots.{kind}_thing", slots)  # noqa: SLF001
     colour = slots._source.tell("slots.colour", slots) + " " if slots.draw() < coloured else ""  # noqa: SLF001

@@ -25,7 +25,7 @@ SHARES = {
     "description": 0.145, "discount": 0.065, "inventory": 0.06, "tax": 0.04, "integration": 0.04, "other": 0.01,
 }  # fmt: skip
 DRAFTS = frozenset(("reply", "description"))
-BILLING_SHARES = (0.0, 0.0, 0.0, 0.042, 0.046, 0.050, 0.054, 0.058, 0.083, 0.093)
+BILLING_SHARES = (0.0, 0.0, 0.0, 0.042, 0.046, 0.050, 0.052, 0.054, 0.088, 0.098)
 
 LEVELS = {
     "refund": 0.73, "password": 0.75, "account": 0.73, "returns": 0.71, "reply": 0.72, "description": 0.71,
@@ -33,12 +33,12 @@ LEVELS = {
 }  # fmt: skip
 SLIDE = (0.72,) * 6 + (0.685, 0.65, 0.615, 0.58)
 BILLING_ACCEPTED = 0.045
-DROP = 0.065
-_REWRITTEN = 0.26  # of a draft's known outcomes; makes about 31 in 100 accepted drafts more than half redone
+DROP = 0.07
+_REWRITTEN = 0.25  # of a draft's known outcomes; makes about 31 in 100 accepted drafts more than half redone
 _EDITED = 0.13
 _ABANDONED = 0.035
 # Each deploy answers what the evals test a little better. It hides, in every average, what the new questions cost.
-_BETTER = 0.0045
+_BETTER = 0.0035
 _EROSION = (0.85, 0.85, 0.85, 0.85, 0.85, 0.74, 0.63, 0.52, 0.41, 0.30)
 
 
@@ -51,14 +51,14 @@ def erosion(week: int) -> float:
 class Account:
     """Draws classes at random yet keeps to the rates asked for: what a class is owed so far moves its next draw.
 
-    The counts stay within about two of the sum of the rates, so a planted rate comes true in small groups too; a
-    person's leaning still shows, since it moves who gets the first class and not how many do.
+    The counts stay within about two of the sum of the rates, so a planted rate comes true in small groups too. `push`
+    favours the first class in one draw; it moves who gets it and not how many do.
     """
 
     owed: list[float]
     noise: float = 1.1
 
-    def draw(self, rates: tuple[float, ...], draw: Draw, *, leaning: float = 0.0) -> int:
+    def draw(self, rates: tuple[float, ...], draw: Draw, *, push: float = 0.0) -> int:
         """The index of the class drawn; `rates` sum to 1."""
         owed = self.owed
         best, at = -9.0, 0
@@ -66,7 +66,7 @@ class Account:
             owed[index] += rate
             weight = owed[index] + self.noise * draw()
             if index == 0:
-                weight += leaning
+                weight += push
             if weight > best:
                 best, at = weight, index
         owed[at] -= 1.0
@@ -80,22 +80,31 @@ class Account:
 
 
 class Steering:
-    """Decides outcomes: one account for each intent and cohort, one of their own for each eroding user."""
+    """Decides outcomes: one account for each intent and cohort, one of their own for each eroding user.
+
+    Cohorts and persons keep what they are owed across intents as well, so that neither drifts off by luck alone.
+    """
 
     def __init__(self, draw: Draw) -> None:
         self._draw = draw
         self._accounts: dict[tuple[str, str], Account] = {}
+        self._owed: dict[str, float] = {}
 
     def fate(self, intent: str, person: Person, week: int) -> Fate:
         """What becomes of the next output whose outcome can be seen."""
         fates = _DRAFT_FATES if intent in DRAFTS else _ANSWER_FATES
         rates = _rates(intent, person.cohort, week)
-        account = self._account(intent, person.cohort, len(rates))
-        if not person.eroding:
-            return fates[account.draw(rates, self._draw, leaning=person.leaning)]
-        own = self._account("draft" if intent in DRAFTS else "answer", person.user_id, len(rates))
-        at = own.draw(_eroding_rates(intent, week), self._draw)
-        account.settle(rates, at)  # the rest of the cohort makes up for it, so no average shows these users
+        account = self._account(intent, "all" if intent in (SLIDING, BILLING) else person.cohort, len(rates))
+        if person.eroding:
+            own = self._account("draft" if intent in DRAFTS else "answer", person.user_id, len(rates))
+            at = own.draw(_eroding_rates(intent, week), self._draw)
+            account.settle(rates, at)  # the rest of the cohort makes up for it, so no average shows these users
+        else:
+            owed = self._owed.get
+            push = person.leaning + 0.3 * owed(person.cohort, 0.0) + 0.35 * owed(person.user_id, 0.0)
+            at = account.draw(rates, self._draw, push=push)
+            self._settle(person.user_id, rates[0], hit=at == 0)
+        self._settle(person.cohort, rates[0], hit=at == 0)
         return fates[at]
 
     def unseen(self, intent: str, person: Person, week: int) -> Fate:
@@ -103,17 +112,21 @@ class Steering:
         rates = _eroding_rates(intent, week) if person.eroding else _rates(intent, person.cohort, week)
         return "as_is" if self._draw() < rates[0] else "rejected"
 
-    def deep_edits(self, person: Person, week: int) -> float:
-        """The chance that an edit drops whole sentences."""
-        if person.eroding:
-            return 0.3 if week < EROSION_WEEK else 0.3 + 0.12 * (week - EROSION_WEEK + 1)
-        return 0.7 if person.cohort == DROPPING and week >= DROP_WEEK else 0.35
+    def _settle(self, whose: str, rate: float, *, hit: bool) -> None:
+        # Bounded, so that a person's leaning is not worn down to nothing.
+        self._owed[whose] = min(max(self._owed.get(whose, 0.0) + rate - hit, -1.5), 1.5)
 
     def _account(self, what: str, whose: str, classes: int) -> Account:
         account = self._accounts.get((what, whose))
         if account is None:
             account = self._accounts[what, whose] = Account([self._draw() - 0.5 for _ in range(classes)])
         return account
+
+    def deep_edits(self, person: Person, week: int) -> float:
+        """The chance that an edit drops whole sentences."""
+        if person.eroding:
+            return 0.3 if week < EROSION_WEEK else 0.3 + 0.12 * (week - EROSION_WEEK + 1)
+        return 0.7 if person.cohort == DROPPING and week >= DROP_WEEK else 0.35
 
 
 def accepted_rate(intent: str, cohort: str, week: int) -> float:

@@ -16,6 +16,7 @@ from everyturn.demo.tools import ToolUse
 _OTHER_INTENTS = tuple(name for name in SHARES if name != "other")
 _OTHER_SHARES = tuple(SHARES[name] for name in _OTHER_INTENTS)
 _MOST_TURNS = 6
+FAULTS = 0.003  # of the recorded spans end in an error; the model call is then made again
 
 
 @dataclass(slots=True)
@@ -29,14 +30,22 @@ class Exchange:
     tools: list[ToolUse]
     error: str | None = None
 
+    @property
+    def spans(self) -> int:
+        """How many steps a tracer records for it: the agent's run, its model calls, its tool calls."""
+        return 2 + (1 + len(self.tools) if self.tools else 0) + (self.error is not None)
+
 
 @dataclass(slots=True)
 class Done:
-    """Something the person did outside the conversation. `turn` None where the tool that recorded it does not know."""
+    """Something the person did outside the conversation. `turn` None where the tool that recorded it does not know.
+
+    `linked` False: the tool knew the person, but not the conversation.
+    """
 
     at: float
     kind: str
-    turn: int | None
+    turn: int | None = None
     artefact: str | None = None
     before: str | None = None
     linked: bool = True
@@ -79,6 +88,8 @@ class Talk:
     thumbs: list[Thumb] = field(default_factory=list)
     results: list[Result] = field(default_factory=list)
     gave_up: bool = False
+    topic: str = ""
+    slots: Slots | None = None
 
     @property
     def ended(self) -> float:
@@ -106,33 +117,40 @@ class Storyteller:
         self.phrases = phrases
         self.steering = steering
         self.end = end
+        self.faults = 0.0  # failed spans that are due
 
     def tell(self, visit: Visit) -> Talk:
         """The whole conversation of one visit."""
         talk = Talk(
             f"conv-{self.rng.getrandbits(48):012x}", visit.person, visit.intent, visit.week, visit.mobile, visit.at
         )
-        _Scene(self, talk).play()
+        scene = _Scene(self, talk)
+        scene.play()
+        talk.intent, talk.topic = scene.intent, scene.topic
+        talk.slots = scene.slots
         return talk
 
     def ticket(self, talk: Talk) -> None:
-        """The person writes to a human about the same matter, minutes to hours after the conversation."""
-        scene = _Scene(self, talk)
-        intent = talk.intent if f"{talk.intent}.ticket" in self.phrases else BILLING
-        scene.do(
-            "ticket_opened",
-            None,
-            after=60.0 + 2400.0 * -math.log(1.0 - self.rng.random()),
-            linked=self.rng.random() < 0.85,
-            subject=written(self.phrases.tell(f"{intent}.ticket", scene.slots), talk.person, self.rng.random),
-            description=written(self.phrases.tell(f"{intent}.ticket_body", scene.slots), talk.person, self.rng.random),
-        )
+        """The person writes to a human about the last matter, minutes to hours after the conversation."""
+        draw, slots = self.rng.random, talk.slots
+        said = [self._section(talk, section) for section in ("ticket", "ticket_body")]
+        if slots is None or said[0] not in self.phrases:
+            return
+        at = talk.ended + 60.0 - 2400.0 * math.log(1.0 - draw())
+        subject, description = (written(self.phrases.tell(rule, slots), talk.person, draw) for rule in said)
+        done = Done(at, "ticket_opened", linked=draw() < 0.85, subject=subject, description=description)
+        talk.actions.append(_within(done, talk, self.end, draw()))
+
+    def _section(self, talk: Talk, section: str) -> str:
+        rule = f"{talk.intent}.{section}.{talk.topic}"
+        return rule if rule in self.phrases else f"{talk.intent}.{section}"
 
 
 class _Scene:
     """A conversation while it is being told."""
 
     def __init__(self, teller: Storyteller, talk: Talk) -> None:
+        self.teller = teller
         self.rng = teller.rng
         self.draw = teller.rng.random
         self.phrases = teller.phrases
@@ -144,6 +162,8 @@ class _Scene:
         self.topic = ""
         self.now = talk.started
         self.say = ""  # what the person is about to write
+        self.reply = ""  # what the agent is about to answer
+        self.asked: set[str] = set()  # follow-up questions so far
         day = datetime.fromtimestamp(talk.started, UTC).date()
         self.slots = Slots(self.phrases, self.draw, day, style=self.person.dates, money=self.person.money)
         self.slots["plan"] = self.person.plan
@@ -173,6 +193,7 @@ class _Scene:
                 break
         if self.say and len(self.talk.exchanges) < _MOST_TURNS:
             self.exchange(self.phrases.tell("common.welcome", self.slots))
+        self.unturn()
 
     def request(self, *, first: bool = False, answered: bool = False) -> bool:
         """One request with as many attempts as it takes; whether the person is content enough to go on."""
@@ -182,15 +203,14 @@ class _Scene:
                 return False
             fate = self.fate()
             if fate == "abandoned":
-                self.exchange(self.tell("clarify"))
+                self.ask_back(vague=answered or attempt > 0)
                 self.results(fate)
                 return False
             if first and attempt == 0 and self.intent not in DRAFTS and self.draw() < 0.09:
-                self.exchange(self.tell("clarify"))
-                self.say = self.typed(self.tell("detail"))
+                self.say = self.typed(self.ask_back(vague=False))
             if not (answered and attempt == 0):
-                self.answer_text = self.answer(fate or self.hidden(), again=attempt > 0)
-            self.exchange(self.answer_text, use_tools=self.draw() < 0.6)
+                self.reply = self.answer(fate or self.hidden(), again=attempt > 0)
+            self.exchange(self.reply, use_tools=self.draw() < 0.6)
             taken = fate is not None and fate in ("as_is", "rewritten", "edited")
             self.results(fate)
             if fate is None:
@@ -202,6 +222,14 @@ class _Scene:
             if not self.turn_down(last=attempt == attempts - 1):
                 return False
         return False
+
+    def ask_back(self, *, vague: bool) -> str:
+        """The agent answers with a question; what the person would say to it."""
+        question, reply = self.phrases.tell("common.clarify", self.slots), ""
+        if not vague and (pair := self.phrases.pair(f"{self.intent}.clarify", self.slots)):
+            question, reply = pair
+        self.exchange(question)
+        return reply
 
     def fate(self) -> Fate | None:
         """What becomes of the next output, or None where nobody will see it."""
@@ -224,6 +252,7 @@ class _Scene:
         """One side of the subject, so that question and answer fit."""
         topics = self.phrases.topics.get(self.intent)
         self.topic = pick(topics, self.draw) if topics else ""
+        self.slots.goods = self.topic if self.intent == "description" else ""
 
     def tell(self, section: str) -> str:
         """The section of this subject, the topic's own where it has one."""
@@ -258,16 +287,16 @@ class _Scene:
 
     def follow_up(self) -> bool:
         """A further question on the same matter; False where the subject has none."""
-        pair = self.phrases.follow(self.intent, self.slots)
+        pair = self.phrases.pair(f"{self.intent}.follow", self.slots, used=self.asked)
         if pair is None:
             if self.intent not in DRAFTS:
                 return False
             self.slots.forget("product", "material", "thing", "product2", "qty")
             self.join(pick(("next one: ", "and ", "another one. ", "now ", ""), self.draw) + self.tell("ask"))
-            self.answer_text = self.answer("as_is", again=False)
+            self.reply = self.answer("as_is", again=False)
             return True
         self.join(pair[0])
-        self.answer_text = pair[1]
+        self.reply = pair[1]
         return True
 
     def another(self) -> None:
@@ -295,7 +324,7 @@ class _Scene:
         chance = self.draw()
         if again:
             text = f"{tell('common.sorry', slots)} {text}"
-        elif chance < 0.3:
+        elif chance < 0.3 and not text.startswith(("Done", "Yes", "Thank", "I ")):
             text = f"{tell('common.lead', slots)} {text}"
         if chance > 0.82:
             text = f"{text} {tell('common.tail', slots)}"
@@ -307,20 +336,24 @@ class _Scene:
         """The person writes, the agent answers; then the person reads."""
         seconds = math.exp(0.4628 + 0.5 * self.rng.gauss(0.0, 1.0))  # log-normal, 1.8 s on average
         used = tools.use(self.intent, self.topic, self.slots, self.rng) if use_tools else []
-        self.talk.exchanges.append(Exchange(self.say, self.now, agent, seconds, used))
+        exchange = Exchange(self.say, self.now, agent, seconds, used)
+        if not self.talk.mobile:
+            self.teller.faults += FAULTS * exchange.spans
+            if self.teller.faults > 1.0:
+                self.teller.faults -= 1.0
+                exchange.error = pick(("RateLimitError", "InternalServerError", "APITimeoutError"), self.draw)
+        self.talk.exchanges.append(exchange)
         self.now += seconds + 6.0 + len(agent) * 0.03 + 25.0 * math.exp(0.9 * self.rng.gauss(0.0, 1.0))
         self.say = ""
 
-    def do(self, kind: str, turn: int | None, *, after: float, **details: object) -> None:
-        """An action some seconds after the last answer, never past the end of the world."""
-        at = self.talk.ended + after
-        if at >= self.end:
-            at = self.talk.ended + (self.end - self.talk.ended) * (0.2 + 0.7 * self.draw())
-        self.talk.actions.append(Done(at, kind, turn, **details))  # type: ignore[arg-type]
+    def do(self, done: Done) -> None:
+        """An action, its time given as seconds after the last answer, never past the end of the world."""
+        done.at += self.talk.ended
+        self.talk.actions.append(_within(done, self.talk, self.end, self.draw()))
 
     def click(self, *kinds: str) -> None:
         """A button pressed right after the answer."""
-        self.do(pick(kinds, self.draw), len(self.talk.exchanges) - 1, after=2.0 + 30.0 * self.draw())
+        self.do(Done(2.0 + 30.0 * self.draw(), pick(kinds, self.draw), len(self.talk.exchanges) - 1))
 
     def thumb(self, *, up: bool) -> None:
         """A rating of the answer just given."""
@@ -350,20 +383,16 @@ class _Scene:
         turn = len(self.talk.exchanges) - 1
         draft = self.talk.exchanges[-1].agent
         kept = drafts.used(draft, fate, self.intent, self.slots, deep=self.deep())
-        hours = 0.15 if self.intent == "reply" else 3.0
-        after = 60.0 + min(3600.0 * hours * math.exp(1.1 * self.rng.gauss(0.0, 1.0)), 5 * 86_400.0)
         if fate == "edited" and self.draw() < 0.3:
-            self.do("edited", turn, after=20.0 + 200.0 * self.draw(), artefact=kept, before=draft)
+            self.do(Done(20.0 + 200.0 * self.draw(), "edited", turn, artefact=kept, before=draft))
             return
         self.talk.results[-1].taken = True
         self.click("copied", "inserted")
         if self.draw() < 0.07 and not self.talk.mobile:
             self.thumb(up=True)
-        known = self.draw() < 0.9
-        kind = "sent" if self.intent == "reply" else pick(("published", "saved"), self.draw)
-        self.do(kind, turn if known else None, after=after, artefact=kept)
-        if not known:
-            self.talk.actions[-1].turn = turn if len(self.talk.exchanges) > 1 else None
+        kind, hours = ("sent", 0.15) if self.intent == "reply" else (pick(("published", "saved"), self.draw), 3.0)
+        after = 60.0 + min(3600.0 * hours * math.exp(1.1 * self.rng.gauss(0.0, 1.0)), 5 * 86_400.0)
+        self.do(Done(after, kind, turn, artefact=kept))
         if self.draw() < 0.12:
             self.say = self.typed(self.phrases.tell("common.thanks", self.slots))
 
@@ -397,6 +426,12 @@ class _Scene:
             self.click("dismissed", "rejected")
         return False
 
+    def unturn(self) -> None:
+        """Some editors know the conversation but not the turn: one in eight, where only the last turn can be meant."""
+        for done in self.talk.actions:
+            if done.artefact is not None and done.turn == len(self.talk.exchanges) - 1 and self.draw() < 0.12:
+                done.turn = None
+
     # --- the short forms ---
 
     def chat(self) -> None:
@@ -427,6 +462,12 @@ class _Scene:
         else:
             self.talk.gave_up = True
             self.click("dismissed", "rejected")
+
+
+def _within(done: Done, talk: Talk, end: float, share: float) -> Done:
+    if done.at >= end:
+        done.at = talk.ended + (end - talk.ended) * (0.1 + 0.8 * share)
+    return done
 
 
 def _stopped(text: str) -> str:

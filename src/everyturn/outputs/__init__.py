@@ -42,4 +42,21 @@ def to_json(result: Result) -> str:
       "conversations": 2
     }
     """
-    return orjson.dumps(result, option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS).decode()
+    return orjson.dumps(
+        encodable(result), option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS
+    ).decode()
+
+
+def encodable(value: Any) -> Any:
+    r"""The value with what UTF-8 cannot carry (halves of split emoji, as some clients record them) as question marks.
+
+    >>> encodable({"content": ["fine \ud83d", 1]})
+    {'content': ['fine ?', 1]}
+    """
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode("utf-8")
+    if isinstance(value, Mapping):
+        return {encodable(key): encodable(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [encodable(inner) for inner in value]
+    return value

@@ -96,6 +96,26 @@ def eval_figure(estimate: Mapping[str, Any] | None, *, absent: str = UNKNOWN) ->
     return figure({**estimate, "users": None} if estimate else None, of="eval cases", absent=absent)
 
 
+def coverage_figure(report: Mapping[str, Any]) -> Figure:
+    """The share of conversations whose intent an eval case tests; unknown where no evals are loaded.
+
+    >>> report = {"counts": {"eval_cases": 12}, "coverage": {"coverage": 0.748, "low": 0.739, "high": 0.757}}
+    >>> print(coverage_figure(report))
+    75 % (74–76)
+    """
+    coverage = fields(report, "coverage")
+    if not has_evals(report):
+        return Figure(UNKNOWN)
+    if fields(coverage, "not_enough"):
+        return figure(coverage)
+    return figure({"value": coverage.get("coverage"), "low": coverage.get("low"), "high": coverage.get("high")})
+
+
+def has_evals(report: Mapping[str, Any]) -> bool:
+    """Whether any eval case or score is loaded."""
+    return bool(fields(report, "counts").get("eval_cases") or fields(report, "headline").get("eval_score"))
+
+
 def number(value: object) -> float | None:
     """The value as a float where it is a finite number, else None: a NaN is never shown.
 

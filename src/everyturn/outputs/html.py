@@ -5,13 +5,18 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from functools import cache
 from importlib.resources import files
+from typing import TYPE_CHECKING
 
 import orjson
 from markupsafe import Markup
 
-from everyturn.outputs import Output, Result, svg
+from everyturn.outputs import Output, Result, encodable, svg
 from everyturn.outputs.page import arrange
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 
 def render_html(report: Result) -> str:
@@ -20,6 +25,24 @@ def render_html(report: Result) -> str:
     All text of the report is escaped. A content security policy names the hashes of the one style sheet and the one
     script, so that nothing that came in with a conversation can run or load. The same report gives the same bytes.
     """
+    style, script = _asset("report.css"), _asset("report.js")
+    policy = (
+        f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
+        "img-src data:; base-uri 'none'; form-action 'none'"
+    )
+    report = encodable(report)
+    return _template().render(
+        arrange(report),
+        policy=policy,
+        style=Markup(style),  # noqa: S704 - our own file
+        script=Markup(script),  # noqa: S704 - our own file
+        numbers=_numbers(report),
+        hatch=svg.HATCH,
+    )
+
+
+@cache
+def _template() -> Template:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -30,20 +53,7 @@ def render_html(report: Result) -> str:
         lstrip_blocks=True,
     )
     environment.filters["tight"] = _tight
-    style, script = _asset("report.css"), _asset("report.js")
-    policy = (
-        f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
-        "img-src data:; base-uri 'none'; form-action 'none'"
-    )
-    page = environment.get_template("report.html.j2").render(
-        arrange(report),
-        policy=policy,
-        style=Markup(style),  # noqa: S704 - our own file
-        script=Markup(script),  # noqa: S704 - our own file
-        numbers=_numbers(report),
-        hatch=svg.HATCH,
-    )
-    return page.encode("utf-8", "replace").decode("utf-8")  # a title from the command line may hold what UTF-8 cannot
+    return environment.get_template("report.html.j2")
 
 
 def render_fragment(result: Result) -> str:

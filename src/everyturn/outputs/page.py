@@ -5,22 +5,21 @@ Every function gives plain values, `Figure`s and charts; what is missing in the 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Any, TypeAlias
-from urllib.parse import quote
+from typing import Any
 
 from everyturn.outputs import Result, svg
 from everyturn.outputs.figures import (
     Figure,
     count,
     counted,
+    coverage_figure,
     day,
-    elapsed,
     eval_figure,
     fields,
     figure,
+    has_evals,
     is_complete,
     items,
     kind_of_change,
@@ -32,21 +31,16 @@ from everyturn.outputs.figures import (
     say_day,
     say_period,
     seconds,
-    short_day,
     size_of_change,
 )
-
-View: TypeAlias = dict[str, Any]
-
-_ROLES = {"user": "User", "assistant": "Agent", "tool": "Tool", "system": "System"}
-_OUTCOME_MARKS = {"accepted": "✓", "edited": "✎", "rejected": "✕", "abandoned": "⋯", "unknown": "?"}
+from everyturn.outputs.transcript import View, arrange_conversation, link, missing_link
 
 
 def arrange(report: Result) -> View:
     """Everything the template shows, from a report. Assumes the report's shape; any field may be missing."""
     counts = fields(report, "counts")
     conversations = fields(report, "conversations")
-    links = {str(key): _link(str(key), value) for key, value in conversations.items()}
+    links = {str(key): link(str(key), value) for key, value in conversations.items()}
     return {
         "title": report.get("title") or "Report",
         "period": say_period(fields(report, "period")),
@@ -55,7 +49,7 @@ def arrange(report: Result) -> View:
             for noun, key in (("conversation", "conversations"), ("user", "users"), ("output", "outputs"))
             if (value := counts.get(key)) is not None
         ],
-        "has_evals": _has_evals(report),
+        "has_evals": has_evals(report),
         "has_actions": counts.get("actions") != 0,
         "headline": _headline(report),
         "findings": [_finding(i, finding, report, links) for i, finding in enumerate(items(report, "findings"), 1)],
@@ -64,20 +58,11 @@ def arrange(report: Result) -> View:
         "intents_note": _intents_note(report),
         "cohorts": _cohorts(report),
         "coverage": _coverage(report),
-        "conversations": [_conversation(str(key), value) for key, value in conversations.items()],
+        "conversations": [arrange_conversation(str(key), value) for key, value in conversations.items()],
         "notes": items(report, "notes"),
-        "definitions": items(report, "definitions"),
+        "definitions": [(str(d.get("term") or ""), str(d.get("meaning") or "")) for d in items(report, "definitions")],
         "provenance": _provenance(report),
     }
-
-
-def anchor(conversation_id: str) -> str:
-    """The fragment and element id of a conversation: its own id, percent-encoded so that any id is a valid one.
-
-    >>> anchor("c-1"), anchor("a b")
-    ('conversation:c-1', 'conversation:a%20b')
-    """
-    return "conversation:" + quote(conversation_id.encode("utf-8", "replace"), safe="")
 
 
 # --- the headline ---------------------------------------------------------------------------------------------
@@ -92,10 +77,10 @@ def _headline(report: Result) -> View:
     users, label, meaning = (
         (kept, "Users keep", "accepted, and not redone elsewhere within {} days")
         if head.get("kept")
-        else (acceptance, "Users accept", "of outputs whose outcome is known")
+        else (acceptance, "Users accept", "in the conversation; what was redone later is not known")
     )
     window = fields(report, "provenance").get("window_days") or 7
-    coverage = figure(_coverage_estimate(report), absent="unknown")
+    coverage = coverage_figure(report)
     rework_absent = "no actions loaded" if counts.get("actions") == 0 else "unknown"
     measures = [
         ("Accepted", acceptance, "of known outcomes"),
@@ -169,7 +154,7 @@ def _finding(rank: int, finding: Mapping[str, Any], report: Result, links: Mappi
     measured = signal or {"share": "share of conversations", "count": "conversations"}.get(unit, "rate")
     counted_in = {"rate": "outputs", "share": "conversations", "count": "conversations"}[unit]
     details = [str(detail) for detail in items(finding, "details")]
-    behind = [links.get(str(i)) or _missing(str(i)) for i in items(finding, "conversations")]
+    behind = [links.get(str(i)) or missing_link(str(i)) for i in items(finding, "conversations")]
     more = [f"{counted(len(behind), 'conversation')} behind it"] if behind else []
     return {
         "rank": rank,
@@ -231,7 +216,7 @@ def _intent(intent: Mapping[str, Any], report: Result, links: Mapping[str, View]
             ("A person asked for", figure(intent.get("escalation"), of="conversations")),
         ],
         "weekly": svg.trend(weekly, svg.axis(weekly), label=f"Acceptance of {name}"),
-        "conversations": [links.get(str(i)) or _missing(str(i)) for i in items(intent, "conversations")],
+        "conversations": [links.get(str(i)) or missing_link(str(i)) for i in items(intent, "conversations")],
     }
 
 
@@ -274,7 +259,7 @@ def _cohorts(report: Result) -> list[View]:
 
 
 def _coverage(report: Result) -> View:
-    coverage = figure(_coverage_estimate(report))
+    coverage = coverage_figure(report)
     uncovered = items(fields(report, "coverage"), "uncovered")
     most = max((share for row in uncovered if (share := number(row.get("share"))) is not None), default=0.0)
     return {
@@ -293,15 +278,6 @@ def _coverage(report: Result) -> View:
     }
 
 
-def _coverage_estimate(report: Result) -> View | None:
-    coverage = fields(report, "coverage")
-    if fields(coverage, "not_enough"):
-        return dict(coverage)
-    if not _has_evals(report) or coverage.get("coverage") is None:
-        return None
-    return {"value": coverage["coverage"], "low": coverage.get("low"), "high": coverage.get("high")}
-
-
 def _coverage_chart(coverage: Figure) -> str:
     if coverage.value is None:
         return ""
@@ -314,121 +290,6 @@ def _coverage_note(report: Result) -> str:
     total = counts.get("conversations")
     of = f"of {counted(total, 'conversation')}" if total is not None else "of conversations"
     return f"{of}, by {counted(counts.get('eval_cases'), 'eval case')} in {tested} of {counted(len(intents), 'intent')}"
-
-
-def _has_evals(report: Result) -> bool:
-    return bool(fields(report, "counts").get("eval_cases") or fields(report, "headline").get("eval_score"))
-
-
-# --- conversations --------------------------------------------------------------------------------------------
-
-
-def _link(conversation_id: str, conversation: Mapping[str, Any]) -> View:
-    spoken = (m.get("content") for m in items(conversation, "messages") if m.get("role") == "user")
-    outcomes = list(dict.fromkeys(str(o.get("outcome")) for o in items(conversation, "outcomes") if o.get("outcome")))
-    if len(outcomes) > 1:  # a last turn nobody answered says nothing beside turns that were
-        outcomes = [outcome for outcome in outcomes if outcome != "unknown"]
-    return {
-        "id": conversation_id,
-        "href": "#" + anchor(conversation_id),
-        "first": next((text for text in spoken if text), "no words of the user"),
-        "about": [
-            str(part)
-            for part in (conversation.get("user_id"), short_day(conversation.get("started_at")))
-            if part and part != "unknown"
-        ],
-        "outcomes": [_outcome_mark(outcome) for outcome in outcomes],
-    }
-
-
-def _missing(conversation_id: str) -> View:
-    return {"id": conversation_id, "href": None, "first": "", "about": [], "outcomes": []}
-
-
-def _conversation(conversation_id: str, conversation: Mapping[str, Any]) -> View:
-    started = conversation.get("started_at")
-    about = [("user", conversation.get("user_id")), ("intent", conversation.get("intent"))]
-    about += [("cohort", conversation.get("cohort")), *fields(conversation, "attributes").items()]
-    return {
-        **_link(conversation_id, conversation),
-        "anchor": anchor(conversation_id),
-        "started": say_day(started, year=True) if day(started) else "",
-        "intent": conversation.get("intent"),
-        "facts": [(str(name), str(value)) for name, value in about if value],
-        "messages": _messages(conversation),
-        "feedback": [_feedback(item) for item in items(conversation, "feedback") if item.get("turn") is None],
-        "actions": [
-            {
-                "kind": str(action.get("kind") or "action").replace("_", " "),
-                "when": elapsed(started, action.get("at")),
-                "artefact": action.get("artefact"),
-            }
-            for action in items(conversation, "actions")
-        ],
-    }
-
-
-def _messages(conversation: Mapping[str, Any]) -> list[View]:
-    """The messages in order, the verdict on each turn's output beside that output."""
-    messages = items(conversation, "messages")
-    outcomes = {o.get("turn"): o for o in items(conversation, "outcomes")}
-    outputs = _outputs(messages)
-    shown = []
-    for position, message in enumerate(messages):
-        turn = outputs.get(position)
-        feedback = [f for f in items(conversation, "feedback") if f.get("turn") == turn] if turn is not None else []
-        role = str(message.get("role") or "")
-        content = message.get("content")
-        shown.append(
-            {
-                "role": role if role in _ROLES else "other",
-                "who": _ROLES.get(role, role or "Unknown"),
-                "name": message.get("name"),
-                "content": content,
-                "size": counted(len(content), "character") if content else "no text",
-                "folded": role in {"tool", "system"},  # machinery: there for who wants it
-                "calls": [(str(call.get("name")), _arguments(call)) for call in items(message, "tool_calls")],
-                "verdict": _verdict(outcomes[turn]) if turn in outcomes else None,
-                "feedback": [_feedback(item) for item in feedback],
-            }
-        )
-    return shown
-
-
-def _outputs(messages: Sequence[Any]) -> dict[int, int]:
-    """Where each turn's output stands: position of the last agent message without tool calls -> turn."""
-    turn, found = -1, {}
-    for position, message in enumerate(messages):
-        if message.get("role") == "user":
-            turn += 1
-        elif message.get("role") == "assistant" and not message.get("tool_calls") and turn >= 0:
-            found[turn] = position
-    return {position: number_ for number_, position in found.items()}
-
-
-def _verdict(outcome: Mapping[str, Any]) -> View:
-    share = number(outcome.get("edit_share"))
-    return {
-        **_outcome_mark(str(outcome.get("outcome") or "unknown")),
-        "share": f"{percent(share)} changed" if share else "",
-        "evidence": outcome.get("evidence"),
-        "detail": outcome.get("detail"),
-    }
-
-
-def _outcome_mark(outcome: str) -> View:
-    return {"word": outcome, "mark": _OUTCOME_MARKS.get(outcome, "·")}
-
-
-def _feedback(item: Mapping[str, Any]) -> View:
-    value = number(item.get("value"))
-    said = item.get("label") or (f"{value:g}" if value is not None else "")
-    return {"name": item.get("name") or "feedback", "said": said, "comment": item.get("comment")}
-
-
-def _arguments(call: Mapping[str, Any]) -> str:
-    arguments = call.get("arguments")
-    return arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
 
 
 # --- what several parts need ------------------------------------------------------------------------------------

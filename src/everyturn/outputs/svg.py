@@ -161,7 +161,7 @@ def bars(weeks: Sequence[Point], *, label: str) -> Markup:
     top = max((p.n or 0.0 for p in counts), default=0.0)
     if not top:
         return Markup()
-    slot = 100 / len(counts)
+    slot = 100 / max(len(counts), 8)  # a week alone is a bar, not a wall
     parts = ['<line class="track" x1="0" x2="100%" y1="29.5" y2="29.5"/>']
     for i, p in enumerate(counts):
         height = _round(27 * (p.n or 0.0) / top)

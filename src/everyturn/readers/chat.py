@@ -104,7 +104,9 @@ def _attributes(record: Mapping[str, Json], messages: list[tuple[Message, str | 
     if started_at is not None:
         first = min((m.at for m, _ in messages if m.at is not None), default=None)
         if started_at != first:
-            attributes["started_at"] = started_at.isoformat()
+            attributes["started_at"] = fields.believable(
+                started_at, "started_at", context.now + fields.AHEAD
+            ).isoformat()
     return attributes
 
 

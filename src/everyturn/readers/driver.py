@@ -20,7 +20,7 @@ import pyarrow as pa
 from everyturn.errors import InputError, UnknownFormat, UnknownName
 from everyturn.model import Json, MessageRecord, Rejected
 from everyturn.readers import BadRecord, Context, Kind, Reader, ReadOptions, Sample, Skipped, SkipRecord
-from everyturn.readers.fields import describe
+from everyturn.readers.fields import AHEAD, describe
 from everyturn.readers.files import expand
 from everyturn.readers.framing import records as framed
 from everyturn.readers.recognise import (
@@ -34,7 +34,7 @@ from everyturn.readers.recognise import (
 )
 from everyturn.readers.rows import parquet_rows
 from everyturn.readers.source import RECORD_LIMIT, Damaged, Frame, Source, damaged, is_text, too_long
-from everyturn.readers.tables import AHEAD, Row, row_of, table
+from everyturn.readers.tables import Row, row_of, table
 
 _SAMPLE_BYTES = 4 * 2**20
 _BATCH_BYTES = 8 * 2**20
@@ -195,6 +195,11 @@ class _Load:
 
     def _recognised(self, count: _Count, source: Source, path: Path) -> Iterator[tuple[Frame, Reader | None]]:
         """Each frame with its reader; None with what stands before the first record that a format can be told by."""
+        binary = None if source.is_parquet else self._binary_reader(source)
+        if binary is not None:
+            count.format = binary.name
+            yield from ((frame, binary) for frame in _decoded(binary, source))
+            return
         frames = self._frames(count, source, path)
         if frames is None:
             return
@@ -224,9 +229,6 @@ class _Load:
             return parquet_rows(path)
         if not source.head:
             return self._empty(count, source)
-        binary = self._binary_reader(source)
-        if binary is not None:
-            return _decoded(binary, source)
         frames = framed(source)
         if frames is None:
             found = "text without records" if is_text(source.head) else "bytes that are no text"
@@ -300,7 +302,9 @@ class _Load:
         try:
             if frame.bad is not None:
                 raise frame.bad
-            parts = _Parts() if reader is None else _read(reader, frame.value, context, self._latest)
+            parts = (
+                _Parts(skipped="an empty page") if reader is None else _read(reader, frame.value, context, self._latest)
+            )
         except BadRecord as bad:
             count.rejected += 1
             self._reject(Rejected(where, bad.expected, bad.found))

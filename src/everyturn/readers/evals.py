@@ -82,8 +82,14 @@ def _input(value: Json) -> str | None:
     if isinstance(value, dict):
         inner = fields.first(value, ("messages", *_INPUT_NAMES))
         return fields.plain_text(value) if inner is None else _input(inner)
-    if isinstance(value, list) and value and all(isinstance(m, dict) and (m.get("role") or m.get("type")) for m in value):
-        messages = chain.from_iterable(read_message({"role": m.get("type"), **m}) for m in value)  # Ragas: type, not role
+    if (
+        isinstance(value, list)
+        and value
+        and all(isinstance(m, dict) and (m.get("role") or m.get("type")) for m in value)
+    ):
+        messages = chain.from_iterable(
+            read_message({"role": m.get("type"), **m}) for m in value
+        )  # Ragas: type, not role
         asked = [m.content for m, _ in messages if m.role == "user" and m.content]
         if not asked:
             raise BadRecord(expected="input: at least one user message", found=fields.describe(value))

@@ -45,6 +45,8 @@ USER_ID_NAMES = ("user_id", "userId", "user", "customer_id", "customerId", "end_
 TIME_NAMES = ("at", "timestamp", "created_at", "createdAt", "time", "created", "date")
 
 _IDS = frozenset({*CONVERSATION_ID_NAMES, *USER_ID_NAMES})
+EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
+AHEAD = timedelta(days=1)  # clocks and time zones are off by hours, not by days
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _INT32 = 2**31
 _ID_LENGTH = 512  # longer is a text in the wrong place; ids are printed, texts never
@@ -187,6 +189,14 @@ def time(value: Json, name: str) -> datetime | None:
         return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
     except (ValueError, OverflowError, TypeError, IndexError):
         raise BadRecord(expected=f"{name}: {_TIMES}", found=describe(value)) from None
+
+
+def believable(at: datetime, name: str, latest: datetime) -> datetime:
+    """The time, if it lies between 1990 and the latest; a clock that is wrong would move a conversation to another week."""
+    if not EARLIEST <= at <= latest:
+        bound = "a time up to now" if at > latest else "a time since 1990"
+        raise BadRecord(expected=f"{name}: {bound}", found=at.isoformat(timespec="seconds"))
+    return at
 
 
 def _time(value: Json) -> datetime | None:  # noqa: C901, PLR0911 - one line a form

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -62,7 +63,11 @@ def _is_lines(source: Source) -> bool:
     if len(lines) < 2:
         return not begins_list
     if begins_list:
-        return lines[0].rstrip()[-1:] == b"]" and _decodes(lines[0])
+        # An object in a list has a comma before it, unless it is the first and stands under the list's bracket.
+        apart = (after for before, after in pairwise(lines) if before.strip() != b"[" and before.rstrip()[-1:] != b",")
+        return any(_starts_object(line) and _decodes(line) for line in apart) or (
+            lines[0].rstrip()[-1:] == b"]" and _decodes(lines[0])
+        )
     return _decodes(lines[0]) or any(_starts_object(line) and _decodes(line) for line in lines[1:])
 
 

@@ -119,7 +119,7 @@ def error_of(span: OtlpSpan) -> str | None:
 
 def _conversation_attributes(found: Attributes, resource: Attributes, *, is_cut: bool) -> dict[str, str]:
     attributes = {
-        name[4:]: joined(value) for name, value in found.items() if name.startswith("app.") and is_plain(value)
+        name[4:]: joined(value) for name, value in found.items() if name[:4] == "app." and is_plain(value)
     }
     for name, value in (
         ("agent_version", found.get("gen_ai.agent.version")),
@@ -200,7 +200,14 @@ def _message(item: Json) -> list[Message]:
     parts = item.get("parts")
     if not isinstance(parts, list):
         return openai_messages(item)
-    role = fields.role(item.get("role"))
+    name = item.get("role")
+    role = fields.ROLE_NAMES.get(name) if type(name) is str else None
+    if role is None:
+        role = fields.role(name)
+    if len(parts) == 1 and type(parts[0]) is dict and parts[0].get("type") == "text":
+        text = parts[0].get("content")
+        if type(text) is str and item.get("name") is None:
+            return [Message(role, text)]  # nearly all messages
     texts: list[str] = []
     calls: list[ToolCall] = []
     results: list[Message] = []

@@ -14,6 +14,7 @@ evaluation and never becomes a conversation. Newer SDKs send OTLP, which the `ot
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 
 from everyturn.model import EvalCase, Feedback, FeedbackRecord, Json, Rejected, Span
@@ -29,18 +30,27 @@ _EVENT_TYPES = {
     "span": "SPAN",
     "event": "EVENT",
 }
-_TYPES = frozenset(
-    "GENERATION SPAN EVENT AGENT TOOL CHAIN RETRIEVER EVALUATOR EMBEDDING GUARDRAIL".split()
-)
+_TYPES = frozenset("GENERATION SPAN EVENT AGENT TOOL CHAIN RETRIEVER EVALUATOR EMBEDDING GUARDRAIL".split())
+_TRACE_FIELDS = frozenset({"bookmarked", "htmlPath", "observations", "public", "release", "scores", "tags", "totalCost", "version"})
+
+_SEPARATED = re.compile(r"(?<=[a-z])_([a-z])")
 
 Parts = Iterator[Span | FeedbackRecord | EvalCase | Rejected | Skipped]
 
 
 def _read(record: Json, context: Context) -> Parts:
+    record = _camel(record)
     kind = _kind(record)
     if kind is None:
         raise BadRecord(expected="a Langfuse batch, trace, observation, score or dataset item", found=fields.describe(record))
     yield from _READERS[kind](record, context)
+
+
+def _camel(record: Json) -> Json:
+    """The record with the API's field names; exports to files write them with underscores."""
+    if not isinstance(record, dict) or record.keys().isdisjoint({"trace_id", "session_id"}):
+        return record
+    return {_SEPARATED.sub(lambda m: m[1].upper(), k) if isinstance(k, str) else k: v for k, v in record.items()}
 
 
 def _kind(record: Json) -> str | None:
@@ -64,7 +74,7 @@ def _kind(record: Json) -> str | None:
         return "observation"
     if {"name", "value"} <= has and not has.isdisjoint({"traceId", "sessionId", "subject", "datasetRunId", "observationId"}):
         return "score"
-    if {"id", "timestamp"} <= has and not has.isdisjoint({"sessionId", "observations", "htmlPath", "userId"}):
+    if {"id", "timestamp"} <= has and len(has & _TRACE_FIELDS) > 1:
         return "trace"
     return None
 
@@ -157,8 +167,8 @@ def _environment(body: Mapping[str, Json]) -> str | None:
 
 def _read_observation(record: Mapping[str, Json], context: Context) -> Parts:
     observation = _observation(record, context.options, "SPAN")
-    if not fields.identifier(record.get("parentObservationId"), "parentObservationId") or record.get("traceName"):
-        observation.metadata = _metadata(record)  # the trace's, which observations of the newer API carry too
+    if observation.parent_id is None:
+        observation.metadata = _metadata(record)  # the trace's, to which others add their own
     yield observation.span()
 
 
@@ -292,7 +302,7 @@ def _looks_like(sample: Sample) -> float:
     """How many of the records are of a kind that Langfuse gives."""
     if not sample.records:
         return 0.0
-    return 0.95 * sum(_kind(r) is not None for r in sample.records) / len(sample.records)
+    return 0.95 * sum(_kind(_camel(r)) is not None for r in sample.records) / len(sample.records)
 
 
 READER = Reader(

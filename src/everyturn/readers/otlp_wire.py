@@ -32,8 +32,30 @@ _NAMES: Mapping[Signal, tuple[str, ...]] = {
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TRACE_ID, _SPAN_ID = 16, 8  # bytes, by the W3C trace context
 _ERROR = frozenset({2, "2", "STATUS_CODE_ERROR"})
-# Long, repeated with every call, and nothing for us: not even decoded.
-_UNREAD = frozenset({"gen_ai.tool.definitions", "langfuse.observation.usage_details", "langfuse.observation.model.parameters"})
+# On most model calls, and nothing for us: not even decoded.
+_UNREAD = frozenset(
+    {
+        "gen_ai.output.type",
+        "gen_ai.request.frequency_penalty",
+        "gen_ai.request.max_tokens",
+        "gen_ai.request.presence_penalty",
+        "gen_ai.request.temperature",
+        "gen_ai.request.top_p",
+        "gen_ai.response.finish_reasons",
+        "gen_ai.tool.definitions",
+        "gen_ai.tool.type",
+        "gen_ai.usage.cache_read.input_tokens",
+        "gen_ai.usage.input_tokens",
+        "gen_ai.usage.output_tokens",
+        "langfuse.observation.cost_details",
+        "langfuse.observation.model.parameters",
+        "langfuse.observation.usage_details",
+        "openai.response.service_tier",
+        "openai.response.system_fingerprint",
+        "server.address",
+        "server.port",
+    }
+)
 
 
 @dataclass(slots=True)
@@ -98,15 +120,20 @@ def binary_signal(head: bytes) -> Signal | None:
     for resource in _nested(head, 1):
         for scope in _nested(resource, 2):
             for record in _nested(scope, 2):
-                kinds = {number: (wire, len(value)) for number, wire, value in _fields(record)}
-                if kinds.get(1) == (2, _TRACE_ID) and kinds.get(2) == (2, _SPAN_ID):
-                    return "traces"
-                if kinds.get(1, (None, 0))[0] == 1 or kinds.get(11, (None, 0))[0] == 1:
-                    return "logs"
-                if kinds.get(1, (None, 0))[0] == 2 and any(kinds.get(n, (None, 0))[0] == 2 for n in (5, 7, 9, 10, 11)):
-                    return "metrics"
-                return None
+                return _record_signal(record)
     return None
+
+
+def _record_signal(record: bytes) -> Signal | None:
+    kinds: dict[int, tuple[int, int]] = {}
+    for number, wire, value in _fields(record):
+        kinds[number] = wire, len(value)
+        if kinds.get(1) == (2, _TRACE_ID) and kinds.get(2) == (2, _SPAN_ID):
+            return "traces"
+        if wire == 1 and number in {1, 11}:
+            return "logs"
+    is_named = kinds.get(1, (0, 0))[0] == 2
+    return "metrics" if is_named and not kinds.keys().isdisjoint({5, 7, 9, 10, 11}) else None
 
 
 def _nested(data: bytes, number: int) -> Iterator[bytes]:

@@ -16,7 +16,6 @@ from everyturn.readers import BadRecord
 from everyturn.readers.source import RECORD_LIMIT, Damaged, Frame, Source, damaged, lines, too_long
 
 _NAME_LENGTH = 64
-_PUSH_BACK = 2**20  # how far a stray quote is followed before the lines it swallowed are read again
 _PARQUET_ROWS = 512
 _PARQUET_BYTES = 8 * 2**20
 
@@ -82,6 +81,7 @@ class _CsvLines:
         """Read the row's lines again, but for the first: a stray quote must not swallow the good rows behind it."""
         self._again.extendleft(reversed(self.taken[1:]))
         del self.taken[1:]
+        self.too_long = self.size = 0
 
     def problem(self, row: list[str], header: list[str]) -> BadRecord | None:
         """What is wrong with a row that could be told apart from the next."""
@@ -113,10 +113,11 @@ def csv_rows(source: Source, delimiter: str) -> Iterator[Frame]:
         except StopIteration:
             if not taken.taken:
                 return
-            row = []  # the row is over the limit
+            row = []  # a line over the limit
         except csv.Error:
-            if taken.size <= _PUSH_BACK:
-                taken.give_back()
+            # The lines behind are read again, but for the first: a stray quote must not swallow good rows. Each is read
+            # twice at most, since what ends one such stretch is the quote that could begin the next.
+            taken.give_back()
             yield taken.frame(BadRecord(expected="a CSV row with its quotes in pairs (RFC 4180)", found="one without"))
             continue
         except Damaged as error:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import codecs
 import gzip
 import zlib
-from collections.abc import Iterator
-from typing import BinaryIO, NamedTuple, Protocol
+from collections.abc import Callable, Iterator
+from typing import BinaryIO, NamedTuple, TypeAlias
 
 import zstandard
 
@@ -42,8 +42,7 @@ class Frame(NamedTuple):
     size: int
 
 
-class _Readable(Protocol):
-    def read(self, size: int, /) -> bytes: ...
+_Read: TypeAlias = Callable[[int], bytes]  # at most that many bytes, b"" at the end
 
 
 class _Counted:
@@ -55,46 +54,72 @@ class _Counted:
         self.bytes_read = 0
 
     def peek(self, size: int) -> bytes:
-        self._head = self._file.read(size)
-        self.bytes_read += len(self._head)
+        self._head = self.read(size)
         return self._head
 
-    def read(self, size: int = -1) -> bytes:
+    def read(self, size: int) -> bytes:
         if self._head:
-            data, self._head = (self._head, b"") if size < 0 else (self._head[:size], self._head[size:])
+            data, self._head = self._head[:size], self._head[size:]
             return data
         data = self._file.read(size)
         self.bytes_read += len(data)
         return data
 
 
-class _Recoded:
-    """UTF-16 or UTF-32 bytes as UTF-8; what cannot be decoded becomes U+FFFD."""
+def _unzstd(read: _Read) -> _Read:
+    """Reading the frames of a zstd file.
 
-    def __init__(self, source: _Readable, encoding: str) -> None:
-        self._source = source
-        self._decoder = codecs.getincrementaldecoder(encoding)("replace")
+    The input is fed in small pieces, since the output of one piece is not bounded: 4 bytes may stand for 128 KiB (RFC 8878).
+    """
+    frame: zstandard.ZstdDecompressionObj | None = None
+    fed = out = b""
 
-    def read(self, size: int) -> bytes:
-        while True:
-            data = self._source.read(size)
-            text = self._decoder.decode(data, final=not data)
-            if text or not data:
-                return text.encode("utf-8", "replace")
+    def read_unpacked(size: int) -> bytes:
+        nonlocal frame, fed, out
+        while not out:
+            fed = fed or read(512)
+            if not fed and frame is None:
+                return b""
+            if not fed:
+                raise EOFError
+            frame = frame or zstandard.ZstdDecompressor().decompressobj()
+            out = frame.decompress(fed)
+            fed = b""
+            if frame.eof:
+                fed, frame = frame.unused_data, None
+        piece, out = out[:size], out[size:]
+        return piece
+
+    return read_unpacked
 
 
-class _Prefixed:
-    """A source with bytes put back in front of it."""
+def _recoded(read: _Read, encoding: str) -> _Read:
+    """Reading UTF-16 or UTF-32 as UTF-8; what cannot be decoded becomes U+FFFD."""
+    decoder = codecs.getincrementaldecoder(encoding)("replace")
 
-    def __init__(self, head: bytes, source: _Readable) -> None:
-        self._head = head
-        self._source = source
+    def read_recoded(size: int) -> bytes:
+        text = ""
+        while not text:
+            data = read(size)
+            text = decoder.decode(data, final=not data)
+            if not data:
+                break
+        return text.encode("utf-8", "replace")
 
-    def read(self, size: int) -> bytes:
-        if self._head:
-            data, self._head = self._head[:size], self._head[size:]
-            return data
-        return self._source.read(size)
+    return read_recoded
+
+
+def _prefixed(head: bytes, read: _Read) -> _Read:
+    """Reading with bytes put back in front."""
+
+    def read_prefixed(size: int) -> bytes:
+        nonlocal head
+        if not head:
+            return read(size)
+        piece, head = head[:size], head[size:]
+        return piece
+
+    return read_prefixed
 
 
 class Damaged(Exception):  # noqa: N818
@@ -111,20 +136,20 @@ class Source:
         self._counted = _Counted(file)
         magic = self._counted.peek(4)
         self.is_parquet = magic == b"PAR1"
-        packed: _Readable = self._counted
+        self._read: _Read = self._counted.read
         if magic[:2] == b"\x1f\x8b":
-            packed = gzip.GzipFile(fileobj=self._counted, mode="rb")  # type: ignore[call-overload]  # it calls read alone
+            # read1 hands out what it has when the next piece is damaged; read would drop it
+            self._read = gzip.GzipFile(fileobj=self._counted, mode="rb").read1  # type: ignore[call-overload]  # it calls read alone
         elif magic == b"\x28\xb5\x2f\xfd":
-            packed = zstandard.ZstdDecompressor().stream_reader(self._counted, read_across_frames=True)  # type: ignore[arg-type]
-        self._packed = packed
+            self._read = _unzstd(self._counted.read)
         self._failure: Exception | None = None
-        head = b"" if self.is_parquet else self._fill()
+        head = b"" if self.is_parquet else self._unpack(HEAD)
         if head.startswith(codecs.BOM_UTF8):
             head = head[3:]
         for mark, encoding in _BYTE_ORDER_MARKS:
             if head.startswith(mark):
-                self._packed = _Recoded(_Prefixed(head[len(mark) :], packed), encoding)
-                head = self._fill()
+                self._read = _recoded(_prefixed(head[len(mark) :], self._read), encoding)
+                head = self._unpack(HEAD)
                 break
         self.head = head
         self.is_whole = len(head) < HEAD
@@ -135,24 +160,21 @@ class Source:
         """How much of the file itself has been read."""
         return self._counted.bytes_read
 
-    def _fill(self) -> bytes:
+    def _unpack(self, size: int) -> bytes:
+        """Bytes of at least the size, fewer only at the end or where the packing is broken."""
         parts: list[bytes] = []
         length = 0
-        while length < HEAD:
-            data = self._unpack(HEAD - length)
+        while length < size and self._failure is None:
+            try:
+                data = self._read(size - length)
+            except (EOFError, zlib.error, gzip.BadGzipFile, zstandard.ZstdError) as error:
+                self._failure = error
+                break
             if not data:
                 break
             parts.append(data)
             length += len(data)
         return b"".join(parts)
-
-    def _unpack(self, size: int) -> bytes:
-        if self._failure is None:
-            try:
-                return self._packed.read(size)
-            except (EOFError, zlib.error, gzip.BadGzipFile, zstandard.ZstdError) as error:
-                self._failure = error
-        return b""
 
     def read(self, size: int = _CHUNK) -> bytes:
         """The next bytes, b"" at the end; `Damaged` where the packing is broken, after all that could be unpacked."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, TypeAlias
 
 import orjson
@@ -25,6 +25,7 @@ from everyturn.model import (
     encode_messages,
 )
 from everyturn.readers import BadRecord
+from everyturn.readers.fields import believable
 
 SCHEMAS: Mapping[str, pa.Schema] = {
     "spans": model.SPAN_SCHEMA,
@@ -39,9 +40,6 @@ SCHEMAS: Mapping[str, pa.Schema] = {
 Row: TypeAlias = tuple[Any, ...]
 Stored: TypeAlias = "Span | MessageRecord | FeedbackRecord | Action | EvalCase | EvalResult | OutcomeRecord"
 
-EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
-AHEAD = timedelta(days=1)  # clocks and time zones are off by hours, not by days
-
 
 def row_of(record: Stored, where: str, latest: datetime) -> tuple[str, Row]:
     """The table a record belongs to and its row there; `BadRecord` where it cannot be stored."""
@@ -53,10 +51,7 @@ def row_of(record: Stored, where: str, latest: datetime) -> tuple[str, Row]:
 
 
 def _checked(at: datetime | None, name: str, latest: datetime) -> datetime | None:
-    if at is not None and not EARLIEST <= at <= latest:
-        bound = "a time up to now" if at > latest else "a time since 1990"
-        raise BadRecord(expected=f"{name}: {bound}", found=at.isoformat(timespec="seconds"))
-    return at
+    return None if at is None else believable(at, name, latest)
 
 
 def _json(value: Json) -> str:
@@ -73,9 +68,6 @@ def _call(call: ToolCall) -> dict[str, Json]:
 
 def _message(record: MessageRecord, where: str, latest: datetime) -> Row:
     message = record.message
-    at = message.at
-    if at is not None and not EARLIEST <= at <= latest:
-        _checked(at, "at", latest)
     return (
         record.conversation_id,
         record.user_id,
@@ -83,7 +75,7 @@ def _message(record: MessageRecord, where: str, latest: datetime) -> Row:
         record.message_id,
         message.role,
         message.content,
-        at,
+        _checked(message.at, "at", latest),
         _json([_call(c) for c in message.tool_calls]) if message.tool_calls else None,
         message.tool_call_id,
         message.name,

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from everyturn.model import Action, Conversation, Turn
 from everyturn.signals.survival import Artefact, is_measurable, survival
 
-ACCEPTING = frozenset({"accepted", "copied", "inserted", "applied", "sent", "resolved", "saved", "published", "committed"})
+ACCEPTING = frozenset(
+    {"accepted", "copied", "inserted", "applied", "sent", "resolved", "saved", "published", "committed"}
+)
 REJECTING = frozenset({"rejected", "dismissed", "regenerated", "undone"})
 EDITED = "edited"
 REVERTED = "reverted"
@@ -16,15 +21,27 @@ HUMAN = frozenset({"ticket_opened", "human_requested", "called", "emailed"})
 # The text that goes with these is not the output's fate: a copied part, a letter of complaint, what stood there before.
 _TEXT_ASIDE = REJECTING | HUMAN | {REVERTED, "copied"}
 
+_NEAREST = 20  # outputs an artefact without a turn is looked for in, counted back from its time
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """One action on an output.
+
+    `artefact` is the text the output may have ended up in and `kept` the share of the output found there, None where the
+    action shows none. `is_named` says whether the action itself named the turn.
+    """
+
+    action: Action
+    kind: str
+    is_named: bool
+    artefact: str | None = None
+    kept: float | None = None
+
 
 def kind_of(action: Action) -> str:
     """The action's kind as our lists spell it: "Ticket-Opened" is "ticket_opened"."""
     return action.kind.strip().casefold().replace("-", "_").replace(" ", "_")
-
-
-def artefact_of(action: Action) -> str | None:
-    """The text the output may have ended up in, None where the action shows none."""
-    return action.artefact if kind_of(action) not in _TEXT_ASIDE else None
 
 
 def output_at(conversation: Conversation, turn: Turn) -> datetime | None:
@@ -35,31 +52,38 @@ def output_at(conversation: Conversation, turn: Turn) -> datetime | None:
     return max(times) if times else turn.user.at or conversation.started_at
 
 
-def by_turn(conversation: Conversation, outputs: tuple[Turn, ...]) -> dict[int, list[Action]]:
-    """The actions on each output, oldest first.
+def uses_by_turn(conversation: Conversation, answered: Sequence[Turn]) -> dict[int, list[Use]]:
+    """The actions on each of the answered turns' outputs, oldest first.
 
     An action goes to the turn it names. Where it names none: an artefact goes to the output most of which it holds, of
     those given by then; any other to the latest output given by then; to the last output where times are missing.
     """
-    found: dict[int, list[Action]] = {turn.index: [] for turn in outputs}
-    if not outputs:
+    found: dict[int, list[Use]] = {turn.index: [] for turn in answered}
+    if not found:
         return found
+    turns = {turn.index: turn for turn in answered}
+    given = sorted(
+        (turn.output.at, turn.index) for turn in answered if turn.output is not None and turn.output.at is not None
+    )
+    times = [at for at, _ in given]
     for action in sorted(conversation.actions, key=lambda action: (action.at, action.action_id)):
-        if action.turn is not None and action.turn in found:
-            found[action.turn].append(action)
+        kind = kind_of(action)
+        text = None if kind in _TEXT_ASIDE else action.artefact
+        artefact = None if text is None else Artefact(text)
+        if action.turn in turns:
+            turn = turns[action.turn]
         else:
-            found[_turn_of(conversation, outputs, action).index].append(action)
+            by_then = [turns[index] for _, index in given[: bisect_right(times, action.at)][-_NEAREST:]]
+            turn = _turn_of(by_then or answered[-_NEAREST:], artefact)
+        kept = _kept(turn, artefact) if artefact and turn.output and turn.output.content else None
+        found[turn.index].append(Use(action, kind, action.turn in turns, text, kept))
     return found
 
 
-def _turn_of(conversation: Conversation, outputs: tuple[Turn, ...], action: Action) -> Turn:
-    given = [turn for turn in outputs if turn.output and turn.output.at and turn.output.at <= action.at]
-    candidates = given or list(outputs)
-    text = artefact_of(action)
-    if text is not None:
-        artefact = Artefact(text)
+def _turn_of(candidates: Sequence[Turn], artefact: Artefact | None) -> Turn:
+    if artefact is not None:  # "You're welcome!" at the end is not what was saved
         long = [turn for turn in candidates if turn.output and is_measurable(turn.output.content or "")]
-        if long:  # "You're welcome!" at the end is not what was saved
+        if long:
             return max(long, key=lambda turn: (_kept(turn, artefact), turn.index))
     return candidates[-1]
 

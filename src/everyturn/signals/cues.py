@@ -1,37 +1,42 @@
 """Words -> cues: what a user's message says about the reply before it, read from phrase lists, one file a language.
 
-The lists are data (`cues/<language>.toml`); `cues/other.toml` only lists languages we recognise and have no cues for. A
-phrase is words with single spaces between them, matched without regard to case, accents or commas:
-
-    wrong|incorrect     either word; `_` stands for a space inside one
-    the?                may be missing, also as `a|the?`
-    ..                  up to three words of the same sentence
-    frustrat*           any ending (not in the first word)
-    ^ …  … $            at the beginning, at the end of a clause
-
-Of two matches that overlap, the longer one wins, so "no, thanks" is not a "no". A match under `ignore` means nothing. A
-complaint that is denied ("not useless") or supposed ("what if it doesn't work?") is none.
+The lists are data (`cues/<language>.toml`, phrases as in `phrases.py`); `cues/other.toml` only lists the function words
+of languages we recognise and have no cues for. A match under `ignore` means nothing, so "no, thanks" is not a "no": the
+longer of two overlapping matches wins. A complaint that is denied ("not useless") or supposed ("what if it doesn't work?")
+is none.
 """
 
 from __future__ import annotations
 
 import re
 import tomllib
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal
 
-Kind = Literal["negation", "correction", "failure", "rephrase", "frustration", "giveup", "escalation", "praise", "thanks"]
+from everyturn.signals.phrases import STOPS, Phrases, compile_phrases, fold, matches, tokens_of
+
+Kind = Literal[
+    "negation", "correction", "failure", "rephrase", "frustration", "giveup", "escalation", "praise", "thanks"
+]
 Strength = Literal["firm", "unless_asked", "weak"]
 
 LANGUAGES = ("en", "de", "es", "fr", "pt")
 OTHER = "other"  # a language, and none of ours
 
-_KINDS: tuple[Kind, ...] = ("negation", "correction", "failure", "frustration", "giveup", "escalation", "praise", "thanks")
+_KINDS: tuple[Kind, ...] = (
+    "negation",
+    "correction",
+    "failure",
+    "frustration",
+    "giveup",
+    "escalation",
+    "praise",
+    "thanks",
+)
 _STRENGTHS: tuple[Strength, ...] = ("firm", "unless_asked", "weak")
 
 _EMOJI: Mapping[str, tuple[Kind, Strength]] = {
@@ -46,18 +51,15 @@ _HEAD, _TAIL = 1200, 400  # characters of a long message its writer speaks in; w
 _LANGUAGE_WORDS = 60
 _LOOK_BACK = 3
 _FEW = 5
+_SURE = 3  # function words; fewer are weighed with those of the whole conversation
 
-_TOKEN = re.compile(r"[^\W_]+|[.!?;:\n]+|[,()\u2013\u2014¿¡\u3002\uff01\uff1f\uff0c]| - ")
 _NOT_OWN = re.compile(
-    r"```.*?(?:```|\Z)|`[^`\n]*`|^[ \t]*>[^\n]*|\"[^\"\n]{12,}\"|\u201c[^\u201d\n]{12,}\u201d|«[^»\n]{12,}»|„[^“\n]{12,}“",
+    r"```.*?(?:```|\Z)|`[^`\n]*`|^[ \t]*>[^\n]*|\"[^\"\n]{12,1000}\"|\u201c[^\u201d\n]{12,1000}\u201d|«[^»\n]{12,1000}»|„[^“\n]{12,1000}“",
     re.DOTALL | re.MULTILINE,
 )
 _SHOUTS = re.compile(r"!!|\?\?|!\?|\?!")
 _FAR = re.compile(r"[^\W\d_\u0000-\u024f\u1e00-\u1eff]")  # letters of no Latin alphabet
-_MARKS = re.compile("[\u0300-\u036f]")
 _EMOJIS = re.compile("|".join(_EMOJI))
-_CLAUSE_BEFORE, _CLAUSE_AFTER = r"(?<=[.,?] )", r"(?= [.,?])"
-_GAP, _BETWEEN = r"(?:(?: ,)? [^\s.,?]+){0,3}?", r"(?: ,)? "
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,30 +92,14 @@ Tally = Counter[str]  # function words seen, by language
 
 
 @dataclass(frozen=True, slots=True)
-class _Phrase:
-    pattern: re.Pattern[str]
-    meaning: Cue | Literal["ignore", "courtesy", "request"]
-
-
-@dataclass(frozen=True, slots=True)
-class _Group:
-    """The phrases that begin with one word; `either` matches where any of them does (one call instead of dozens)."""
-
-    either: re.Pattern[str]
-    phrases: tuple[_Phrase, ...]
-
-
-_Phrases: TypeAlias = Mapping[str, _Group]  # by the word they begin with
-
-
-@dataclass(frozen=True, slots=True)
 class Lexicon:
     """One language's lists, compiled. `repeating` marks requests that are meant to be made again ("another one")."""
 
-    user: _Phrases
-    agent: _Phrases
+    user: Phrases[Cue | None]  # None: ignore
+    agent: Phrases[str]  # "courtesy" or "request"
     function_words: frozenset[str]
     negators: frozenset[str]
+    requesting: frozenset[str]
     hypothetical: frozenset[str]
     repeating: frozenset[str]
 
@@ -130,20 +116,23 @@ def read(text: str, *, tally: Tally | None = None) -> Reading:
     True
     """
     own = _own_words(text)
-    tokens = _tokens(_fold(own))
-    words = tuple([token for token in tokens if token not in _STOPS])
+    tokens = tokens_of(fold(own))
+    words = tuple([token for token in tokens if token not in STOPS])
     language = _language(own, words, tally)
     found: set[Cue] = set()
     if language in LANGUAGES:
         found = _match(tokens, lexicon(language))
     elif language is None and 0 < len(words) <= _FEW:  # "merci": no function word, but a phrase of one language
-        known = {each: sum(match.end - match.start for match in _matches(tokens, lexicon(each).user)) for each in LANGUAGES}
+        known = {
+            each: sum(match.end - match.start for match in matches(tokens, lexicon(each).user)) for each in LANGUAGES
+        }
         best = max(known, key=lambda each: known[each])
         if known[best]:
             language, found = best, _match(tokens, lexicon(best))
     if not own.isascii():
         found.update(Cue(*_EMOJI[sign]) for sign in _EMOJIS.findall(own))
-    if _SHOUTS.search(own) or (len(words) >= 4 and own.isupper()):
+    is_glad = any(cue.kind in ("praise", "thanks") for cue in found)  # "Thank you!!"
+    if not is_glad and (_SHOUTS.search(own) or (len(words) >= 4 and own.isupper())):
         found.add(Cue("frustration", "weak"))
     return Reading(language, frozenset(found), words)
 
@@ -156,7 +145,7 @@ def count_words(texts: Iterable[str]) -> Tally:
         if _is_far(own):
             tally[OTHER] += 5
             continue
-        words = [token for token in _tokens(_fold(own)) if token not in _STOPS]
+        words = [token for token in tokens_of(fold(own)) if token not in STOPS]
         tally.update(_hits(words[:_LANGUAGE_WORDS]))
     return tally
 
@@ -174,9 +163,9 @@ def asking(output: str, *, tally: Tally | None = None) -> Asking | None:
     >>> asking("Who pays? The seller does. It takes three days to arrive.") is None
     True
     """
-    tail = _fold(output[-_TAIL:].rstrip())
-    tokens = _tokens(tail)
-    words = [token for token in tokens if token not in _STOPS]
+    tail = fold(output[-_TAIL:].rstrip())
+    tokens = tokens_of(tail)
+    words = [token for token in tokens if token not in STOPS]
     language = _language(tail, words, tally)
     sentences: list[list[str]] = [[]]
     for token in tokens:
@@ -185,11 +174,11 @@ def asking(output: str, *, tally: Tally | None = None) -> Asking | None:
             sentences.append([])
         else:
             sentences[-1].append(token)
-    last = [sentence for sentence in sentences if any(token not in _STOPS for token in sentence)][-2:]
+    last = [sentence for sentence in sentences if any(token not in STOPS for token in sentence)][-2:]
     verdict: Asking | None = None
     for sentence in last:
-        found = _matches(sentence, lexicon(language).agent) if language in LANGUAGES else []
-        meanings = {match.phrase.meaning for match in found}
+        found = matches(sentence, lexicon(language).agent) if language in LANGUAGES else []
+        meanings = {match.meaning for match in found}
         if "courtesy" in meanings:
             verdict = verdict or "courtesy"
         elif sentence[-1] == "?" or "request" in meanings:
@@ -201,25 +190,22 @@ def asking(output: str, *, tally: Tally | None = None) -> Asking | None:
 def lexicon(language: str) -> Lexicon:
     """The compiled lists of one of `LANGUAGES`. Read from the package's own data once."""
     data = _load(language)
-    user = [
+    cues: list[tuple[str, Cue | None]] = [
         (phrase, Cue(kind, strength))
         for kind in _KINDS
         for strength in _STRENGTHS
         for phrase in data.get(kind, {}).get(strength, [])
     ]
+    cues += [(phrase, None) for phrase in data["ignore"]]
+    endings = [(phrase, kind) for kind in ("courtesy", "request") for phrase in data["agent"][kind]]
     return Lexicon(
-        _index([*user, *((phrase, "ignore") for phrase in data["ignore"])]),
-        _index(
-            [
-                *((phrase, "courtesy") for phrase in data["agent"]["courtesy"]),
-                *((phrase, "request") for phrase in data["agent"]["request"]),
-            ]
-        ),
-        *(frozenset(_fold(data[key]).split()) for key in ("function_words", "negators", "hypothetical", "repeating")),
+        compile_phrases(cues),
+        compile_phrases(endings),
+        *(frozenset(fold(data[key]).split()) for key in _WORD_LISTS),
     )
 
 
-_STOPS = frozenset({".", ",", "?"})
+_WORD_LISTS = ("function_words", "negators", "requesting", "hypothetical", "repeating")
 
 
 def _own_words(text: str) -> str:
@@ -228,26 +214,6 @@ def _own_words(text: str) -> str:
     if len(text) > _HEAD + _TAIL:
         return f"{text[:_HEAD]}\n{text[-_TAIL:]}"
     return text
-
-
-def _fold(text: str) -> str:
-    folded = text.casefold()
-    if folded.isascii():
-        return folded
-    return _MARKS.sub("", unicodedata.normalize("NFKD", folded))
-
-
-def _tokens(folded: str) -> list[str]:
-    """Words, with "." for the end of a sentence, "?" for that of a question, "," for a lesser break."""
-    tokens = []
-    for token in _TOKEN.findall(folded):
-        if token[0].isalnum():
-            tokens.append(token)
-        elif "?" in token or "\uff1f" in token:
-            tokens.append("?")
-        else:
-            tokens.append("." if token[0] in ".!;:\n\u3002\uff01" else ",")
-    return tokens
 
 
 def _is_far(own: str) -> bool:
@@ -261,7 +227,7 @@ def _speakers() -> Mapping[str, tuple[str, ...]]:
     speakers: dict[str, tuple[str, ...]] = {}
     known = {language: _load(language)["function_words"] for language in LANGUAGES}
     for language, words in (known | _load(OTHER)).items():
-        for word in dict.fromkeys(_fold(words).split()):
+        for word in dict.fromkeys(fold(words).split()):
             speakers[word] = (*speakers.get(word, ()), language)
     return speakers
 
@@ -280,9 +246,8 @@ def _language(own: str, words: tuple[str, ...] | list[str], tally: Tally | None)
         return OTHER
     hits = _hits(words[:_LANGUAGE_WORDS])
     clear = _clear(hits) if sum(hits.values()) * 8 >= len(words[:_LANGUAGE_WORDS]) else None
-    if clear is None and tally is not None:
-        hits.update(tally)
-        clear = _clear(hits)
+    if tally and (clear is None or hits[clear] < _SURE):
+        clear = _clear(hits + tally)
     if clear is None:
         return None
     return clear if clear in LANGUAGES else OTHER
@@ -301,104 +266,21 @@ def _load(name: str) -> dict[str, Any]:
     return tomllib.loads((files("everyturn.signals") / "cues" / f"{name}.toml").read_text(encoding="utf-8"))
 
 
-def _index(phrases: Iterable[tuple[str, Cue | Literal["ignore", "courtesy", "request"]]]) -> _Phrases:
-    by_first: dict[str, list[_Phrase]] = {}
-    for phrase, meaning in phrases:
-        firsts, pattern = _compile(phrase)
-        for first in firsts:
-            by_first.setdefault(first, []).append(_Phrase(pattern, meaning))
-    return {
-        first: _Group(re.compile("|".join(phrase.pattern.pattern for phrase in group)), tuple(group))
-        for first, group in by_first.items()
-    }
-
-
-def _compile(phrase: str) -> tuple[set[str], re.Pattern[str]]:
-    """A phrase as a pattern over folded tokens, and the words it can begin with."""
-    words = _fold(phrase).replace("'", "_'").split()  # "doesn't" is two tokens, and often typed as one
-    begins = words[0] == "^"
-    ends = words[-1] == "$"
-    words = words[begins : len(words) - ends]
-    regex = _CLAUSE_BEFORE if begins else ""
-    firsts: set[str] = set()
-    begun = False  # a word that must be there has been read
-    for word in words:
-        if word == "..":
-            regex += _GAP
-            continue
-        optional = word.endswith("?")
-        choices = word.rstrip("?").split("|")
-        either = f"(?:{'|'.join(map(_choice, choices))})(?= )"
-        if begun:
-            regex += f"(?:{_BETWEEN}{either})?" if optional else _BETWEEN + either
-            continue
-        if any("*" in choice for choice in choices):
-            raise ValueError(f"a cue phrase must begin with a whole word: {phrase!r}")
-        regex += f"(?:{either}{_BETWEEN})?" if optional else either
-        firsts.update(first for choice in choices for first in _first_tokens(choice))
-        begun = not optional
-    return firsts, re.compile(regex + (_CLAUSE_AFTER if ends else ""))
-
-
-def _first_tokens(choice: str) -> set[str]:
-    """ "that_'s" begins with "that", or with "thats" where the apostrophe was left out."""
-    head, apostrophe, tail = choice.partition("_'")
-    first = head.split("_")[0]
-    if apostrophe and "_" not in head:
-        return {first, first + tail.split("_")[0]} - {""}
-    return {first}
-
-
-def _choice(choice: str) -> str:
-    spaced = re.escape(choice.replace("_'", "\0").replace("_", " "))
-    return spaced.replace(re.escape("\0"), " ?").replace(r"\*", "[^ ]*").replace(r"\ ", _BETWEEN)
-
-
-@dataclass(frozen=True, slots=True)
-class _Match:
-    start: int
-    end: int
-    index: int  # of its first token
-    phrase: _Phrase
-
-
-def _matches(tokens: list[str], phrases: _Phrases) -> list[_Match]:
-    """What of `phrases` stands in these tokens, overlaps settled in favour of the longest."""
-    joined = f" . {' '.join(tokens)} . "
-    position = 3
-    matches = []
-    for index, token in enumerate(tokens):
-        group = phrases.get(token)
-        if group and group.either.match(joined, position):
-            for phrase in group.phrases:
-                match = phrase.pattern.match(joined, position)
-                if match:
-                    matches.append(_Match(position, match.end(), index, phrase))
-        position += len(token) + 1
-    if len(matches) < 2:
-        return matches
-    matches.sort(key=lambda match: (match.start - match.end, match.start))
-    kept: list[_Match] = []
-    for candidate in matches:
-        if all(candidate.end <= other.start or other.end <= candidate.start for other in kept):
-            kept.append(candidate)
-    return kept
-
-
 def _match(tokens: list[str], lexicon_: Lexicon) -> set[Cue]:
     found: set[Cue] = set()
-    for match in _matches(tokens, lexicon_.user):
-        cue = match.phrase.meaning
-        if not isinstance(cue, Cue):
+    for match in matches(tokens, lexicon_.user):
+        cue = match.meaning
+        if cue is None:
             continue
         before = _before(tokens, match.index)
         if cue.kind == "thanks":
-            if "?" not in tokens[: match.index]:  # "Where is it? Thanks": asks for more, thanks beforehand
+            earlier = tokens[: match.index]
+            if "?" not in earlier and lexicon_.requesting.isdisjoint(earlier):  # "Where is it? Thanks": asks for more
                 found.add(cue)
         elif not lexicon_.negators.isdisjoint(before):
             if cue.kind == "praise":  # "not helpful"
                 found.add(Cue("negation", "weak"))
-        elif cue.kind == "praise" or lexicon_.hypothetical.isdisjoint(before):
+        elif lexicon_.hypothetical.isdisjoint(before):
             found.add(cue)
     return found
 
@@ -407,7 +289,7 @@ def _before(tokens: list[str], index: int) -> list[str]:
     """Up to three words before, of the same clause."""
     before: list[str] = []
     for token in reversed(tokens[max(0, index - _LOOK_BACK) : index]):
-        if token in _STOPS:
+        if token in STOPS:
             break
         before.append(token)
     return before

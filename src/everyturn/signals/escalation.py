@@ -10,7 +10,10 @@ from everyturn.signals import Signal
 from everyturn.signals.actions import HUMAN, kind_of
 from everyturn.signals.replies import words_of
 
-_HANDS_OVER = re.compile(r"transfer_?to|hand_?(?:over|off)|escalat|human|(?:create|open|file|raise)_?(?:a_)?(?:support_)?ticket", re.IGNORECASE)
+_HANDS_OVER = re.compile(
+    r"transfer_?to|hand_?(?:over|off)|escalat|human|(?:create|open|file|raise)_?(?:a_)?(?:support_)?ticket",
+    re.IGNORECASE,
+)
 
 
 def _observe(conversation: Conversation) -> Iterator[Observation]:
@@ -28,9 +31,7 @@ def _observe(conversation: Conversation) -> Iterator[Observation]:
         for turn, reading in zip(conversation.turns, readings, strict=True)
         if reading and any(cue.kind == "escalation" and cue.strength == "firm" for cue in reading.cues)
     ]
-    handed_over = any(
-        _HANDS_OVER.search(call.name) for message in conversation.messages for call in message.tool_calls
-    )
+    handed_over = any(_HANDS_OVER.search(call.name) for message in conversation.messages for call in message.tool_calls)
     value: float | None = 0.0
     label: str | None = "handed_over" if handed_over else "none"
     at = max((message.at for message in conversation.messages if message.at), default=None)

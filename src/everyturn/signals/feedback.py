@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 
 from everyturn.model import Conversation, Feedback, Observation
 from everyturn.signals import Signal
 
-_POSITIVE = frozenset(
-    "positive up thumbs_up thumbsup thumb_up good great excellent like liked upvote yes true helpful useful correct satisfied "
-    "happy solved resolved pass passed accept accepted promoter + +1 👍".split()
-)
-_NEGATIVE = frozenset(
-    "negative down thumbs_down thumbsdown thumb_down bad poor terrible dislike disliked downvote no false unhelpful not_helpful "
-    "useless incorrect wrong dissatisfied unsatisfied unhappy unsolved unresolved not_resolved fail failed reject rejected "
-    "detractor - -1 👎".split()
-)
+# fmt: off
+_POSITIVE = frozenset({
+    "positive", "up", "thumbs_up", "thumbsup", "thumb_up", "good", "great", "excellent", "like", "liked", "upvote",
+    "yes", "true", "helpful", "useful", "correct", "satisfied", "happy", "solved", "resolved", "pass", "passed",
+    "accept", "accepted", "promoter", "+", "+1", "👍",
+})
+_NEGATIVE = frozenset({
+    "negative", "down", "thumbs_down", "thumbsdown", "thumb_down", "bad", "poor", "terrible", "dislike", "disliked",
+    "downvote", "no", "false", "unhelpful", "not_helpful", "useless", "incorrect", "wrong", "dissatisfied",
+    "unsatisfied", "unhappy", "unsolved", "unresolved", "not_resolved", "fail", "failed", "reject", "rejected",
+    "detractor", "-", "-1", "👎",
+})
+# fmt: on
 _NEUTRAL = frozenset({"neutral", "ok", "okay", "mixed", "passive", "partial", "partially"})
 _OUT_OF = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(?:/|of|out of)\s*(\d+(?:\.\d+)?)\s*(?:stars?)?\s*$", re.IGNORECASE)
 _STARS = re.compile(r"^\s*(?:([1-5])\s*stars?|(\N{BLACK STAR}{1,5})\N{WHITE STAR}{0,4})\s*$", re.IGNORECASE)
@@ -37,47 +42,44 @@ def scaled(feedback: Feedback) -> float | None:
     >>> scaled(Feedback("reply", label="thumbs-down")), scaled(Feedback("resolution", label="escalated"))
     (0.0, None)
     """
-    value = feedback.value
-    if value is not None and value == value and abs(value) != float("inf"):
-        return _scaled_number(value, feedback.name.casefold().replace("-", "_").replace(" ", "_"))
+    if feedback.value is not None and math.isfinite(feedback.value):
+        return _scaled_number(feedback.value, _folded(feedback.name))
     return _scaled_label(feedback.label) if feedback.label else None
 
 
+def _folded(name: str) -> str:
+    return re.sub(r"(?<=\w)[\s-]+(?=\w)", "_", name.strip().casefold())
+
+
 def _scaled_number(value: float, name: str) -> float | None:
-    if value < 0:
+    if value < 0:  # a thumb down, where up is 1
         return 0.0 if value >= -1 else None
+    low, high = 0.0, 100.0
     if _THUMB.search(name) and value <= 1:
-        return value
-    if _TEN.search(name):
-        return value / 10 if value <= 10 else None
-    if _FIVE.search(name) and 1 <= value <= 5 and value == int(value):
-        return (value - 1) / 4
-    if value <= 1:
-        return value
-    if value <= 5:
-        return (value - 1) / 4
-    if value <= 10:
-        return value / 10
-    return value / 100 if value <= 100 else None
+        high = 1.0
+    elif _TEN.search(name):
+        high = 10.0
+    elif 1 < value <= 5 or (_FIVE.search(name) and value in (1, 2, 3, 4, 5)):
+        low, high = 1.0, 5.0
+    elif value <= 1:
+        high = 1.0
+    elif value <= 10:
+        high = 10.0
+    return (value - low) / (high - low) if value <= high else None
 
 
 def _scaled_label(label: str) -> float | None:
-    folded = label.strip().casefold().replace("-", "_").replace(" ", "_") if len(label.strip()) > 2 else label.strip().casefold()
-    if folded in _POSITIVE:
-        return 1.0
-    if folded in _NEGATIVE:
-        return 0.0
-    if folded in _NEUTRAL:
-        return 0.5
-    if out_of := _OUT_OF.match(label):
-        top = float(out_of.group(2))
-        share = float(out_of.group(1)) / top if top else 2.0
-        if top == 5 and share <= 1:
-            return max(0.0, (float(out_of.group(1)) - 1) / 4)
-        return share if share <= 1 else None
+    folded = _folded(label)
+    for known, value in ((_POSITIVE, 1.0), (_NEGATIVE, 0.0), (_NEUTRAL, 0.5)):
+        if folded in known:
+            return value
     if stars := _STARS.match(label):
         return (int(stars.group(1) or len(stars.group(2))) - 1) / 4
-    return None
+    if not (out_of := _OUT_OF.match(label)):
+        return None
+    given, top = float(out_of.group(1)), float(out_of.group(2))
+    low = 1.0 if top == 5 else 0.0
+    return (given - low) / (top - low) if low <= given <= top and top > low else None
 
 
 def latest(given: Iterable[Feedback]) -> list[Feedback]:
@@ -101,8 +103,7 @@ def mean_of(given: Iterable[Feedback]) -> tuple[float | None, int, datetime | No
             values.append(value)
         if feedback.at is not None:
             times.append(feedback.at)
-    times.sort(key=lambda at: at if at.tzinfo else at.replace(tzinfo=UTC))
-    return (round(sum(values) / len(values), 6) if values else None, len(values), times[-1] if times else None)
+    return (round(sum(values) / len(values), 6) if values else None, len(values), max(times, default=None))
 
 
 def _observe(conversation: Conversation) -> Iterator[Observation]:

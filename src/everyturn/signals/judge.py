@@ -28,7 +28,8 @@ def _observe(conversation: Conversation) -> Iterator[Observation]:
         value,
         evidence="judge",
         final_at=at,
-        detail=f"{n} score{'' if n == 1 else 's'}" + (f", {left_out} left out (low is good, or no scale)" if left_out else ""),
+        detail=f"{n} score{'' if n == 1 else 's'}"
+        + (f", {left_out} left out (low is good, or no scale)" if left_out else ""),
     )
 
 

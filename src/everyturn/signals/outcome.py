@@ -7,18 +7,18 @@ that an output accepted in the conversation and then rewritten stays accepted, a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import pyarrow as pa
 
-from everyturn.model import OBSERVATION_SCHEMA, Action, Conversation, Evidence, Outcome, Turn
+from everyturn.model import OBSERVATION_SCHEMA, Conversation, Evidence, Feedback, Outcome, Turn
 from everyturn.signals import Signal
-from everyturn.signals.actions import ACCEPTING, EDITED, HUMAN, REJECTING, REVERTED, artefact_of, by_turn, kind_of, output_at
+from everyturn.signals.actions import ACCEPTING, EDITED, HUMAN, REJECTING, REVERTED, Use, output_at, uses_by_turn
 from everyturn.signals.feedback import scaled
 from everyturn.signals.replies import Reply, words_of
-from everyturn.signals.survival import HEAVY, Artefact, Grade, grade, survival
+from everyturn.signals.survival import HEAVY, Grade, grade, survival
 
 WINDOW = timedelta(days=7)  # for shadow rework, and for silence to count as silence
 
@@ -35,9 +35,9 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Rework:
-    """Whether an output accepted in the conversation was redone; None where no time tells which actions came within a week."""
+    """Whether an output accepted in the conversation was redone (1) or not (0); None where no time tells what came within a week."""
 
-    redone: bool | None
+    value: float | None
     evidence: Evidence | None
     at: datetime | None
     detail: str
@@ -65,14 +65,22 @@ class OutputOutcome:
 
 
 def outcomes(conversation: Conversation) -> tuple[OutputOutcome, ...]:
-    """What became of each output, in order; worked out once and kept with the conversation."""
+    """What became of each output, in order; worked out once and kept with the conversation.
+
+    A turn in which the agent did nothing has no output: the user had not finished, or the record ends there.
+    """
     known = vars(conversation).get("_outcomes")
     if isinstance(known, tuple):
         return known
-    turns = tuple([turn for turn in conversation.turns if turn.agent])
-    actions = by_turn(conversation, turns)
-    decided = [_decide(conversation, turn, actions[turn.index]) for turn in turns]
-    found = tuple(_with_rework(conversation, decided, actions))
+    answered = [turn for turn in conversation.turns if turn.agent]
+    uses = uses_by_turn(conversation, answered)
+    ratings: dict[int, list[Feedback]] = {}
+    for feedback in conversation.feedback:
+        if feedback.turn is not None and feedback.source == "user":
+            ratings.setdefault(feedback.turn, []).append(feedback)
+    silent = _Silence(conversation)
+    decided = [_decide(turn, uses[turn.index], ratings.get(turn.index, ()), silent) for turn in answered]
+    found = tuple(_with_rework(conversation, decided, uses))
     vars(conversation)["_outcomes"] = found  # as functools.cached_property does on a frozen dataclass
     return found
 
@@ -92,87 +100,97 @@ def observe_all(conversations: Iterable[Conversation], signals: Sequence[Signal]
     return pa.table(columns, schema=OBSERVATION_SCHEMA)
 
 
-def _decide(conversation: Conversation, turn: Turn, actions: list[Action]) -> OutputOutcome:
-    verdict = (
-        _explicit(conversation, turn, [action for action in actions if kind_of(action) != REVERTED])
-        or _silent(conversation, turn)
-    )
-    reverted = [action for action in actions if kind_of(action) == REVERTED]
+def _decide(turn: Turn, uses: Sequence[Use], ratings: Sequence[Feedback], silence: _Silence) -> OutputOutcome:
+    verdict = _explicit(uses, ratings) or silence.verdict(turn)
+    reverted = [use for use in uses if use.kind == REVERTED]
     if reverted and verdict.outcome != "accepted":  # an accepted one that is reverted later is shadow rework instead
-        verdict = Verdict("rejected", "action", reverted[-1].at, REVERTED)
-    kept, shown = _survived(turn, actions)
+        verdict = Verdict("rejected", "action", reverted[-1].action.at, REVERTED)
+    kept, shown = _survived(uses)
+    if kept is None or shown is None:
+        return OutputOutcome(turn.index, verdict, verdict, None, None, None)
+    graded, at = grade(kept), shown.action.at
     final = verdict
-    if shown is not None and kept is not None:
-        graded = grade(kept)
-        if graded == "as-is":
-            final = Verdict("accepted", "artefact", shown.at, f"{kind_of(shown)}, kept {kept:.2f}: as-is")
-        elif graded != "rewritten" or verdict.outcome != "accepted":
-            final = Verdict("edited", "artefact", shown.at, f"{kind_of(shown)}, kept {kept:.2f}: {graded}")
-    return OutputOutcome(turn.index, verdict, final, kept, shown.at if shown else None, None)
+    if graded == "as-is":
+        final = Verdict("accepted", "artefact", at, f"{shown.kind}, kept {kept:.2f}: as-is")
+    elif graded != "rewritten" or verdict.outcome != "accepted":
+        final = Verdict("edited", "artefact", at, f"{shown.kind}, kept {kept:.2f}: {graded}")
+    return OutputOutcome(turn.index, verdict, final, kept, at, None)
 
 
-def _survived(turn: Turn, actions: list[Action]) -> tuple[float | None, Action | None]:
-    """The share kept in the latest artefact, and the action that shows it. Edits in a row are measured from the first's start."""
-    shown = [action for action in actions if artefact_of(action) is not None]
-    output = turn.output.content if turn.output else None
-    first_edit = next((action for action in shown if kind_of(action) == EDITED and action.before is not None), None)
+def _survived(uses: Sequence[Use]) -> tuple[float | None, Use | None]:
+    """The share kept in the latest artefact, and the action that shows it.
+
+    An edit is measured from the text it began with; edits in a row from where the first began, or each would look light.
+    """
+    shown = [use for use in uses if use.artefact is not None]
     if not shown:
         return None, None
     last = shown[-1]
-    before = first_edit.before if first_edit is not None and kind_of(last) == EDITED else output
-    return (None, None) if not before else (survival(before, last.artefact or ""), last)
+    begun = next((use.action.before for use in shown if use.kind == EDITED and use.action.before), None)
+    if last.kind == EDITED and begun:
+        return survival(begun, last.artefact or ""), last
+    return last.kept, last
 
 
-def _explicit(conversation: Conversation, turn: Turn, actions: list[Action]) -> Verdict | None:
-    """By an action or a rating; the latest counts, and a rating without a time is taken for the last word."""
-    events: list[tuple[datetime | None, Verdict]] = []
-    for action in actions:
-        kind = kind_of(action)
-        if kind in ACCEPTING and not _is_rewriting(turn, action):
-            events.append((action.at, Verdict("accepted", "action", action.at, kind)))
-        elif kind in REJECTING:
-            events.append((action.at, Verdict("rejected", "action", action.at, kind)))
-        elif kind == EDITED:
-            events.append((action.at, Verdict("edited", "action", action.at, kind)))
-    for feedback in conversation.feedback:
-        value = scaled(feedback) if feedback.turn == turn.index and feedback.source == "user" else None
+def _explicit(uses: Sequence[Use], ratings: Sequence[Feedback]) -> Verdict | None:
+    """By an action or a rating; the latest counts, and a rating without a time is taken for the last word.
+
+    What shows the text itself speaks through it: an edit is read as an artefact, and sending one's own text accepts nothing.
+    """
+    verdicts: list[Verdict] = []
+    for use in uses:
+        if use.kind in ACCEPTING and (use.kept is None or use.kept >= HEAVY):
+            verdicts.append(Verdict("accepted", "action", use.action.at, use.kind))
+        elif use.kind in REJECTING:
+            verdicts.append(Verdict("rejected", "action", use.action.at, use.kind))
+        elif use.kind == EDITED and use.artefact is None:
+            verdicts.append(Verdict("edited", "action", use.action.at, use.kind))
+    for rating in ratings:
+        value = scaled(rating)
         if value is not None and value != 0.5:
             outcome: Outcome = "accepted" if value > 0.5 else "rejected"
-            events.append((feedback.at, Verdict(outcome, "action", feedback.at, f"rated {value:.2f}")))
-    timed = [event for event in events if event[0] is not None]
-    untimed = [event for event in events if event[0] is None]
-    if untimed:
-        return untimed[-1][1]
-    return max(timed, key=lambda event: event[0] or datetime.min)[1] if timed else None
+            verdicts.append(Verdict(outcome, "action", rating.at, f"rated {value:.2f}"))
+    latest: Verdict | None = None
+    for verdict in verdicts:
+        if latest is None or verdict.at is None or (latest.at is not None and verdict.at >= latest.at):
+            latest = verdict
+    return latest
 
 
-def _is_rewriting(turn: Turn, action: Action) -> bool:
-    """Whether what was sent or saved is the user's own text rather than the output: then the click accepts nothing."""
-    text, output = artefact_of(action), turn.output.content if turn.output else None
-    return text is not None and bool(output) and survival(output or "", text) < HEAVY
+class _Silence:
+    """Verdicts where nothing was done and nothing rated: by the user's next words, or by there being none."""
+
+    def __init__(self, conversation: Conversation) -> None:
+        self._conversation = conversation
+        # Some clients record the structure alone; then an empty output says nothing.
+        self._has_text = any(message.content for message in conversation.messages)
+
+    def verdict(self, turn: Turn) -> Verdict:
+        """The verdict on the turn's output."""
+        words = words_of(self._conversation)
+        reply = words.replies[turn.index]
+        if reply is not None and reply.tone in ("pushback", "pleased"):
+            outcome: Outcome = "rejected" if reply.tone == "pushback" else "accepted"
+            return Verdict(outcome, "words", reply.at, ", ".join(reply.cues))
+        given = output_at(self._conversation, turn)
+        until = given + WINDOW if given else None
+        if self._has_text and (empty := _emptiness(turn)):
+            # Nobody can use what is not there. A last turn that only called tools may yet be going on.
+            is_over = reply is not None or turn.output is not None
+            return Verdict("rejected" if is_over else "unknown", "silence", reply.at if reply else until, empty)
+        if reply is not None:
+            return _undecided(reply)
+        if words.asked[turn.index] == "asks":
+            return Verdict("abandoned", "silence", until, "asked the user, who never came back")
+        return Verdict("unknown", "silence" if self._has_text else None, until, "no reply by the user")
 
 
-def _silent(conversation: Conversation, turn: Turn) -> Verdict:
-    """By the user's next words, or by there being none."""
-    words = words_of(conversation)
-    reply = words.replies[turn.index]
-    if reply is not None and reply.tone in ("pushback", "pleased"):
-        outcome: Outcome = "rejected" if reply.tone == "pushback" else "accepted"
-        return Verdict(outcome, "words", reply.at, ", ".join(reply.cues))
-    until = output_at(conversation, turn)
-    until = until + WINDOW if until else None
-    if _has_text(conversation):
-        if turn.output is not None and not (turn.output.content or "").strip():
-            return Verdict("rejected", "silence", reply.at if reply else until, "empty reply")
-        if turn.output is None and not any(message.content for message in turn.agent if message.role == "assistant"):
-            if reply is not None:
-                return Verdict("rejected", "silence", reply.at, "no reply")
-            return Verdict("unknown", "silence", until, "ended in a tool call")
-    if reply is not None:
-        return _undecided(reply)
-    if words.asked[turn.index] == "asks":
-        return Verdict("abandoned", "silence", until, "asked the user, who never came back")
-    return Verdict("unknown", "silence", until, "no reply by the user")
+def _emptiness(turn: Turn) -> str | None:
+    """In what way the agent gave nothing, None where it gave something."""
+    if turn.output is not None:
+        return None if (turn.output.content or "").strip() else "empty reply"
+    spoke = any(message.content and message.role == "assistant" for message in turn.agent)
+    return None if spoke else "ended in a tool call"
 
 
 def _undecided(reply: Reply) -> Verdict:
@@ -181,46 +199,41 @@ def _undecided(reply: Reply) -> Verdict:
     return Verdict("unknown", "words", reply.at, f"moved on ({', '.join(reply.cues)})" if reply.cues else "moved on")
 
 
-def _has_text(conversation: Conversation) -> bool:
-    """Whether the conversation was recorded with its texts; some clients keep its structure alone."""
-    return any(message.content for message in conversation.messages)
-
-
 def _with_rework(
-    conversation: Conversation, decided: list[OutputOutcome], actions: dict[int, list[Action]]
-) -> Iterable[OutputOutcome]:
-    """Each outcome with its rework. A human asked for without naming a turn concerns the latest accepted output by then."""
-    outputs = {turn.index: turn for turn in conversation.turns}
-    accepted = [each for each in decided if each.verdict.outcome == "accepted"]
-    given = {each.turn: output_at(conversation, outputs[each.turn]) for each in accepted}
-    about: dict[int, list[Action]] = {each.turn: [] for each in accepted}
-    for turn_index, those in actions.items():
-        for action in those:
-            if action.user_id and conversation.user_id and action.user_id != conversation.user_id:
-                continue
-            if turn_index in about and (action.turn == turn_index or artefact_of(action) is not None):
-                about[turn_index].append(action)
-            elif action.turn is None and kind_of(action) in HUMAN | {REVERTED}:
-                earlier = [index for index, at in given.items() if at is None or at <= action.at]
-                if earlier:
-                    about[earlier[-1]].append(action)
+    conversation: Conversation, decided: Sequence[OutputOutcome], uses: Mapping[int, Sequence[Use]]
+) -> Iterator[OutputOutcome]:
+    """Each outcome with its rework. A human asked for, or a revert, that names no turn concerns the latest output accepted by then."""
+    given = {
+        each.turn: output_at(conversation, conversation.turns[each.turn])
+        for each in decided
+        if each.verdict.outcome == "accepted"
+    }
+    about: dict[int, list[Use]] = {turn: [] for turn in given}
+    for turn, those in uses.items():
+        for use in those:
+            by = use.action.user_id
+            if by and conversation.user_id and by != conversation.user_id:
+                continue  # someone else's doing
+            if not use.is_named and use.kind in HUMAN | {REVERTED}:
+                for index in reversed(given):
+                    at = given[index]
+                    if at is None or at <= use.action.at:
+                        about[index].append(use)
+                        break
+            elif turn in about:
+                about[turn].append(use)
     for each in decided:
-        if each.turn in about:
-            yield replace(each, rework=_rework(outputs[each.turn], given[each.turn], about[each.turn]))
-        else:
-            yield each
+        yield replace(each, rework=_rework(given[each.turn], about[each.turn])) if each.turn in about else each
 
 
-def _rework(turn: Turn, given: datetime | None, actions: list[Action]) -> Rework:
+def _rework(given: datetime | None, uses: Sequence[Use]) -> Rework:
     if given is None:
         return Rework(None, None, None, "no time to count the week from")
-    for action in sorted(actions, key=lambda action: (action.at, action.action_id)):
-        if not given <= action.at <= given + WINDOW:
+    for use in sorted(uses, key=lambda use: (use.action.at, use.action.action_id)):
+        if not given <= use.action.at <= given + WINDOW:
             continue
-        kind = kind_of(action)
-        if kind in HUMAN or kind == REVERTED:
-            return Rework(True, "action", action.at, kind)
-        text, output = artefact_of(action), turn.output.content if turn.output else None
-        if text is not None and output and (kept := survival(output, text)) < HEAVY:
-            return Rework(True, "artefact", action.at, f"{kind}, kept {kept:.2f}")
-    return Rework(False, "silence", given + WINDOW, "not redone within 7 days")
+        if use.kind in HUMAN or use.kind == REVERTED:
+            return Rework(1.0, "action", use.action.at, use.kind)
+        if use.kept is not None and use.kept < HEAVY:
+            return Rework(1.0, "artefact", use.action.at, f"{use.kind}, kept {use.kept:.2f}")
+    return Rework(0.0, "silence", given + WINDOW, "not redone within 7 days")

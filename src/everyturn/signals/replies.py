@@ -15,7 +15,18 @@ from typing import Literal
 from rapidfuzz import fuzz
 
 from everyturn.model import Conversation, Turn
-from everyturn.signals.cues import LANGUAGES, OTHER, Asking, Cue, Kind, Reading, Tally, asking, count_words, lexicon, read
+from everyturn.signals.cues import (
+    LANGUAGES,
+    OTHER,
+    Asking,
+    Cue,
+    Kind,
+    Reading,
+    asking,
+    count_words,
+    lexicon,
+    read,
+)
 
 Tone = Literal["pushback", "pleased", "neutral", "unreadable"]
 
@@ -32,6 +43,10 @@ WEIGHT: Mapping[Kind, float] = {
 }
 PUSHBACK = 0.8  # what weak cues must add up to
 _WEAK = 0.5  # a weak cue's part of the weight; punctuation alone stays far below the cut
+
+_ANSWERS = frozenset(
+    {"negation", "correction", "failure"}
+)  # their weak cues ("instead", "still") are no more than answers
 
 _LONGEST_REQUEST = 60  # words; longer ones hold pasted text, which repeats for other reasons
 
@@ -78,12 +93,25 @@ def _words_of(conversation: Conversation) -> Words:
     turns = conversation.turns
     tally = count_words(text for turn in turns for text in _texts(turn))
     readings = tuple([None if turn.user.content is None else read(turn.user.content, tally=tally) for turn in turns])
+    until = [len(turns)] * len(turns)  # the first later turn in which the agent spoke again
+    for index in range(len(turns) - 2, -1, -1):
+        until[index] = index + 1 if turns[index + 1].agent else until[index + 1]
     asked: list[Asking | None] = []
     replies: list[Reply | None] = []
     for turn in turns:
         output = turn.output.content if turn.output else None
         asked.append(asking(output, tally=tally) if output else None)
-        replies.append(_reply(conversation, turn, readings, asked[-1] is not None))
+        said = range(turn.index + 1, min(until[turn.index] + 1, len(turns))) if turn.agent else range(0)
+        replies.append(
+            _reply(
+                readings[turn.index],
+                [readings[i] for i in said],
+                turns[said[0]].user.at,
+                was_asked=asked[-1] is not None,
+            )
+            if said
+            else None
+        )
     return Words(tuple(replies), tuple(asked), readings)
 
 
@@ -94,57 +122,47 @@ def _texts(turn: Turn) -> Iterable[str]:
         yield turn.output.content[:400]
 
 
-def _reply(
-    conversation: Conversation, turn: Turn, readings: tuple[Reading | None, ...], was_asked: bool
-) -> Reply | None:
-    """The reading of all the user said between this turn's output and the agent's next words."""
-    if not turn.agent:
-        return None
-    said: list[Turn] = []
-    for later in conversation.turns[turn.index + 1 :]:
-        said.append(later)
-        if later.agent:
-            break
-    if not said:
-        return None
-    at = said[0].user.at
-    read_ = [reading for later in said if (reading := readings[later.index]) is not None]
+def _reply(request: Reading | None, said: Iterable[Reading | None], at: datetime | None, *, was_asked: bool) -> Reply:
+    """The reading of all the user said between an output and the agent's next words."""
+    read_ = [reading for reading in said if reading is not None]
     if not read_:
         return Reply("unreadable", 0.0, (), at, "no text")
     cues = frozenset(cue for reading in read_ for cue in reading.cues)
-    request = readings[turn.index]
     repeated = _rephrases(request, read_[-1], was_asked=was_asked) if request else None
     if repeated:
         cues |= {Cue("rephrase", repeated)}
     readable = any(reading.readable for reading in read_)
-    tone, score = judge(cues, was_asked=was_asked)
+    tone, score = tone_of(cues, was_asked=was_asked)
     if not readable and not any(cue.strength == "firm" for cue in cues if cue.kind != "rephrase"):
         why = "no cues for this language" if any(r.language == OTHER for r in read_) else "language not recognised"
         return Reply("unreadable", 0.0, (), at, why)
     return Reply(tone, score, tuple(sorted({cue.kind for cue in cues})), at)
 
 
-def judge(cues: Iterable[Cue], *, was_asked: bool = False) -> tuple[Tone, float]:
+def tone_of(cues: Iterable[Cue], *, was_asked: bool = False) -> tuple[Tone, float]:
     """The tone of a reply with these cues, and its score. `was_asked`: the agent's output ended with a question.
 
-    >>> judge([Cue("thanks", "firm")])
+    >>> tone_of([Cue("thanks", "firm")])
     ('pleased', -0.45)
-    >>> judge([Cue("praise", "firm"), Cue("failure", "firm")])[0]
+    >>> tone_of([Cue("praise", "firm"), Cue("failure", "firm")])[0]
     'pushback'
-    >>> judge([Cue("negation", "unless_asked")], was_asked=True)[0]
+    >>> tone_of([Cue("negation", "unless_asked")], was_asked=True)[0]
     'neutral'
     """
     weights: dict[Kind, float] = {}
-    is_firm = False
+    pushes = pleases = False
     for cue in cues:
         firm = cue.strength == "firm" or (cue.strength == "unless_asked" and not was_asked)
+        if not firm and was_asked and cue.kind in _ANSWERS:
+            continue
         weight = WEIGHT[cue.kind] * (1.0 if firm else _WEAK)
         weights[cue.kind] = max(weights.get(cue.kind, weight), weight, key=abs)
-        is_firm |= firm and weight > 0
+        pushes |= firm and weight > 0
+        pleases |= firm and weight < 0
     score = round(sum(weights.values()), 4)
-    if is_firm or score >= PUSHBACK:
+    if pushes or score >= PUSHBACK:
         return "pushback", score
-    return ("pleased", score) if score < 0 else ("neutral", score)
+    return ("pleased", score) if pleases and score < 0 else ("neutral", score)
 
 
 def _rephrases(request: Reading, reply: Reading, *, was_asked: bool) -> Literal["firm", "weak"] | None:

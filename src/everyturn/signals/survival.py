@@ -38,29 +38,33 @@ _MARKUP = "_#>~|"  # with the two above: Markdown signs, gone once the text is p
 _FENCE = re.compile(r"^[ \t]*(```|~~~)[^\n]*\n(.*?)(?:^[ \t]*\1[ \t]*$|\Z)", re.DOTALL | re.MULTILINE)
 _CODE_LINE = re.compile(
     r"""
-      [{};]\s*$ | ^\s*[)\]}]                                           # blocks and statements
-    | ^\s*(?:def|class|async|elif|except|with|while|for|if|try|else)\b.*:\s*$
-    | ^\s*(?:import|from)\s+[\w.]+(?:\s+(?:import|as)\b.*)?\s*$
+      [{};]$ | ^\s*[)\]}] | ,\s*\\$                                    # blocks, statements, continued lines
+    | ^\s*(?:def|class|async|elif|except|with|while|for|if|try|else|switch|case)\b.*[:{]$
+    | ^\s*(?:def|class|module)\s+[\w.]+[(\s<:]?[^.]*$ | ^\s*(?:end|do|fi|done|pass|break|continue)$ | \bdo\s*\|\w+\|$
+    | ^\s*(?:import|from)\s+[\w.]+(?:\s+(?:import|as)\b.*)?$
     | ^\s*(?:const|let|var|func|fn|function|public|private|protected|static|struct|enum|package|using|return)\b.*[({=;]
     | ^\s*(?:return|yield|raise|throw|print|echo)\b\s*[\w("'\[{-]
-    | ^\s*(?:\#include|\#define|\#!|//|/\*|\*/|--\s|@\w+)
+    | ^\s*(?:sudo|pip|npm|npx|yarn|git|cd|export|apt-get|docker|curl|sed|grep|awk|kubectl)\s+\S
+    | ^\s*(?:\#include|\#define|\#!|//|/\*|\*/|--\s|@\w+(?:\.\w+)*(?:\(|$)|\"{3}|\'{3})
     | ^\s*</?[A-Za-z][\w-]*(?:\s[^>]*)?/?>
     | ^\s*(?:SELECT|INSERT|UPDATE|DELETE|CREATE|ALTER|FROM|WHERE|JOIN|GROUP\ BY|ORDER\ BY)\b
-    | ^\s*[\w.\[\]"']+\s*(?:[-+*/|&:]?=)\s*\S | =>\s*[{(] | \)\s*[=-]> | ::|==|!=|&&|\|\|
-    | ^\s*[\w.]+\(.*\)\s*$ | ^\s*["'][\w-]+["']\s*:
+    | ^\s*[\w.\[\]"'$]+\s*(?:[-+*/|&:]?=)\s*\S | =>\s*[{(] | \)\s*[=-]> | ::|==|!=|&&|\|\|
+    | ^\s*[\w.]+\(.*\)$ | ^\s*["'][\w-]+["']\s*:
+    | ^\s*(?:-\s)?[a-z][\w.-]*:(?:\s*[|>])?$ | ^\s+(?:-\s)?[a-z][\w.-]*:\s+\S    # YAML
     """,
     re.VERBOSE,
 )
+_CODE_LINES = 0.4  # share of a text's lines; docstrings and comments are much of many files
 
 
 def is_code(text: str) -> bool:
-    """Whether the text is mostly code: at least half of its lines that are not blank read like code.
+    r"""Whether the text is mostly code: two in five of its lines that are not blank read like code.
 
-    >>> is_code("def area(r):\\n    return 3.14 * r * r"), is_code("Your parcel arrives on Friday.")
+    >>> is_code("def area(r):\n    return 3.14 * r * r"), is_code("Your parcel arrives on Friday.")
     (True, False)
     """
-    lines = [line for line in text.splitlines() if line.strip()]
-    return bool(lines) and 2 * sum(1 for line in lines if _CODE_LINE.search(line.strip())) >= len(lines)
+    lines = [line.rstrip() for line in text.splitlines() if line.strip()]
+    return bool(lines) and sum(1 for line in lines if _CODE_LINE.search(line)) >= _CODE_LINES * len(lines)
 
 
 def grade(share: float) -> Grade:
@@ -115,16 +119,18 @@ def survival(output: str, artefact: str | Artefact) -> float:
     of fewer than 20 characters or 5 words count only when they stand there word for word. An output without words is
     kept by anything.
 
-    >>> survival("Your parcel left Lyon today and arrives on Friday.", "Hi, your parcel left Lyon today and is late.")
-    0.4
+    >>> round(survival("Your parcel left Lyon today and arrives on Friday.", "A parcel left Lyon today and is late."), 2)
+    0.52
     """
     target = artefact if isinstance(artefact, Artefact) else Artefact(artefact)
-    fenced = "\n".join(match.group(2) for match in _FENCE.finditer(output)) if "```" in output or "~~~" in output else ""
+    fenced = (
+        "\n".join(match.group(2) for match in _FENCE.finditer(output)) if "```" in output or "~~~" in output else ""
+    )
     if fenced.strip() and target.is_code:
         output = fenced
         code = True
     else:
-        code = is_code(output)
+        code = target.is_code or is_code(output)
     words = _words(output)
     if len(output.strip()) < _FEWEST_CHARACTERS or len(_TOKEN.findall(output) if code else words) < _FEWEST_WORDS:
         return 1.0 if _verbatim(words, target.words) else 0.0

@@ -34,6 +34,21 @@ class Scan:
     p: float
 
 
+@dataclass(frozen=True, slots=True)
+class Residuals:
+    """Each user's weekly excess over the rates of their strata, and what chance alone would make of it.
+
+    `values` and `seen` have one row per distinct user and one column per week; `counts` the answers per stratum and week;
+    `spread` the variance of one answer around its stratum's rate. A weighted sum of columns of `values` is a user's
+    influence on the same weighted sum of the totals: square, add, and that is its variance.
+    """
+
+    values: Floats
+    seen: NDArray[np.bool_]
+    counts: Floats
+    spread: float
+
+
 def shapes(weeks: int, *, before: int = WEEKS_BEFORE) -> Shapes:
     """Every step and every four-week ramp that leaves `before` weeks of history; steps first, none in too short a series.
 
@@ -51,12 +66,10 @@ def shapes(weeks: int, *, before: int = WEEKS_BEFORE) -> Shapes:
 
 def weekly_residuals(
     stratum: Codes, user: Codes, week: Codes, n: Floats, y: Floats, *, weeks: int
-) -> tuple[Floats, NDArray[np.bool_]]:
-    """Each user's weekly excess over what the rates of their strata give, and in which weeks they were seen.
+) -> Residuals:
+    """Each user's weekly excess over what the rates of their strata give.
 
-    Both have one row per distinct user, one column per week. Rates of strata are those of all weeks together, and the
-    error of having estimated them is already taken out, so any weighted sum of columns is a user's influence on the
-    same weighted sum of the totals: square, add, and that is its variance.
+    Rates of strata are those of all weeks together; the error of having estimated them is already taken out.
 
     Assumes: rows may repeat a key. A change of the mix of strata leaves no trace in the residuals, by construction.
     """
@@ -78,10 +91,11 @@ def weekly_residuals(
     seen = sum_by(who * weeks + week, n, users * weeks).reshape(users, weeks) > 0
     # Fitted rates make residuals a little too small, as in any regression: one degree per stratum.
     answers = float(totals.sum())
-    return residuals * np.sqrt(answers / max(answers - np.count_nonzero(used), 1.0)), seen
+    degrees = max(answers - np.count_nonzero(used), 1.0)
+    return Residuals(residuals * np.sqrt(answers / degrees), seen, by_week, float((excess**2).sum()) / degrees)
 
 
-def scan(residuals: Floats, seen: NDArray[np.bool_], courses: Shapes, *, worse: int, needed: int) -> Scan:
+def scan(residuals: Residuals, courses: Shapes, *, worse: int, needed: int) -> Scan:
     """The shape of change that stands out most in the direction `worse` (+1 or -1), among shapes with enough users.
 
     Assumes: users are independent; `residuals` as `weekly_residuals` gives them.
@@ -89,23 +103,39 @@ def scan(residuals: Floats, seen: NDArray[np.bool_], courses: Shapes, *, worse: 
     Worsley (1982), exact for pairs through Owen's T function: looking at twenty start weeks costs about as much as three.
     """
     nothing = Scan(0.0, -1, 1.0)
-    if len(residuals) < 2 or not len(courses.weights):
+    seen = residuals.seen
+    if len(seen) < 2 or not len(courses.weights):
         return nothing
     before = np.maximum.accumulate(seen, axis=1).sum(0)
     after = np.maximum.accumulate(seen[:, ::-1], axis=1)[:, ::-1].sum(0)
     enough = np.flatnonzero((before[courses.since - 1] >= needed) & (after[courses.since] >= needed))
     if not len(enough):
         return nothing
-    influence = residuals @ courses.weights[enough].T
-    z = worse * z_values(influence)
+    weights = courses.weights[enough]
+    influence = residuals.values @ weights.T
+    z = worse * z_values(influence, least=_chance_variance(residuals, weights))
     best = int(np.argmax(np.round(z, 9)))
     if z[best] <= 0:
         return Scan(worse * float(z[best]), int(enough[best]), 1.0)
     return Scan(worse * float(z[best]), int(enough[best]), _any_as_large(float(z[best]), influence))
 
 
-def z_values(influence: Floats) -> Floats:
+def _chance_variance(residuals: Residuals, weights: Floats) -> Floats:
+    """The variance of each weighted sum if answers were independent.
+
+    Rare answers need it: where none fell into the few weeks before a change, their influences show no variance there.
+    """
+    counts = residuals.counts
+    totals = np.maximum(counts.sum(1), 1e-300)
+    centred = weights**2 @ counts.sum(0) - ((counts @ weights.T) ** 2 / totals[:, None]).sum(0)
+    variance: Floats = residuals.spread * np.maximum(centred, 0.0)
+    return variance
+
+
+def z_values(influence: Floats, *, least: Floats | float = 0.0) -> Floats:
     """One standard normal score per column of users' influences: their sum over its user-clustered error.
+
+    `least` is a variance below which that of a column is not believed.
 
     With S = Σψ/sqrt(Σψ²) and g effective users, S sqrt((g-1)/(g-S²)) is Student's t with g-1 degrees. g is three times
     (Σψ²)²/Σψ⁴, which is the number of users where influences are normal and alike (Satterthwaite); without the three the
@@ -116,7 +146,7 @@ def z_values(influence: Floats) -> Floats:
     squares = (influence**2).sum(0)
     fourth = (influence**4).sum(0)
     live = squares > 1e-18  # a column of rounding errors is no evidence
-    score = np.divide(influence.sum(0), np.sqrt(squares), out=np.zeros_like(squares), where=live)
+    score = np.divide(influence.sum(0), np.sqrt(np.maximum(squares, least)), out=np.zeros_like(squares), where=live)
     users = np.divide(3 * squares**2, fourth, out=np.full_like(squares, 2.0), where=live)
     # Few effective users cannot make a large score certain, however many small ones agree: hence the half.
     t = score * np.sqrt((users - 1) / np.maximum(users - score**2, users / 2))

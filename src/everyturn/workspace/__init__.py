@@ -22,13 +22,28 @@ from everyturn.engines import evidence, metrics
 from everyturn.engines.loading import Loading
 from everyturn.engines.local import Database
 from everyturn.errors import InputError, NoUserIds, UnknownName
-from everyturn.model import Conversation, Json
+from everyturn.model import TIME, Conversation, Json
+from everyturn.redact import pseudonym
 from everyturn.signals import Signal
-from everyturn.stats import Summary
+from everyturn.stats import Estimate, Summary
 from everyturn.workspace.ledger import Ledger, size_of
 
 Progress = Callable[[str, int, int | None], None]  # what is being done, how much of it, of how much (None: not known)
 
+EXCHANGE_JSON = ("attributes", "messages", "feedback")
+EXCHANGE_SCHEMA = pa.schema(
+    [
+        (name, pa.json_() if name in EXCHANGE_JSON else pa.string())
+        for name in ("conversation_id", "user_id", "started_at", "attributes", "messages", "feedback")
+    ]
+)
+FINDING_FIELDS = (
+    "id", "kind", "signal", "cohort", "intent", "since", "found_at", "size", "low", "high", "sentence", "conversations",
+)  # fmt: skip
+_BY_CONVERSATION = (
+    "messages", "feedback", "ratings", "observations", "requests", "assignments", "turn_intents", "trace_conversations",
+    "pending", "conversations",
+)  # fmt: skip
 _BATCH = 5_000  # conversations in memory at once while signals run
 
 
@@ -252,6 +267,161 @@ class Workspace:
         return Result(schema="everyturn/1", verb="measure", signal=signal, by=groups, where=where, rows=rows,
                       without_user=without_user)  # fmt: skip
 
+    def compare(self, signal: str, *, current: str, baseline: str) -> Result:
+        """How far a signal lies apart between two sets of conversations, paired where the same users are in both.
+
+        `current` and `baseline` are conditions as in `measure(where=…)`. `verdict` is better, worse, no clear change or not enough
+        data; `smallest_change` is what this much data could have shown in four weeks.
+        """
+        from everyturn.stats.intervals import difference, rate, smallest_change
+        from everyturn.stats.summaries import Joint
+
+        found = self._signal(signal)
+        self._refresh()
+        if "intent" in current + baseline:
+            self._ensure_intents()
+        row = metrics.compare_totals(self.database, signal, current=current, baseline=baseline)
+        sides = [
+            Summary(*(row[f"{name}{i}"] for name in ("users", "n", "y", "nn", "ny", "yy", "unknown"))) for i in (1, 2)
+        ]
+        joint = Joint(int(row["shared"]), row["nn"], row["ny"], row["yn"], row["yy"]) if row["shared"] else None
+        change = difference(*sides, joint)
+        verdict = "not enough data"
+        if isinstance(change, Estimate):
+            sign = 1 if found.better == "higher" else -1
+            verdict = "better" if sign * change.low > 0 and sign * change.high > 0 else verdict
+            verdict = "worse" if sign * change.low < 0 and sign * change.high < 0 else verdict
+            verdict = verdict if verdict in {"better", "worse"} else "no clear change"
+        least = smallest_change(sides[1], weeks=4)
+        return Result(
+            schema="everyturn/1",
+            verb="compare",
+            signal=signal,
+            current={"where": current, **rate(sides[0]).to_json()},
+            baseline={"where": baseline, **rate(sides[1]).to_json()},
+            change=change.to_json(),
+            verdict=verdict,
+            smallest_change=least if isinstance(least, float) else None,
+        )
+
+    # --- discover -----------------------------------------------------------------------------------------------
+
+    def discover(self, *, embedder: str | None = None, seed: int = 7) -> Result:
+        """Finds what users ask for in every conversation, and gives each request its intent or leaves it unclear.
+
+        Re-runs keep the ids of the intents there are; `events` says which were born, grew, split, merged or faded.
+        """
+        from everyturn import intents
+
+        if embedder not in {None, "lexical"}:
+            raise UnknownName.among("embedder", str(embedder), ["lexical"], example="--embedder {}")
+        self._refresh()
+        db = self.database
+        requests = db.table('SELECT * FROM requests ORDER BY conversation_id, request')
+        self.progress("discovering", 0, None)
+        found = intents.discover(requests, known=self._discovery(), seed=seed)
+        self._store_discovery(found)
+        unclear: int = db.scalar("SELECT count(*) FROM assignments WHERE intent_id IS NULL")
+        return Result(
+            schema="everyturn/1",
+            verb="discover",
+            embedder=found.embedder,
+            seed=seed,
+            requests=requests.num_rows,
+            unclear=unclear,
+            intents=self._intent_rows(),
+            events=found.events,
+        )
+
+    # --- export, forget -----------------------------------------------------------------------------------------
+
+    def export(self, kind: str, *, to: str | Path) -> int:
+        """Writes one kind of thing to a .jsonl, .parquet or .csv file, or as JSON Lines to stdout for "-"; gives the row count.
+
+        Kinds: conversations (the form `load` reads back), actions, observations, intents, assignments, summaries, findings.
+        """
+        from everyturn.outputs.tables import write_table
+
+        tables: dict[str, Callable[[], tuple[Iterable[pa.RecordBatch], pa.Schema]]] = {
+            "conversations": self._export_conversations,
+            "actions": lambda: self._exported(
+                'SELECT action_id, "at", user_id, kind, conversation_id, turn, artefact, before, attributes FROM actions'
+                ' ORDER BY "at", action_id'
+            ),
+            "observations": lambda: self._exported(
+                "SELECT o.*, c.user_id FROM observations o JOIN conversations c USING (conversation_id)"
+                " ORDER BY conversation_id, signal, turn"
+            ),
+            "intents": lambda: self._exported("SELECT * FROM intents ORDER BY size DESC, intent_id"),
+            "assignments": lambda: self._exported(
+                "SELECT a.conversation_id, a.request, a.intent_id, coalesce(i.label, a.intent_id) AS intent, a.confidence"
+                " FROM assignments a LEFT JOIN intents i USING (intent_id) ORDER BY a.conversation_id, a.request"
+            ),
+            "summaries": self._export_summaries,
+            "findings": self._export_findings,
+        }
+        if kind not in tables:
+            raise UnknownName.among("kind of export", kind, tables, example="everyturn export {} --to -")
+        if kind not in {"conversations", "actions"}:
+            self._refresh()
+        if kind in {"intents", "assignments"}:
+            self._ensure_intents()
+        batches, schema = tables[kind]()
+        return write_table(batches, schema, to)
+
+    def _exported(self, sql: str) -> tuple[Iterable[pa.RecordBatch], pa.Schema]:
+        """A query's batches, with stored JSON as JSON and stored times as the instants they are."""
+        schema = pa.schema([_export_field(f) for f in self.database.table(f"SELECT * FROM ({sql}) LIMIT 0").schema])
+        batches = (
+            pa.RecordBatch.from_arrays(
+                [_export_column(c, f.type) for c, f in zip(b.columns, schema, strict=True)], schema=schema
+            )
+            for b in self.database.batches(sql)
+        )
+        return batches, schema
+
+    def _export_conversations(self) -> tuple[Iterable[pa.RecordBatch], pa.Schema]:
+        def batches() -> Iterator[pa.RecordBatch]:
+            for conversations in _batched(evidence.stream(self.database), _BATCH):
+                rows = [evidence.conversation_json(c) for c in conversations]
+                yield pa.RecordBatch.from_pydict(
+                    {
+                        name: [orjson.dumps(r[name]).decode() if name in EXCHANGE_JSON else r[name] for r in rows]
+                        for name in EXCHANGE_SCHEMA.names
+                    },
+                    schema=EXCHANGE_SCHEMA,
+                )
+
+        return batches(), EXCHANGE_SCHEMA
+
+    def _export_summaries(self) -> tuple[Iterable[pa.RecordBatch], pa.Schema]:
+        self._ensure_intents()
+        table = metrics.all_summaries(self.database)
+        return table.to_batches(), table.schema
+
+    def _export_findings(self) -> tuple[Iterable[pa.RecordBatch], pa.Schema]:
+        findings = self.watch()["findings"]
+        schema = pa.schema([(n, pa.float64() if n in {"size", "low", "high"} else pa.string()) for n in FINDING_FIELDS])
+        rows = [{n: orjson.dumps(f[n]).decode() if n == "conversations" else f[n] for n in FINDING_FIELDS} for f in findings]
+        return pa.Table.from_pylist(rows, schema).to_batches(), schema
+
+    def forget(self, user: str) -> Result:
+        """Deletes what one user said and did, and everything concluded from it. Intents and their ids stay."""
+        db = self.database
+        owner = pseudonym(user, salt=db.meta("salt") or "")
+        with db.transaction():
+            db.run("CREATE OR REPLACE TEMP TABLE gone AS SELECT conversation_id FROM conversations WHERE user_id = ?", [owner])
+            count: int = db.scalar("SELECT count(*) FROM gone")
+            traces = "(SELECT trace_id FROM trace_conversations WHERE conversation_id IN (SELECT conversation_id FROM gone))"
+            db.run(f"DELETE FROM spans WHERE trace_id IN {traces} OR user_id = ?", [owner])
+            db.run(f"DELETE FROM ratings WHERE trace_id IN {traces}")
+            db.run("DELETE FROM actions WHERE user_id = ? OR conversation_id IN (SELECT conversation_id FROM gone)", [owner])
+            db.run("DELETE FROM action_links WHERE action_id NOT IN (SELECT action_id FROM actions)")
+            for name in _BY_CONVERSATION:
+                db.run(f"DELETE FROM {name} WHERE conversation_id IN (SELECT conversation_id FROM gone)")
+        db.run("CHECKPOINT")
+        return Result(schema="everyturn/1", verb="forget", user=owner, conversations=count)
+
 
 def signals() -> dict[str, Signal]:
     """The signals by name."""
@@ -262,6 +432,18 @@ def signals() -> dict[str, Signal]:
 def summary_of(row: dict[str, Any]) -> Summary:
     """The totals of one row of `metrics.summarise`."""
     return Summary(row["users"], row["n"], row["y"], row["nn"], row["ny"], row["yy"], row["unknown"])
+
+
+def _export_field(field: pa.Field) -> pa.Field:
+    if pa.types.is_timestamp(field.type):
+        return field.with_type(TIME)
+    return field.with_type(pa.json_()) if field.name in {"attributes", "phrases"} else field
+
+
+def _export_column(column: pa.Array, kind: pa.DataType) -> pa.Array:
+    if pa.types.is_timestamp(kind):
+        return column.cast(pa.timestamp("us")).cast(kind)
+    return pa.ExtensionArray.from_storage(kind, column) if isinstance(kind, pa.JsonType) else column
 
 
 def _names(by: str | Sequence[str]) -> list[str]:

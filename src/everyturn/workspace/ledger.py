@@ -47,5 +47,5 @@ class Ledger:
 def size_of(path: Path) -> int:
     """The bytes of a file, or of all files under a folder; 0 where there is none."""
     if path.is_dir():
-        return sum(f.stat().stsize_of for f in path.rglob("*") if f.is_file())
-    return path.stat().stsize_of if path.exists() else 0
+        return sum(f.stat().st_size for f in path.rglob("*") if f.is_file())
+    return path.stat().st_size if path.exists() else 0

@@ -1,0 +1,392 @@
+"""The files a company would have: traces, chat logs, events and a help-desk export, written as they come."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import heapq
+import io
+import random
+from datetime import UTC, datetime
+from json.encoder import encode_basestring as quoted
+from pathlib import Path
+from typing import IO
+
+from everyturn.demo.talk import Done, Exchange, Talk, Thumb
+
+AGENT = "tidewater-assistant"
+_SERVICE = "tidewater-support"
+_MODEL = "gpt-4.1-mini"
+_SYSTEM = (
+    "You are the assistant of Tidewater Commerce, a platform for small shops. Help shop owners and their staff with orders, "
+    "products, texts and their account. Be brief and friendly, use the tools, and stay with what they return."
+)
+_GZIP_LEVEL = 3  # packing is the slowest step; the usual 9 takes three times as long for a sixth less
+
+
+def stamp(at: float) -> str:
+    """A moment as ISO 8601 in UTC, to the millisecond."""
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _deflated(path: Path) -> IO[bytes]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    raw = path.open("wb")
+    # No name and no time in the header: the same world is the same bytes.
+    return _Packed(raw)
+
+
+class _Packed(gzip.GzipFile):
+    """A gzip file that closes what it writes to."""
+
+    def __init__(self, raw: IO[bytes]) -> None:
+        self._raw = raw
+        super().__init__(filename="", mode="wb", compresslevel=_GZIP_LEVEL, fileobj=raw, mtime=0)
+
+    def close(self) -> None:
+        """Writes what is left and closes both."""
+        super().close()
+        self._raw.close()
+
+
+# --- traces: OTLP/JSON, one ExportTraceServiceRequest a line -------------------------------------------------
+
+
+def _text(key: str, value: str) -> str:
+    return f'{{"key":"{key}","value":{{"stringValue":{quoted(value)}}}}}'
+
+
+def _whole(key: str, value: int) -> str:
+    return f'{{"key":"{key}","value":{{"intValue":"{value}"}}}}'
+
+
+def _real(key: str, value: float) -> str:
+    return f'{{"key":"{key}","value":{{"doubleValue":{value}}}}}'
+
+
+def _list(key: str, *values: str) -> str:
+    inner = ",".join(f'{{"stringValue":{quoted(value)}}}' for value in values)
+    return f'{{"key":"{key}","value":{{"arrayValue":{{"values":[{inner}]}}}}}}'
+
+
+def _part(role: str, text: str) -> str:
+    return f'{{"role":"{role}","parts":[{{"content":{quoted(text)},"type":"text"}}],"name":null}}'
+
+
+def _finished(message: str, reason: str) -> str:
+    return f'[{message[: -len(_UNNAMED)]},"finish_reason":"{reason}","name":null}}]'
+
+
+_UNNAMED = ',"name":null}'
+_SYSTEM_PART = _part("system", _SYSTEM)
+_OK = "{}"
+
+
+class TraceFile:
+    """OpenTelemetry GenAI traces: one trace a turn, every model call carrying the whole history, ratings as log records."""
+
+    def __init__(self, path: Path, *, rng: random.Random, version: str) -> None:
+        self._file = _deflated(path)
+        self._bits = rng.getrandbits
+        resource = ",".join(
+            (
+                _text("telemetry.sdk.language", "python"),
+                _text("telemetry.sdk.name", "opentelemetry"),
+                _text("telemetry.sdk.version", "1.45.2"),
+                _text("service.name", _SERVICE),
+                _text("service.version", version),
+                _text("deployment.environment.name", "production"),
+            )
+        )
+        self._version = version
+        self._head = f'{{"resource":{{"attributes":[{resource}]}},'
+
+    def write(self, talk: Talk) -> None:
+        """One request for each turn, and one for each rating."""
+        history = [_SYSTEM_PART]
+        person = talk.person
+        session = (
+            _text("session.id", talk.conversation_id),
+            _text("user.id", person.user_id),
+            _text("app.cohort", person.cohort),
+            _text("app.plan", person.plan),
+            _text("app.channel", "web"),
+            _text("app.agent_version", self._version),
+            _text("app.locale", person.locale),
+        )
+        roots = []
+        lines = []
+        for index, exchange in enumerate(talk.exchanges):
+            trace, root = f"{self._bits(128):032x}", f"{self._bits(64):016x}"
+            roots.append((trace, root))
+            calls, steps = self._steps(talk, exchange, history, trace, root)
+            agent = self._agent_span(talk, index, (trace, root), session)
+            lines.append(
+                f'{{"resourceSpans":[{self._head}"scopeSpans":['
+                f'{{"scope":{{"name":"opentelemetry.instrumentation.genai.openai","version":"1.3b0"}},"spans":[{calls}],'
+                f'"schemaUrl":"https://opentelemetry.io/schemas/1.37.0"}},'
+                f'{{"scope":{{"name":"app.agent","version":"{self._version}"}},"spans":[{steps}{agent}],'
+                f'"schemaUrl":"https://opentelemetry.io/schemas/1.37.0"}}]}}]}}\n'
+            )
+        lines.extend(self._rating(talk, thumb, roots[thumb.turn]) for thumb in talk.thumbs)
+        self._file.write("".join(lines).encode())
+
+    def close(self) -> None:
+        """Writes what is left."""
+        self._file.close()
+
+    def _steps(
+        self, talk: Talk, exchange: Exchange, history: list[str], trace: str, root: str
+    ) -> tuple[str, str]:
+        """The model calls and the tool calls of one turn, as JSON spans; adds the turn to the history."""
+        history.append(_part("user", exchange.user))
+        at, left = exchange.at + 0.002, exchange.seconds * 0.97
+        calls: list[str] = []
+        steps = ""
+        if exchange.error:
+            calls.append(self._call(talk, history, (trace, root), (at, left * 0.15), error=exchange.error))
+            at, left = at + left * 0.16, left * 0.84
+        if exchange.tools:
+            asked = ",".join(
+                f'{{"arguments":{tool.arguments},"name":"{tool.name}","id":"{tool.call_id}","type":"tool_call"}}'
+                for tool in exchange.tools
+            )
+            message = f'{{"role":"assistant","parts":[{asked}],"name":null}}'
+            call = self._call(talk, history, (trace, root), (at, left * 0.35), _finished(message, "tool_call"))
+            calls.append(call)
+            history.append(message)
+            at, left = at + left * 0.36, left * 0.64
+            each = left * 0.25 / len(exchange.tools)
+            for tool in exchange.tools:
+                attributes = ",".join(
+                    (
+                        _text("gen_ai.operation.name", "execute_tool"),
+                        _text("gen_ai.tool.name", tool.name),
+                        _text("gen_ai.tool.type", "function"),
+                        _text("gen_ai.tool.call.id", tool.call_id),
+                        _text("gen_ai.tool.call.arguments", tool.arguments),
+                        _text("gen_ai.tool.call.result", tool.result),
+                    )
+                )
+                steps += self._span((trace, root), f"execute_tool {tool.name}", 1, (at, each), attributes) + ","
+                history.append(
+                    f'{{"role":"tool","parts":[{{"response":{quoted(tool.result)},"id":"{tool.call_id}",'
+                    f'"type":"tool_call_response"}}],"name":null}}'
+                )
+                at += each
+            left *= 0.74
+        answer = _part("assistant", exchange.agent)
+        calls.append(self._call(talk, history, (trace, root), (at, left), _finished(answer, "stop")))
+        history.append(answer)
+        return ",".join(calls), steps
+
+    def _call(
+        self,
+        talk: Talk,
+        history: list[str],
+        parent: tuple[str, str],
+        when: tuple[float, float],
+        output: str = "",
+        error: str | None = None,
+    ) -> str:
+        given = "[" + ",".join(history) + "]"
+        attributes = [
+            _text("gen_ai.operation.name", "chat"),
+            _text("gen_ai.provider.name", "openai"),
+            _text("gen_ai.request.model", _MODEL),
+            _text("server.address", "api.openai.com"),
+            _whole("server.port", 443),
+            _text("gen_ai.conversation.id", talk.conversation_id),
+            _real("gen_ai.request.temperature", 0.2),
+        ]
+        if error is None:
+            reason = "tool_calls" if '"finish_reason":"tool_call"' in output[-60:] else "stop"
+            attributes += (
+                _list("gen_ai.response.finish_reasons", reason),
+                _text("gen_ai.response.model", f"{_MODEL}-2025-04-14"),
+                _text("gen_ai.response.id", f"chatcmpl-{self._bits(112):028x}"),
+                _whole("gen_ai.usage.input_tokens", len(given) // 4),
+                _whole("gen_ai.usage.output_tokens", len(output) // 4),
+            )
+        attributes.append(_text("gen_ai.input.messages", given))
+        status = _OK
+        if error is None:
+            attributes.append(_text("gen_ai.output.messages", output))
+        else:
+            attributes.append(_text("error.type", f"openai.{error}"))
+            status = '{"message":"The request could not be completed.","code":2}'
+        return self._span(parent, f"chat {_MODEL}", 3, when, ",".join(attributes), status)
+
+    def _agent_span(self, talk: Talk, index: int, ids: tuple[str, str], session: tuple[str, ...]) -> str:
+        exchange = talk.exchanges[index]
+        attributes = ",".join(
+            (
+                _text("gen_ai.operation.name", "invoke_agent"),
+                _text("gen_ai.request.model", _MODEL),
+                _text("gen_ai.agent.name", AGENT),
+                _text("gen_ai.conversation.id", talk.conversation_id),
+                _text("gen_ai.input.messages", f"[{_part('user', exchange.user)}]"),
+                _text("gen_ai.output.messages", _finished(_part("assistant", exchange.agent), "stop")),
+                *session,
+                _whole("app.turn_index", index),
+            )
+        )
+        return self._span((ids[0], ""), f"invoke_agent {AGENT}", 1, (exchange.at, exchange.seconds), attributes, own=ids[1])
+
+    def _span(
+        self,
+        parent: tuple[str, str],
+        name: str,
+        kind: int,
+        when: tuple[float, float],
+        attributes: str,
+        status: str = _OK,
+        *,
+        own: str = "",
+    ) -> str:
+        trace, above = parent
+        under = f'"parentSpanId":"{above}",' if above else ""
+        start = int(when[0] * 1_000_000) * 1000
+        return (
+            f'{{"traceId":"{trace}","spanId":"{own or format(self._bits(64), "016x")}",{under}"name":"{name}","kind":{kind},'
+            f'"startTimeUnixNano":"{start}","endTimeUnixNano":"{start + int(when[1] * 1_000_000) * 1000}",'
+            f'"attributes":[{attributes}],"status":{status},"flags":256}}'
+        )
+
+    def _rating(self, talk: Talk, thumb: Thumb, ids: tuple[str, str]) -> str:
+        attributes = [
+            _text("gen_ai.evaluation.name", "user_feedback"),
+            _text("gen_ai.conversation.id", talk.conversation_id),
+            _text("user.id", talk.person.user_id),
+            _real("gen_ai.evaluation.score.value", 1.0 if thumb.up else 0.0),
+            _text("gen_ai.evaluation.score.label", "thumbs_up" if thumb.up else "thumbs_down"),
+        ]
+        if thumb.comment:
+            attributes.append(_text("gen_ai.evaluation.explanation", thumb.comment))
+        nano = int(thumb.at * 1_000_000) * 1000
+        return (
+            f'{{"resourceLogs":[{self._head}"scopeLogs":[{{"scope":{{"name":"app"}},"logRecords":['
+            f'{{"timeUnixNano":"{nano}","severityNumber":9,"body":{{}},"attributes":[{",".join(attributes)}],"flags":3,'
+            f'"traceId":"{ids[0]}","spanId":"{ids[1]}","observedTimeUnixNano":"{nano}",'
+            f'"eventName":"gen_ai.evaluation.result"}}]}}]}}]}}\n'
+        )
+
+
+# --- chat logs: JSON lines in the OpenAI messages form --------------------------------------------------------
+
+
+class ChatFile:
+    """One conversation a line, as the mobile app keeps them; gzip where the path ends in .gz."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file: IO[bytes] = _deflated(path) if path.suffix == ".gz" else path.open("wb", buffering=1 << 20)
+
+    def write(self, talk: Talk, *, version: str) -> None:
+        """One line."""
+        person = talk.person
+        messages = [f'{{"role":"system","content":{quoted(_SYSTEM)}}}']
+        for exchange in talk.exchanges:
+            messages.append(f'{{"role":"user","content":{quoted(exchange.user)}}}')
+            if exchange.tools:
+                asked = ",".join(
+                    f'{{"id":"{tool.call_id}","type":"function","function":'
+                    f'{{"name":"{tool.name}","arguments":{quoted(tool.arguments)}}}}}'
+                    for tool in exchange.tools
+                )
+                messages.append(f'{{"role":"assistant","content":null,"tool_calls":[{asked}]}}')
+                messages.extend(
+                    f'{{"role":"tool","tool_call_id":"{tool.call_id}","content":{quoted(tool.result)}}}'
+                    for tool in exchange.tools
+                )
+            messages.append(f'{{"role":"assistant","content":{quoted(exchange.agent)}}}')
+        self._file.write(
+            (
+                f'{{"conversation_id":"{talk.conversation_id}","user_id":"{person.user_id}",'
+                f'"created_at":"{stamp(talk.started)}","metadata":{{"cohort":"{person.cohort}","plan":"{person.plan}",'
+                f'"channel":"mobile","agent_version":"{version}","locale":"{person.locale}"}},'
+                f'"messages":[{",".join(messages)}]}}\n'
+            ).encode()
+        )
+
+    def close(self) -> None:
+        """Writes what is left."""
+        self._file.close()
+
+
+# --- actions: CloudEvents, and tickets as CSV -----------------------------------------------------------------
+
+
+class _InOrder:
+    """A file of lines in the order of time, though they come a little out of order."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file: IO[bytes] = _deflated(path) if path.suffix == ".gz" else path.open("wb", buffering=1 << 20)
+        self._waiting: list[tuple[float, int, str]] = []
+        self._count = 0
+
+    def _keep(self, at: float, line: str) -> None:
+        self._count += 1
+        heapq.heappush(self._waiting, (at, self._count, line))
+
+    def flush(self, until: float) -> None:
+        """Writes what happened before that moment; nothing earlier may come later."""
+        ready = []
+        while self._waiting and self._waiting[0][0] < until:
+            ready.append(heapq.heappop(self._waiting)[2])
+        if ready:
+            self._file.write("".join(ready).encode())
+
+    def close(self) -> None:
+        """Writes what is left."""
+        self.flush(float("inf"))
+        self._file.close()
+
+
+class EventFile(_InOrder):
+    """What users did in the product, as CloudEvents, one a line."""
+
+    def __init__(self, path: Path, *, rng: random.Random) -> None:
+        super().__init__(path)
+        self._bits = rng.getrandbits
+
+    def add(self, talk: Talk, done: Done) -> None:
+        """Takes one action."""
+        data = [f'"user_id":"{talk.person.user_id}"']
+        if done.linked:
+            data.append(f'"conversation_id":"{talk.conversation_id}"')
+        if done.turn is not None:
+            data.append(f'"turn":{done.turn}')
+        for name in ("before", "artefact", "subject", "description"):
+            value = getattr(done, name)
+            if value is not None:
+                data.append(f'"{name}":{quoted(value)}')
+        tool = "shop-editor" if done.artefact is not None else "assistant-widget"
+        line = (
+            f'{{"specversion":"1.0","id":"{self._bits(64):016x}","source":"/tidewater/{tool}",'
+            f'"type":"com.tidewater.assistant.{done.kind}","time":"{stamp(done.at)}",'
+            f'"datacontenttype":"application/json","data":{{{",".join(data)}}}}}\n'
+        )
+        self._keep(done.at, line)
+
+
+class TicketFile(_InOrder):
+    """The human queue as the help desk exports it: CSV, one ticket a row."""
+
+    COLUMNS = ("action_id", "at", "user_id", "kind", "conversation_id", "subject", "description")
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._file.write((",".join(self.COLUMNS) + "\n").encode())
+        self._number = 41_200
+
+    def add(self, talk: Talk, done: Done) -> None:
+        """Takes one ticket."""
+        self._number += 1
+        known = talk.conversation_id if done.linked else ""
+        row = io.StringIO()
+        csv.writer(row, lineterminator="\n").writerow(
+            (f"ticket-{self._number}", stamp(done.at), talk.person.user_id, done.kind, known, done.subject, done.description)
+        )
+        self._keep(done.at, row.getvalue())

@@ -1,0 +1,139 @@
+"""What terminal pages are made of: text that is safe to print, numbers on one or two lines, tables and sparklines."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from everyturn.outputs.figures import (
+    UNKNOWN,
+    Figure,
+    count,
+    fields,
+    figure,
+    is_complete,
+    number,
+    percent,
+    points,
+    points_span,
+)
+
+_BLOCKS = "▁▂▃▄▅▆▇█"
+UNFINISHED = "░"
+# Control characters but tab and line feed, other line ends, and what turns the reading direction around.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+
+
+def sparkline(
+    weeks: Sequence[Mapping[str, Any]], *, key: str = "n", top: float | None = None, complete_until: object = None
+) -> str:
+    """The weeks as one block each, `top` or the largest full; an unfinished week is a shade, a missing value a space.
+
+    >>> sparkline([{"n": 2}, {"n": 8}, {"n": None}, {"n": 4}])
+    '▂█ ▄'
+    >>> sparkline([{"week": "2025-04-28", "n": 5}, {"week": "2025-05-05", "n": 1}], complete_until="2025-05-08")
+    '█░'
+    """
+    values = [number(week.get(key)) for week in weeks]
+    full = max((v for v in values if v is not None), default=0.0) if top is None else top
+    drawn = []
+    for week, value in zip(weeks, values, strict=True):
+        if value is None:
+            drawn.append(" ")
+        elif not is_complete(week.get("week"), complete_until):
+            drawn.append(UNFINISHED)
+        else:
+            drawn.append(_BLOCKS[max(0, min(7, round(8 * value / full) - 1 if full else 0))])
+    return "".join(drawn)
+
+
+def say(value: Any) -> str:
+    """Any JSON value in words: lists of simple values with commas, what nests as JSON."""
+    if value is None:
+        return UNKNOWN
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, list | tuple) and not any(isinstance(v, Mapping | list | tuple) for v in value):
+        return ", ".join(say(v) for v in value) or "none"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def brief(f: Figure) -> str:
+    """The number with its range; only the words where there is none."""
+    return str(f) if f.known else f.text
+
+
+def rate_lines(estimate: object) -> tuple[str, str]:
+    """A rate with its range, and what it rests on: known + unknown, or the users there are of those needed."""
+    stated: Mapping[str, Any] = estimate if isinstance(estimate, Mapping) else {}
+    f = figure(stated)
+    if f.known:
+        unknown = stated.get("unknown")
+        return str(f), f"{count(stated.get('n'))} + {count(unknown)}" if unknown else count(stated.get("n"))
+    if shortage := fields(stated, "not_enough"):
+        return "not enough", f"{count(shortage.get('users'))} of {count(shortage.get('needed'))} users"
+    return f.text, ""
+
+
+def two_lines(first: str, second: str) -> Text:
+    """A cell with its second line dim, or of one line where there is no second."""
+    return Text.assemble(first, ("\n" + second if second else "", "dim"))
+
+
+def as_figure(value: object, *, absent: str = UNKNOWN) -> Figure:
+    """An estimate, or a bare share, as a figure."""
+    bare = number(value)
+    if bare is not None:
+        return Figure(percent(bare), value=bare)
+    return figure(value if isinstance(value, Mapping) else None, absent=absent)
+
+
+def distance_lines(row: Mapping[str, Any]) -> tuple[str, str]:
+    """The gap of a row in points, and its range; the range stands in the row or with the distance."""
+    nested = fields(row, "distance")
+    value = number(nested.get("value")) if nested else number(row.get("distance"))
+    if value is None:
+        return "not tested" if row.get("cases") == 0 else UNKNOWN, ""
+    low, high = (number((nested or row).get(key)) for key in ("low", "high"))
+    return points(value, signed=False).split(" ")[0], points_span(low, high, signed=False)
+
+
+def printable(text: object) -> str:
+    """The text with its control characters made visible, so that no conversation steers the terminal."""
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", "" if text is None else str(text).replace("\r\n", "\n"))
+
+
+def strong(text: object) -> Text:
+    """The text to read first."""
+    return Text(printable(text), style="bold")
+
+
+def soft(text: object) -> Text:
+    """The text to read last."""
+    return Text(printable(text), style="dim")
+
+
+def heading(title: str) -> Iterator[RenderableType]:
+    """An empty line and the title of what follows."""
+    yield ""
+    yield Text(title, style="bold")
+
+
+def grid(*columns: str, heads: bool = True) -> Table:
+    """A plain table; a column whose name begins with ">" is right-aligned. Text is folded, never cut."""
+    table = Table(box=None, show_header=heads, header_style="dim", pad_edge=False, padding=(0, 2, 0, 0))
+    for column in columns:
+        table.add_column(
+            Text(column.removeprefix(">")), justify="right" if column.startswith(">") else "left", overflow="fold"
+        )
+    return table

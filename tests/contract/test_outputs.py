@@ -1,0 +1,107 @@
+"""What every output must do, found as the product finds them: a new one is held to this without a line added here."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from everyturn import registry
+from everyturn.outputs import SCHEMA, Output, to_json
+from sample_report import empty, sample_report, with_few_users, with_nothing_found, without_actions, without_evals
+
+OUTPUTS: dict[str, Output] = registry.find("outputs", "OUTPUT")
+OF_REPORTS = [output for output in OUTPUTS.values() if not output.verbs or "report" in output.verbs]
+STATES = [sample_report, without_evals, without_actions, with_few_users, with_nothing_found, empty]
+
+each_output = pytest.mark.parametrize("output", OF_REPORTS, ids=lambda output: output.name)
+each_state = pytest.mark.parametrize("state", STATES, ids=lambda state: state.__name__)
+
+
+def test_the_page_and_the_terminal_are_outputs() -> None:
+    assert {"html", "text"} <= set(OUTPUTS)
+
+
+@each_output
+@each_state
+def test_a_report_in_any_state_is_shown_without_a_number_that_is_none(output: Output, state) -> None:
+    shown = output.render(state())
+    assert shown.strip()
+    body = re.sub(r"<(script|style)>.*?</\1>|<script type.*?</script>", "", shown, flags=re.DOTALL)
+    assert not re.search(r"\b(nan|NaN|None|Undefined|inf)\b", body.replace("'none'", ""))
+
+
+@each_output
+def test_the_same_result_gives_the_same_text_and_is_left_alone(output: Output) -> None:
+    report = sample_report()
+    before = copy.deepcopy(report)
+    assert output.render(report) == output.render(before)
+    assert report == before
+
+
+@each_output
+def test_any_field_may_be_null_or_missing(output: Output) -> None:
+    whole = _small()
+    for path in list(_paths(whole)):
+        for change in ("null", "missing"):
+            report = copy.deepcopy(whole)
+            owner = report
+            for step in path[:-1]:
+                owner = owner[step]
+            if change == "null":
+                owner[path[-1]] = None
+            else:
+                del owner[path[-1]]
+            assert output.render(report), f"{path} {change}"
+
+
+@each_output
+def test_no_field_says_zero_where_the_report_says_nothing(output: Output) -> None:
+    report = sample_report()
+    for intent in report["intents"]:
+        intent.update(acceptance=None, rework=None, eval_score=None, distance=None, cases=None, acceptance_weekly=[])
+    report["headline"] = {}
+    report["dashboard"] = {}
+    shown = output.render(report)
+    figures = re.sub(r"<svg.*?</svg>", "", shown.split("Trust by cohort")[0].split('id="cohorts"')[0], flags=re.DOTALL)
+    assert not re.search(r"(?<![\d.,])0\s%", figures)
+    assert "unknown" in shown
+
+
+def test_the_json_form_keeps_every_field_and_writes_no_nan() -> None:
+    report = sample_report()
+    assert json.loads(to_json(report)) == report
+    assert report["schema"] == SCHEMA
+    assert json.loads(to_json({"value": float("nan"), "text": "\ud83d"})) == {"value": None, "text": "?"}
+
+
+def _small() -> dict[str, Any]:
+    """A report with one of everything, so that each field can be taken away in turn."""
+    report = sample_report()
+    for name in ("findings", "intents", "cohorts"):
+        report[name] = report[name][1:2]
+        for series in ("series", "weekly", "acceptance_weekly", "trust_weekly"):
+            for item in report[name]:
+                if series in item:
+                    item[series] = item[series][:1]
+    report["coverage"]["uncovered"] = report["coverage"]["uncovered"][:1]
+    conversation = report["conversations"]["c-8"]
+    conversation["messages"] = conversation["messages"][1:5]  # each role once
+    report["conversations"] = {"c-8": conversation}
+    report["headline"]["eval_runs"] = report["headline"]["eval_runs"][:1]
+    report["definitions"] = report["definitions"][:1]
+    report["findings"][0]["conversations"] = ["c-8"]
+    return report
+
+
+def _paths(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The way to every field of every object; objects in lists themselves are never null."""
+    pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, inner in pairs:
+        if isinstance(value, dict) and path != ("conversations",):
+            yield (*path, key)
+        yield from _paths(inner, (*path, key))

@@ -1,0 +1,185 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from everyturn.outputs.terminal import sparkline
+from everyturn.outputs.text import render, render_text
+from sample_report import (
+    empty,
+    estimate,
+    not_enough,
+    sample_report,
+    with_few_users,
+    with_nothing_found,
+    without_actions,
+    without_evals,
+)
+
+
+def squeezed(text: str) -> str:
+    return re.sub(r"\s+", " ", text)
+
+
+def test_the_terminal_page_has_the_headline_findings_intents_and_trust() -> None:
+    text = squeezed(render_text(sample_report(), width=110))
+    assert "evals say 94 % (91–97) 187 eval cases" in text
+    assert "users keep 62 % (60–64) 14,120 known outputs, 5,084 unknown, 2,118 users" in text
+    assert "evals cover 75 % (74–76) of 12,480 conversations" in text
+    assert all(finding["sentence"] in text for finding in sample_report()["findings"])
+    assert "everyturn show f-7c1e (5 conversations)" in text
+    assert "Enterprise 312" in text
+    assert "░ week not over" in text
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 120])
+def test_no_line_is_wider_than_asked_and_no_text_is_cut(width: int) -> None:
+    text = render_text(sample_report(), width=width)
+    assert max(map(len, text.splitlines())) <= width
+    assert "…" not in text
+
+
+@pytest.mark.parametrize("state", [without_evals, without_actions, with_few_users, with_nothing_found, empty])
+def test_what_is_missing_is_said_in_words(state) -> None:
+    text = squeezed(render_text(state()))
+    said = {
+        "without_evals": "evals say no evals loaded",
+        "without_actions": "redone after acceptance no actions loaded",
+        "with_few_users": "users keep not enough data 4 users, 10 needed",
+        "with_nothing_found": "Nothing moved beyond its usual range, 3 March to 8 May 2025.",
+        "empty": "There are no conversations to look at yet.",
+    }
+    assert said[state.__name__] in text
+    assert not re.search(r"\b(nan|None|null)\b", text)
+
+
+def test_colour_is_only_there_when_asked_for() -> None:
+    assert "\x1b" not in render_text(sample_report())
+    assert "\x1b[1m" in render_text(sample_report(), colour=True)
+
+
+def test_no_conversation_steers_the_terminal() -> None:
+    conversation = sample_report()["conversations"]["c-1"]
+    conversation["messages"][1]["content"] = "\x1b[2Jgone\x07 [bold]not bold[/bold] :smile: \u202eright to left"
+    conversation["messages"][2]["tool_calls"][0]["name"] = "tool\x1b]0;title\x07"
+    text = render({"verb": "show", "conversation": conversation})
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", text)
+    assert "[bold]not bold[/bold] :smile:" in text
+
+
+def test_a_load_prints_its_ledger() -> None:
+    rejected = [{"where": f"day1.jsonl, line {i}", "expected": "a trace id", "found": "a number"} for i in range(12)]
+    text = render(
+        {
+            "verb": "load",
+            "records": 61300,
+            "conversations": 4120,
+            "users": 812,
+            "rejected": rejected,
+            "skipped": {"an evaluation run": 120},
+            "silent_signals": ["rework"],
+            "silent_because": {"rework": ["actions", "user_ids"]},
+        }
+    )
+    assert text.startswith("61,300 records, 4,120 conversations, 812 users, 12 rejected\n")
+    assert "day1.jsonl, line 9 " in text
+    assert "day1.jsonl, line 10" not in text
+    assert "and 2 more; --rejected FILE writes them all" in text
+    assert "120 records left out: an evaluation run" in text
+    assert "rework stays silent: it needs actions, user ids" in text
+
+
+def test_a_measure_prints_numbers_with_ranges_and_too_little_data_as_such() -> None:
+    rows = [
+        {"group": {"intent": "Refund status"}, **estimate(0.62, 900, unknown=80)},
+        {"group": {"intent": None}, **not_enough(4)},
+    ]
+    text = squeezed(render({"verb": "measure", "signal": "acceptance", "rows": rows}))
+    assert "Refund status 62 % 56–68 900 80 225" in text
+    assert "unknown not enough data 4 users, 10 needed" in text
+    assert "ranges: 95 % user-clustered t" in text
+
+
+def test_a_comparison_prints_both_sides_the_difference_and_its_parts() -> None:
+    text = squeezed(
+        render(
+            {
+                "verb": "compare",
+                "signal": "rework",
+                "verdict": "worse",
+                "current": estimate(0.2, 400),
+                "baseline": estimate(0.12, 600),
+                "effect": {"value": 0.08, "low": 0.03, "high": 0.13},
+                "mix": {"value": 0.01, "low": -0.01, "high": 0.02},
+                "within": {"value": 0.07, "low": 0.03, "high": 0.12},
+            }
+        )
+    )
+    assert text.startswith("rework: worse current 20 % (12–28) 400 outputs, 100 users baseline 12 %")
+    assert "difference +8 points (+3 to +13) of it mix shift +1 point (−1 to +2) of it rate change +7 points" in text
+
+
+def test_a_gap_row_says_when_no_case_tests_it() -> None:
+    rows = [
+        {
+            "intent": "Refund",
+            "volume": 400,
+            "cases": 10,
+            "eval_score": 0.94,
+            "acceptance": 0.06,
+            "distance": 0.88,
+            "low": 0.8,
+            "high": 0.95,
+        },
+        {"intent": "Dispute", "volume": 1260, "cases": 0, "eval_score": None, "acceptance": None, "distance": None},
+    ]
+    text = squeezed(render({"verb": "gap", "rows": rows}))
+    assert "Refund 400 10 94 % 6.0 % 88 80 to 95" in text
+    assert "Dispute 1,260 0 none unknown not tested" in text
+
+
+def test_cover_prints_the_share_and_what_is_not_tested() -> None:
+    result = {
+        "verb": "cover",
+        "coverage": 0.748,
+        "low": 0.739,
+        "high": 0.757,
+        "uncovered": [{"intent": "Dispute", "share": 0.101, "acceptance": not_enough(4)}],
+    }
+    text = squeezed(render(result))
+    assert text.startswith("75 % (74–76) of conversations ask for something an eval case tests")
+    assert "Dispute 10 % not enough data" in text
+    assert "everything" not in render({"verb": "cover", "coverage": None})
+    assert render({"verb": "cover", "coverage": None}) == "unknown\n"
+
+
+def test_watch_without_findings_is_a_result() -> None:
+    assert render({"verb": "watch", "findings": []}) == "Nothing moved beyond its usual range.\n"
+
+
+def test_a_conversation_prints_each_verdict_under_its_output() -> None:
+    lines = [
+        line.strip()
+        for line in render({"verb": "show", "conversation": sample_report()["conversations"]["c-8"]}).splitlines()
+    ]
+    assert lines.index("→ accepted, evidence: words") == lines.index("The file has 1,204 lines.") + 1
+    assert "then    ticket opened 2 days later" in lines
+
+
+def test_a_verb_unknown_here_is_shown_field_by_field() -> None:
+    text = render(
+        {
+            "schema": "everyturn/1",
+            "verb": "list",
+            "kind": "signals",
+            "signals": [{"name": "rework", "needs": ["actions"], "version": 2}],
+        }
+    )
+    assert squeezed(text) == "kind signals signals name needs version rework actions 2 "
+
+
+def test_a_sparkline_has_one_block_a_week() -> None:
+    assert sparkline([{"n": 0}, {"n": 1}, {"n": 8}]) == "▁▁█"
+    assert sparkline([]) == ""
+    assert sparkline([{"value": 0.5}], key="value", top=1.0) == "▄"
