@@ -69,11 +69,10 @@ def _place(error: BaseException) -> str:
     return place
 
 
-def _print_json(value: object) -> None:
-    import orjson
+def _print_json(value: dict[str, Any]) -> None:
+    from everyturn.outputs import to_json
 
-    option = orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS
-    sys.stdout.write(orjson.dumps(value, option=option).decode() + "\n")
+    sys.stdout.write(to_json(value) + "\n")
 
 
 def _print(result: Result, *, as_json: bool) -> None:

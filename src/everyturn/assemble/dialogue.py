@@ -97,7 +97,7 @@ def outline(exchange: Exchange) -> list[Message]:
             results = []
         elif step.tool_call is not None and messages[-1].role == "assistant":
             messages[-1] = replace(messages[-1], tool_calls=(*messages[-1].tool_calls, step.tool_call))
-            results.append(_tool_message(step, step.tool_call))
+            results.append(replace(_tool_message(step, step.tool_call), content=None))
     return messages + results
 
 

@@ -45,6 +45,8 @@ def _touched(draft: str, intent: str, slots: Slots) -> str:
             wanted -= 1
             if not wanted:
                 break
+    if text == draft:  # nothing there to change: the last word goes
+        text = text.rsplit(" ", 1)[0]
     if slots.draw() < 0.4:
         text = f"{text} {phrases().tell(f'{intent}.edit_add', slots)}"
     return text

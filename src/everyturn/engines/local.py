@@ -29,6 +29,12 @@ class Database:
 
     def __init__(self, path: str | Path) -> None:
         self.path = str(path)
+        # DuckDB would open a CSV or JSON file too, as a view on it; a database file says DUCK after eight bytes.
+        if Path(path).is_file():
+            with Path(path).open("rb") as file:
+                head = file.read(12)
+            if head and head[8:] != b"DUCK":
+                raise _not_a_workspace(self.path)
         try:
             self.connection = duckdb.connect(self.path, config={"memory_limit": MEMORY_LIMIT})
         except duckdb.Error as error:
@@ -42,12 +48,7 @@ class Database:
         existing = {row[0] for row in self.rows("SELECT table_name FROM duckdb_tables() WHERE NOT internal")}
         if existing and "meta" not in existing:
             self.close()
-            raise WorkspaceError(
-                "this database was not made by Everyturn",
-                where=self.path,
-                expected="a workspace file, or a path where none exists yet",
-                try_="everyturn --db everyturn.db load …",
-            )
+            raise _not_a_workspace(self.path)
         if existing:
             version = self.meta("schema_version")
             if version != str(SCHEMA_VERSION):
@@ -159,6 +160,10 @@ def _cannot_open(path: str, error: duckdb.Error) -> WorkspaceError:
             expected="a file in a folder that exists and may be written",
             try_="everyturn --db everyturn.db load …",
         )
+    return _not_a_workspace(path)
+
+
+def _not_a_workspace(path: str) -> WorkspaceError:
     return WorkspaceError(
         "this file is not a workspace",
         where=path,

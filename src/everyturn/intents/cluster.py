@@ -12,37 +12,33 @@ from everyturn.intents.embed import Floats
 
 Labels: TypeAlias = npt.NDArray[np.int64]
 
-RESOLUTIONS = (1, 1.5, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
-_SILHOUETTE_SAMPLE = 3_000
+GRID = 4000
+_RESOLUTIONS = (1, 1.5, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
+_SAME = 0.9  # cosine from which two texts are variants of one wording
+_HALVES = 6
+_CLOSE, _FALL = 0.01, 0.02
 
 
 def cluster(vectors: Floats, *, seed: int) -> Labels:
     """A group number for each row, 0 for the largest; -1 for rows of zeros, which say nothing.
 
     Assumes rows of length 1 or 0. Compares every row with every other in blocks: give it at most some 30,000.
-    Method: a graph of nearest neighbours by cosine, made symmetric by the maximum; Louvain communities (Blondel et al.
-    2008) at growing resolutions; of these the coarsest whose mean silhouette (Rousseeuw 1987, by mean cosine distance
-    to a group, on a seeded sample of 3,000) is close to the best; then groups as close to each other as to themselves
-    are joined. Every similarity is a sum of whole numbers, so that any machine finds the same neighbours.
+
+    Method: texts with a cosine of 0.9 or more count as one wording, so that a template sent a thousand times is no
+    subject of its own; a graph of each wording's nearest neighbours, made symmetric by the maximum; Louvain communities
+    (Blondel et al. 2008) at resolutions from 1, where modularity is greatest, upwards. How fine to cut is decided by what
+    halves of the data agree on (stability, Lange et al. 2004, by adjusted mutual information): the coarsest resolution
+    at the first peak. Every similarity is a sum of whole numbers, so that any machine finds the same neighbours.
     """
     labels = np.full(len(vectors), -1)
     rows = np.flatnonzero(np.einsum("ij,ij->i", vectors, vectors) > 0)
     if len(rows) < 3:
         labels[rows] = 0
         return labels
-    grid = on_grid(vectors[rows])
-    graph = _graph(grid)
-    sample = np.random.default_rng(seed).permutation(len(rows))[:_SILHOUETTE_SAMPLE]
-    partitions = [_communities(graph, resolution, seed) for resolution in RESOLUTIONS]
-    scores = [round(_silhouette(grid, partition, sample), 4) for partition in partitions]
-    enough = CLOSE * max(scores)
-    chosen = next(p for p, score in zip(partitions, scores, strict=True) if score >= enough)
-    labels[rows] = _by_size(_joined(grid, chosen))
+    wording, means = _wordings(on_grid(vectors[rows]))
+    graph = _graph(on_grid(means))
+    labels[rows] = _by_size(_communities(graph, _resolution(graph, seed), seed)[wording])
     return labels
-
-
-CLOSE = 0.9  # of the best silhouette
-ALIKE = 0.55
 
 
 def on_grid(vectors: Floats) -> Floats:
@@ -51,12 +47,31 @@ def on_grid(vectors: Floats) -> Floats:
     return cast(Floats, np.round(vectors * GRID).astype(np.float32))
 
 
-GRID = 4000
+def _wordings(grid: Floats) -> tuple[Labels, Floats]:
+    """The wording each row is a variant of, and each wording's mean direction."""
+    wording = np.full(len(grid), -1)
+    firsts = 0
+    left = np.arange(len(grid))
+    while len(left):
+        batch = left[:512]
+        alike = grid[batch] @ grid.T >= _SAME * GRID**2
+        for row, variants in zip(batch, alike, strict=True):
+            if wording[row] < 0:  # the first of a wording not met before takes all its variants still free
+                wording[variants & (wording < 0)] = firsts
+                wording[row] = firsts
+                firsts += 1
+        left = left[wording[left] < 0]
+    sums = _sums(grid, wording)
+    length = np.sqrt(np.einsum("ij,ij->i", sums, sums))
+    return wording, (sums / np.maximum(length, 1)[:, None]).astype(np.float32)
 
 
 def _graph(grid: Floats) -> sp.csr_matrix:
+    """Each row's nearest neighbours, weighted by cosine, symmetric."""
     n = len(grid)
     k = min(int(np.clip(0.3 * np.sqrt(n), 10, 20)), n - 1)
+    if k < 1:
+        return sp.csr_matrix((n, n))
     column = np.empty((n, k), np.int64)
     weight = np.empty((n, k), np.float32)
     block = max(1, 40_000_000 // n)  # 160 MB of similarities at a time
@@ -64,9 +79,9 @@ def _graph(grid: Floats) -> sp.csr_matrix:
         similarity = grid[start : start + block] @ grid.T
         here = np.arange(len(similarity))
         similarity[here, start + here] = -np.inf
-        # of equals the first: the place breaks ties, since a partition alone would leave them to chance
-        threshold = np.partition(similarity, n - k, axis=1)[:, n - k, None]
-        for i, (row, cut) in enumerate(zip(similarity, threshold[:, 0], strict=True)):
+        cuts = np.partition(similarity, n - k, axis=1)[:, n - k]
+        for i, (row, cut) in enumerate(zip(similarity, cuts, strict=True)):
+            # of equals the first: a partition alone would leave ties to chance
             above = np.flatnonzero(row > cut)
             nearest = np.concatenate([above, np.flatnonzero(row == cut)[: k - len(above)]])
             column[start + i], weight[start + i] = nearest, row[nearest]
@@ -78,7 +93,41 @@ def _graph(grid: Floats) -> sp.csr_matrix:
 def _communities(graph: sp.csr_matrix, resolution: float, seed: int) -> Labels:
     from sknetwork.clustering import Louvain
 
+    if graph.nnz == 0:
+        return np.arange(graph.shape[0])
     return cast(Labels, Louvain(resolution=resolution, random_state=seed).fit_predict(graph).astype(np.int64))
+
+
+def _resolution(graph: sp.csr_matrix, seed: int) -> float:
+    """The coarsest resolution at the first peak of stability.
+
+    Going finer, the agreement between halves rises while groups of different subjects come apart, and falls once a
+    subject is cut at random. Where texts are made from templates it rises again, up to one group a template: hence the
+    first peak and not the highest.
+    """
+    from sklearn.metrics import adjusted_mutual_info_score
+
+    n = graph.shape[0]
+    random = np.random.default_rng(seed)
+    halves = [np.sort(random.permutation(n)[: n // 2]) for _ in range(_HALVES)]
+    graphs = [graph[half][:, half].tocsr() for half in halves]
+    stability: list[float] = []
+    for resolution in _RESOLUTIONS:
+        partitions = []
+        for number, (half, part) in enumerate(zip(halves, graphs, strict=True)):
+            labels = np.full(n, -1)
+            labels[half] = _communities(part, resolution, seed + number)
+            partitions.append(labels)
+        agreements = []
+        for i, one in enumerate(partitions):
+            for other in partitions[:i]:
+                both = np.flatnonzero((one >= 0) & (other >= 0))
+                agreements.append(adjusted_mutual_info_score(one[both], other[both]))
+        stability.append(round(float(np.mean(agreements)), 4))
+        if stability[-1] < max(stability) - _FALL:
+            break
+    enough = max(stability) - _CLOSE
+    return next(r for r, value in zip(_RESOLUTIONS, stability, strict=False) if value >= enough)
 
 
 def _sums(grid: Floats, labels: Labels) -> npt.NDArray[np.float64]:
@@ -87,49 +136,10 @@ def _sums(grid: Floats, labels: Labels) -> npt.NDArray[np.float64]:
     return cast(npt.NDArray[np.float64], member @ grid.astype(np.float64))
 
 
-def _silhouette(grid: Floats, labels: Labels, sample: npt.NDArray[np.int64]) -> float:
-    sums, sizes = _sums(grid, labels), np.bincount(labels)
-    if len(sizes) < 2:
-        return 0.0
-    similarity = grid[sample].astype(np.float64) @ sums.T / GRID**2
-    own, at = labels[sample], np.arange(len(sample))
-    itself = np.einsum("ij,ij->i", grid[sample], grid[sample]) / GRID**2
-    others = np.maximum(sizes[own] - 1, 1)
-    within = 1 - (similarity[at, own] - itself) / others
-    distance = 1 - similarity / sizes
-    distance[at, own] = np.inf
-    nearest = distance.min(axis=1)
-    value = (nearest - within) / np.maximum(np.maximum(within, nearest), 1e-9)
-    return float(np.where(sizes[own] > 1, value, 0).mean())
-
-
-def _joined(grid: Floats, labels: Labels) -> Labels:
-    """Join the two groups most alike, again and again, while their mean similarity is `ALIKE` of that within them."""
-    products = (sums := _sums(grid, labels)) @ sums.T / GRID**2
-    sizes = np.bincount(labels).astype(np.float64)
-    into = np.arange(len(sizes))
-    alive = np.ones(len(sizes), bool)
-    while alive.sum() > 1:
-        pairs = np.maximum(sizes * (sizes - 1), 1)
-        within = np.maximum((np.diag(products) - sizes) / pairs, 0)
-        scale = np.sqrt(np.outer(within, within))
-        ratio = np.where(scale > 0, products / np.outer(sizes, sizes) / np.where(scale > 0, scale, 1), -1)
-        ratio[~alive], ratio[:, ~alive] = -1, -1
-        np.fill_diagonal(ratio, -1)
-        a, b = sorted(divmod(int(np.round(ratio, 6).argmax()), len(sizes)))
-        if ratio[a, b] < ALIKE:
-            break
-        products[a] += products[b]
-        products[:, a] += products[:, b]
-        sizes[a] += sizes[b]
-        alive[b], into[into == b] = False, a
-    return cast(Labels, np.unique(into[labels], return_inverse=True)[1].astype(np.int64))
-
-
 def _by_size(labels: Labels) -> Labels:
     """Renumber so that 0 is the largest group; of equals the one met first."""
     groups, first, sizes = np.unique(labels, return_index=True, return_counts=True)
     order = np.lexsort((first, -sizes))
     number = np.empty(len(groups), np.int64)
     number[order] = np.arange(len(groups))
-    return cast(Labels, number[labels])
+    return cast(Labels, number[np.searchsorted(groups, labels)])

@@ -1,12 +1,16 @@
 """Langfuse's JSON: what its older SDKs send, the scores all of them send, and what its REST API and exports give.
 
-    {"batch": [{"type": "generation-create", "body": {…}}, {"type": "score-create", "body": {…}}]}     POST /api/public/ingestion
-    {"id": …, "traceId": …, "name": "user_feedback", "value": 1, "dataType": "BOOLEAN"}                 a score
-    {"id": …, "timestamp": …, "sessionId": …, "observations": […], "scores": […]}                       a trace
-    {"id": …, "traceId": …, "type": "GENERATION", "startTime": …, "input": …}                           an observation
-    {"id": …, "traces": […]}                                                                            a session
-    {"datasetName": …, "id": …, "input": …, "expectedOutput": …}                                        a dataset item
-    {"runName": …, "datasetItemId": …, "traceId": …}                                                    an item of a dataset run
+    {"batch": [
+      {"id": "e1", "type": "trace-create", "body": {"id": "t1", "timestamp": "2026-03-02T09:30:00Z", "sessionId": "c1", "userId": "u0412"}},
+      {"id": "e2", "type": "generation-create", "body": {"id": "g1", "traceId": "t1", "startTime": "2026-03-02T09:30:00Z",
+        "input": [{"role": "user", "content": "Where is my order?"}]}},
+      {"id": "e3", "type": "generation-update", "body": {"id": "g1", "traceId": "t1", "endTime": "2026-03-02T09:30:02Z",
+        "output": {"role": "assistant", "content": "It arrives today."}}},
+      {"id": "e4", "type": "score-create", "body": {"id": "s1", "traceId": "t1", "name": "thumbs", "value": 1, "dataType": "BOOLEAN"}}]}
+
+A record is one of: an ingestion batch (POST /api/public/ingestion); a score (an item of POST /api/public/scores, or of its export); a trace with
+its observations and scores; an observation; a session with its traces; a dataset item; an item of a dataset run or an experiment.
+Exports to files, whose field names have underscores, are read too.
 
 Events that create and update one observation are parts of it and merge. A trace that ran for a dataset item or an experiment is marked as an
 evaluation and never becomes a conversation. Newer SDKs send OTLP, which the `otlp` format reads; their scores come here.

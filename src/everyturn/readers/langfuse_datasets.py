@@ -1,6 +1,7 @@
 """Langfuse's dataset items as eval cases, for `--as evals`: the body of POST /api/public/dataset-items and its export.
 
-    {"datasetName": "refunds", "id": "item-1", "input": {"messages": […]}, "expectedOutput": "…", "metadata": {…}}
+    {"datasetName": "refunds", "id": "item-1", "input": {"messages": [{"role": "user", "content": "Can I return it?"}]},
+     "expectedOutput": "Yes, within 30 days.", "metadata": {"plan": "pro"}}
 
 The text a case asks is the last user message where its input holds messages.
 """

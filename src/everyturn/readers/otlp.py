@@ -1,6 +1,13 @@
-"""OpenTelemetry's OTLP: traces and logs, as protobuf bodies or in the JSON form, one Export…ServiceRequest (or file) a record.
+r"""OpenTelemetry's OTLP: traces and logs, as protobuf bodies or in the JSON form, one Export…ServiceRequest (or file) a record.
 
-    {"resourceSpans": [{"resource": {…}, "scopeSpans": [{"scope": {"name": …}, "spans": [{"traceId": …, "attributes": […]}]}]}]}
+    {"resourceSpans": [{"scopeSpans": [{"spans": [{
+      "traceId": "5b8efff798038103d269b633813fc60c", "spanId": "eee19b7ec3c1b174", "name": "chat",
+      "startTimeUnixNano": "1772441400000000000", "endTimeUnixNano": "1772441402000000000", "attributes": [
+        {"key": "gen_ai.operation.name", "value": {"stringValue": "chat"}},
+        {"key": "gen_ai.conversation.id", "value": {"stringValue": "c1"}},
+        {"key": "user.id", "value": {"stringValue": "u0412"}},
+        {"key": "gen_ai.input.messages", "value": {"stringValue":
+          "[{\"role\":\"user\",\"parts\":[{\"type\":\"text\",\"content\":\"Where is my order?\"}]}]"}}]}]}]}]}
 
 Every span is kept. What its attributes mean depends on the client; `_DIALECTS` lists the known ones in the order in which they are
 tried, because one span may carry the attributes of two. Of logs, the GenAI events are read: content of model calls and ratings.

@@ -110,7 +110,7 @@ def read(text: str, *, tally: Tally | None = None) -> Reading:
     `tally` counts the function words of the whole conversation (see `count_words`) and settles the language of a message
     too short to tell. Code, quoted lines and quoted phrases are not the writer's own words and are left out.
 
-    >>> sorted(cue.kind for cue in read("No, that's not what I asked. Can I talk to a human?").cues)
+    >>> sorted({cue.kind for cue in read("No, that's not what I asked. Can I talk to a human?").cues})
     ['escalation', 'negation']
     >>> read("Not bad at all, thanks!").cues == {Cue("praise", "firm"), Cue("thanks", "firm")}
     True
@@ -175,10 +175,10 @@ def asking(output: str, *, tally: Tally | None = None) -> Asking | None:
         else:
             sentences[-1].append(token)
     last = [sentence for sentence in sentences if any(token not in STOPS for token in sentence)][-2:]
+    spoken = LANGUAGES if language is None else (language,) if language in LANGUAGES else ()
     verdict: Asking | None = None
     for sentence in last:
-        found = matches(sentence, lexicon(language).agent) if language in LANGUAGES else []
-        meanings = {match.meaning for match in found}
+        meanings = {match.meaning for each in spoken for match in matches(sentence, lexicon(each).agent)}
         if "courtesy" in meanings:
             verdict = verdict or "courtesy"
         elif sentence[-1] == "?" or "request" in meanings:

@@ -21,7 +21,7 @@ Grade = Literal["as-is", "light", "heavy", "rewritten"]
 
 LIGHT = 0.8
 HEAVY = 0.47  # the cut that best parted "edited" from "mostly gone" on keystroke-exact provenance
-_TOUCHED = 0.99  # code found whole by its fingerprints but not token by token: edited, though hardly
+_TOUCHED = 0.99  # code found whole by its fingerprints, but not as one run of the same tokens: edited, though hardly
 
 _RUN = 4
 _GRAM = 8
@@ -102,9 +102,14 @@ class Artefact:
         return frozenset(_runs(self.words))
 
     @cached_property
+    def tokens(self) -> list[str]:
+        """Its code tokens: words and single signs."""
+        return _TOKEN.findall(self.text)
+
+    @cached_property
     def token_runs(self) -> frozenset[tuple[str, ...]]:
         """Every run of four code tokens."""
-        return frozenset(_runs(_TOKEN.findall(self.text)))
+        return frozenset(_runs(self.tokens))
 
     @cached_property
     def fingerprints(self) -> npt.NDArray[np.uint64]:
@@ -142,7 +147,7 @@ def survival(output: str, artefact: str | Artefact) -> float:
         return _coverage(tokens, target.token_runs)
     share = float(np.isin(prints, target.fingerprints, assume_unique=True).mean())
     # Fingerprints fold case and punctuation away, so one changed operator would still read as-is.
-    return share if _coverage(tokens, target.token_runs) == 1.0 else min(share, _TOUCHED)
+    return share if _verbatim(tokens, target.tokens) else min(share, _TOUCHED)
 
 
 def is_measurable(output: str) -> bool:

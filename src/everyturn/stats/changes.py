@@ -64,9 +64,7 @@ def shapes(weeks: int, *, before: int = WEEKS_BEFORE) -> Shapes:
     return Shapes(np.array(weights).reshape(-1, weeks), np.concatenate([steps, ramps]), np.maximum(settled, 0))
 
 
-def weekly_residuals(
-    stratum: Codes, user: Codes, week: Codes, n: Floats, y: Floats, *, weeks: int
-) -> Residuals:
+def weekly_residuals(stratum: Codes, user: Codes, week: Codes, n: Floats, y: Floats, *, weeks: int) -> Residuals:
     """Each user's weekly excess over what the rates of their strata give.
 
     Rates of strata are those of all weeks together; the error of having estimated them is already taken out.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from everyturn.stats import Estimate
+from everyturn.stats.intervals import half_width
 from everyturn.stats.summaries import Codes, Floats, sum_by
 
 
@@ -95,7 +95,7 @@ def split_difference(
     within = weight.mean(1) * (r[:, 1] - r[:, 0])
 
     def estimate(value: float, influence: Floats, answers: float, people: int) -> Estimate:
-        half = _half_width(influence, level)
+        half = half_width(influence, level=level)
         method = "Kitagawa, user-clustered t"
         return Estimate(value, value - half, value + half, people, round(answers), 0, level, method)
 
@@ -127,16 +127,3 @@ def split_difference(
         estimate(moved, d_within, answers, people),
         tuple(parts),
     )
-
-
-def _half_width(influence: Floats, level: float) -> float:
-    """The user-clustered error of a sum of influences, times the t quantile."""
-    from scipy.special import stdtrit
-
-    squares = float((influence**2).sum())
-    users = int(np.count_nonzero(influence))
-    if squares <= 0 or users < 2:
-        return 0.0
-    # Three times the squares' ratio: what Satterthwaite's degrees come to when influences are normal.
-    degrees = max(3 * squares**2 / float((influence**4).sum()) - 1, 1.0)
-    return float(stdtrit(degrees, 0.5 + level / 2)) * math.sqrt(squares * users / (users - 1))

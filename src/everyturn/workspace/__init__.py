@@ -299,7 +299,7 @@ class Workspace:
             signal=signal,
             current={"where": current, **rate(sides[0]).to_json()},
             baseline={"where": baseline, **rate(sides[1]).to_json()},
-            change=change.to_json(),
+            effect=change.to_json(),
             verdict=verdict,
             smallest_change=least if isinstance(least, float) else None,
         )

@@ -14,11 +14,6 @@ START = datetime(2026, 3, 2, 9, tzinfo=UTC)
 Talk = Callable[..., Conversation]
 
 
-def at(*, minutes: float = 0, days: float = 0) -> datetime:
-    """A time after the start of every conversation built here; messages come one a minute from it."""
-    return START + timedelta(minutes=minutes, days=days)
-
-
 @pytest.fixture
 def talk() -> Talk:
     """Builds a conversation in which the user and the agent speak in turns, a minute apart."""
@@ -30,7 +25,7 @@ def talk() -> Talk:
         timed: bool = True,
     ) -> Conversation:
         messages = [
-            Message("assistant" if index % 2 else "user", text, at(minutes=index) if timed else None)
+            Message("assistant" if index % 2 else "user", text, START + timedelta(minutes=index) if timed else None)
             for index, text in enumerate(texts)
         ]
         return Conversation("c1", "u1", START if timed else None, tuple(messages), feedback=feedback, actions=actions)
@@ -43,7 +38,12 @@ def act() -> Callable[..., Action]:
     """Builds an action of the user, by default an hour after the start."""
 
     def build(kind: str, **fields: object) -> Action:
-        values: dict[str, object] = {"action_id": f"a-{kind}", "at": at(minutes=60), "user_id": "u1", "kind": kind}
+        values: dict[str, object] = {
+            "action_id": f"a-{kind}",
+            "at": START + timedelta(hours=1),
+            "user_id": "u1",
+            "kind": kind,
+        }
         return Action(**(values | fields))  # type: ignore[arg-type]
 
     return build

@@ -1,0 +1,144 @@
+"""Users who keep coming and no longer take what they get."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from everyturn.analysis.panel import Panel
+from everyturn.analysis.trust import trust_parts
+from everyturn.stats.compare import benjamini_hochberg
+from everyturn.stats.summaries import Codes, Floats, sum_by
+
+_OUTPUTS_EACH_SIDE = 8.0  # before and after; with fewer, a person's own change is within what chance does
+_STEADY = 0.7  # of their earlier weekly use, at least: who uses it less is another story
+_DRAWS = 200_000  # null statistics pooled over users: chances down to a twentieth of a thousandth
+_SEED = 20_260_105
+
+
+@dataclass(frozen=True, slots=True)
+class ErodingUser:
+    """One user whose trust fell while their use stayed: before and since, by part (more is better) and in outputs a week."""
+
+    user: int
+    since: int
+    weekly_before: float
+    weekly_since: float
+    before: Mapping[str, float]
+    after: Mapping[str, float]
+    outputs: float
+
+    def to_json(self, panel: Panel) -> dict[str, Any]:
+        """The fields as a plain dict."""
+        return {
+            "user_id": panel.users[self.user],
+            "since": panel.weeks[self.since].isoformat(),
+            "outputs_a_week": [round(self.weekly_before, 3), round(self.weekly_since, 3)],
+            "before": {name: round(value, 6) for name, value in self.before.items()},
+            "since_then": {name: round(value, 6) for name, value in self.after.items()},
+        }
+
+
+def eroding_users(panel: Panel, *, share: float) -> list[ErodingUser]:
+    """Users who use the product as before and accept less, edit more or check more than their own past, earliest code first.
+
+    What their cohort and their intents did in the same weeks is taken off first, so a slide that hits everyone names
+    nobody. At most `share` of the users named are expected to be named by accident.
+
+    Assumes: a user's active weeks are exchangeable while nothing changes.
+    Method: per user the largest contrast between earlier and later active weeks over all cuts; its chance from the same
+    contrast in shuffled weeks, pooled over users (as Tusher, Tibshirani & Chu 2001 do); Benjamini-Hochberg.
+    """
+    parts, weeks = trust_parts(panel)
+    if not any(len(rows) for rows in parts.values()):
+        return []
+    users = len(panel.users)
+    n, excess = np.zeros((users, weeks)), np.zeros((users, weeks))
+    for name, rows in parts.items():
+        if not len(rows):
+            continue
+        left = _own_excess(panel, name, weeks)
+        scale = np.sqrt(float((left**2).sum()) / float(rows.n.sum()))
+        excess -= sum_by(rows.user * weeks + rows.week, left / max(scale, 1e-9), users * weeks).reshape(users, weeks)
+        n = np.maximum(n, sum_by(rows.user * weeks + rows.week, rows.n, users * weeks).reshape(users, weeks))
+    eligible = np.flatnonzero((n.sum(1) >= 2 * _OUTPUTS_EACH_SIDE) & ((n > 0).sum(1) >= 4))
+    if not len(eligible):
+        return []
+    # Each user's own clock: their active weeks, pushed to the left.
+    active = np.argsort(n[eligible] <= 0, axis=1, kind="stable")
+    n_own, e_own = np.take_along_axis(n[eligible], active, 1), np.take_along_axis(excess[eligible], active, 1)
+    statistic, cut = _largest_contrast(n_own, e_own)
+    chance = _chances(statistic, n_own, e_own)
+    named = benjamini_hochberg(chance, share=share)
+    found = (
+        _describe(panel, int(eligible[k]), int(active[k, cut[k]]))
+        for k in np.flatnonzero(named & np.isfinite(statistic))
+    )
+    return [user for user in found if user is not None]
+
+
+def _own_excess(panel: Panel, name: str, weeks: int) -> Floats:
+    """A part's rows less what cohort, intent and the week in that cohort and that intent explain (positive is better)."""
+    rows = trust_parts(panel)[0][name]
+    left = rows.y.copy()
+    cell = rows.cohort * len(panel.intents) + rows.intent
+    for code in (cell, rows.cohort * weeks + rows.week, rows.intent * weeks + rows.week):
+        size = int(code.max()) + 1
+        level = sum_by(code, left, size) / np.maximum(sum_by(code, rows.n, size), 1e-300)
+        left = left - level[code] * rows.n
+    return left
+
+
+def _largest_contrast(n: Floats, excess: Floats) -> tuple[Floats, Codes]:
+    """Each row's largest later-minus-earlier contrast of `excess` over all cuts, and where; -inf where no cut has enough."""
+    before, total = n.cumsum(1)[:, :-1], n.sum(1, keepdims=True)
+    after = total - before
+    e_after = excess.sum(1, keepdims=True) - excess.cumsum(1)[:, :-1]
+    contrast = e_after - after / total * excess.sum(1, keepdims=True)
+    enough = (before >= _OUTPUTS_EACH_SIDE) & (after >= _OUTPUTS_EACH_SIDE)
+    score = np.where(enough, contrast / np.sqrt(np.maximum(before * after / total, 1e-9)), -np.inf)
+    cut = score.argmax(1)
+    return score[np.arange(len(score)), cut], cut + 1
+
+
+def _chances(statistic: Floats, n: Floats, excess: Floats) -> Floats:
+    """The chance of each statistic, from the same rows with their active weeks shuffled."""
+    generator = np.random.default_rng(_SEED)
+    rounds = max(_DRAWS // len(n), 2)
+    inactive = n <= 0
+    pool: list[Floats] = []
+    for _ in range(rounds):
+        keys = np.where(inactive, 2.0, generator.random(n.shape))
+        order = np.argsort(keys, axis=1)
+        drawn, _ = _largest_contrast(np.take_along_axis(n, order, 1), np.take_along_axis(excess, order, 1))
+        pool.append(drawn)
+    null = np.sort(np.concatenate(pool))
+    above = len(null) - np.searchsorted(null, statistic, side="left")
+    chance: Floats = np.where(np.isfinite(statistic), (1.0 + above) / (1.0 + len(null)), 1.0)
+    return chance
+
+
+def _describe(panel: Panel, user: int, since: int) -> ErodingUser | None:
+    """The user's before and after, None where they use it clearly less now or their trust is not lower."""
+    traffic = panel.traffic
+    used = sum_by(traffic.week[traffic.user == user], traffic.n[traffic.user == user], len(panel.weeks))[
+        : panel.complete
+    ]
+    first = int(np.flatnonzero(used)[0])
+    before, after = float(used[first:since].mean()), float(used[since:].mean())
+    if after < _STEADY * before:
+        return None
+    parts, _ = trust_parts(panel)
+    sides: list[dict[str, float]] = [{}, {}]
+    for name, rows in parts.items():
+        own = rows.take(rows.user == user)
+        for side, keep in zip(sides, (own.week < since, own.week >= since), strict=True):
+            if own.n[keep].sum() > 0:
+                side[name] = float(own.y[keep].sum() / own.n[keep].sum())
+    shared = [name for name in sides[0] if name in sides[1]]
+    if not shared or np.mean([sides[1][s] - sides[0][s] for s in shared]) >= 0:
+        return None
+    return ErodingUser(user, since, before, after, sides[0], sides[1], float(used[since:].sum()))

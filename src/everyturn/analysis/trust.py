@@ -1,0 +1,287 @@
+"""How far users rely on what they get: per user, per cohort and week, and the cohorts where it fell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+
+from everyturn.analysis.panel import Mask, Panel, Rows
+from everyturn.stats import Estimate, NotEnough
+from everyturn.stats.changes import Residuals, Scan, scan, shapes, weekly_residuals
+from everyturn.stats.compare import benjamini_hochberg
+from everyturn.stats.intervals import NEEDED_USERS, half_width, rate
+from everyturn.stats.summaries import Codes, Floats, per_user, sum_by, summarise_one
+
+PARTS: Mapping[str, tuple[str, ...]] = {
+    "unmodified acceptance": ("acceptance",),
+    "depth of edits": ("edit_share", "edits"),
+    "verification": ("complaint",),
+    "rework": ("rework",),
+}
+"""The parts of trust and the signal each is read from, the first one present; all but acceptance count as 1 - rate."""
+
+PRIOR_OUTPUTS = 9.0  # a user's own answers weigh as much as the cohort's at nine: 1/correlation - 1 at .10, as measured
+
+
+@dataclass(frozen=True, slots=True)
+class UserTrust:
+    """One user's reliance: the mean of the available parts, each 0 to 1 (more is better) and shrunk to the user's cohort."""
+
+    user_id: str
+    cohort: str
+    outputs: int
+    trust: float
+    low: float
+    high: float
+    parts: Mapping[str, float]
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields as a plain dict."""
+        return {
+            "user_id": self.user_id,
+            "cohort": self.cohort,
+            "outputs": self.outputs,
+            "trust": round(self.trust, 6),
+            "low": round(self.low, 6),
+            "high": round(self.high, 6),
+            "parts": {name: round(value, 6) for name, value in self.parts.items()},
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class CohortTrust:
+    """A cohort's reliance, each user counting once: over all finished weeks, week by week, and the parts it is made of."""
+
+    cohort: str
+    trust: Estimate | NotEnough
+    parts: Mapping[str, Estimate | NotEnough]
+    weekly: tuple[tuple[date, Estimate | NotEnough], ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields as a plain dict."""
+        return {
+            "cohort": self.cohort,
+            "trust": self.trust.to_json(),
+            "parts": {name: part.to_json() for name, part in self.parts.items()},
+            "trust_weekly": [{"week": week.isoformat(), **estimate.to_json()} for week, estimate in self.weekly],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class TrustDrop:
+    """A cohort whose trust fell.
+
+    `since` and `settled` are weeks of the panel: when it began, and from when it is at full size; `found_week` how many weeks
+    had passed when it first showed. `change` compares the weeks from `settled` with those before `since`, `parts` does so part by
+    part; `others` is the change of all other cohorts together, `total` of the whole product.
+    """
+
+    cohort: int
+    since: int
+    settled: int
+    found_week: int
+    baseline: Estimate
+    change: Estimate
+    parts: Mapping[str, Estimate]
+    others: Estimate | None
+    total: Estimate | None
+
+
+def trust_parts(panel: Panel, *, weeks: int | None = None) -> tuple[dict[str, Rows], int]:
+    """The available parts of trust with y the good share of n, and for how many finished weeks all of them are known.
+
+    `weeks` looks at the panel as if today were earlier.
+    """
+    found = {}
+    for name, signals in PARTS.items():
+        signal = next((s for s in signals if len(panel.rows(s))), None)
+        if signal is not None:
+            rows, count = panel.trend(signal, weeks=weeks)
+            good = rows.y if signal == "acceptance" else rows.n - rows.y
+            found[name] = (Rows(rows.user, rows.cohort, rows.intent, rows.week, rows.n, good, rows.unknown), count)
+    count = min((count for _, count in found.values()), default=0)
+    return {name: rows.take(rows.week < count) for name, (rows, _) in found.items()}, count
+
+
+def user_trust(panel: Panel) -> list[UserTrust]:
+    """Every user's reliance over the finished weeks, in the order of their ids.
+
+    Each part is (y + 9 m)/(n + 9): the user's own answers and nine imagined ones at the cohort's rate m; a part never
+    asked of a user is the cohort's. The range is the 95 % one of the matching beta distributions, parts taken as moving
+    together, so it is rather too wide. A user of several cohorts counts in the one they used most.
+    """
+    parts, _ = trust_parts(panel)
+    if not any(len(rows) for rows in parts.values()):
+        return []
+    users, cohorts = len(panel.users), len(panel.cohorts)
+    asked, home = _home_cohorts(panel)
+    values, errors = [], []
+    for rows in parts.values():
+        n, y = sum_by(rows.user, rows.n, users), sum_by(rows.user, rows.y, users)
+        known = sum_by(home, n, cohorts)
+        overall = y.sum() / max(n.sum(), 1e-300)
+        level = np.where(known > 0, sum_by(home, y, cohorts) / np.maximum(known, 1e-300), overall)
+        shrunk = (y + PRIOR_OUTPUTS * level[home]) / (n + PRIOR_OUTPUTS)
+        values.append(shrunk)
+        errors.append(np.sqrt(shrunk * (1 - shrunk) / (n + PRIOR_OUTPUTS + 1)))
+    trust, half = np.mean(values, axis=0), 1.96 * np.mean(errors, axis=0)
+    return [
+        UserTrust(
+            panel.users[u],
+            panel.cohorts[home[u]],
+            int(asked[u]),
+            float(trust[u]),
+            float(max(trust[u] - half[u], 0.0)),
+            float(min(trust[u] + half[u], 1.0)),
+            {name: float(value[u]) for name, value in zip(parts, values, strict=True)},
+        )
+        for u in np.flatnonzero(asked > 0)
+    ]
+
+
+def _home_cohorts(panel: Panel) -> tuple[Floats, Codes]:
+    """Outputs per user, and the cohort in which most of them were."""
+    rows, cohorts = panel.traffic, len(panel.cohorts)
+    keys, (asked,) = per_user(rows.user * cohorts + rows.cohort, rows.n)
+    user, cohort = np.divmod(keys, cohorts)
+    home = np.zeros(len(panel.users), dtype=np.int64)
+    order = np.argsort(asked, kind="stable")
+    home[user[order]] = cohort[order]  # the last write wins: the cohort asked most
+    return sum_by(user, asked, len(panel.users)), home
+
+
+def cohort_trust(panel: Panel, *, needed: int = NEEDED_USERS) -> list[CohortTrust]:
+    """Every cohort's reliance, alphabetically; cohorts in which nothing is known are left out."""
+    parts, weeks = trust_parts(panel)
+    found = []
+    for code, name in enumerate(panel.cohorts):
+        own = [rows.take(rows.cohort == code) for rows in parts.values()]
+        if not any(map(len, own)):
+            continue
+        found.append(
+            CohortTrust(
+                name,
+                _mean(panel, own).level(needed),
+                {part: _mean(panel, [rows]).level(needed) for part, rows in zip(parts, own, strict=True)},
+                tuple(
+                    (panel.weeks[week], _mean(panel, [rows.take(rows.week == week) for rows in own]).level(needed))
+                    for week in range(weeks)
+                ),
+            )
+        )
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Mean:
+    """The mean over parts of each part's mean over users; `influence` is each user's on it, `people` who was asked at all."""
+
+    value: float
+    influence: Floats
+    people: Mask
+
+    def level(self, needed: int) -> Estimate | NotEnough:
+        count = int(self.people.sum())
+        if count < needed:
+            return NotEnough(count, needed)
+        # Spread around the mean as `count` people of equal weight, so the common range for rates applies.
+        scores = self.value + self.influence[self.people] * count
+        estimate = rate(summarise_one(np.arange(count), np.ones(count), scores), needed=needed)
+        if isinstance(estimate, NotEnough):
+            return estimate
+        return Estimate(self.value, estimate.low, estimate.high, count, count, method="mean over users")
+
+    def above(self, baseline: _Mean, needed: int) -> Estimate | None:
+        if min(self.people.sum(), baseline.people.sum()) < needed:
+            return None
+        value, half = self.value - baseline.value, half_width(self.influence - baseline.influence)
+        people = int((self.people | baseline.people).sum())
+        return Estimate(value, value - half, value + half, people, people, method="mean over users, paired")
+
+
+def _mean(panel: Panel, parts: Iterable[Rows]) -> _Mean:
+    users = len(panel.users)
+    influence, people, means = np.zeros(users), np.zeros(users, dtype=bool), []
+    for rows in parts:
+        who, (n, y) = per_user(rows.user, rows.n, rows.y)
+        if not len(who):
+            return _Mean(0.0, influence, np.zeros(users, dtype=bool))  # without one of its parts it is another number
+        share = y / n
+        means.append(float(share.mean()))
+        influence[who] += (share - share.mean()) / len(who)
+        people[who] = True
+    return _Mean(float(np.mean(means)), influence / len(means), people)
+
+
+def trust_drops(panel: Panel, *, share: float, needed: int = NEEDED_USERS) -> list[TrustDrop]:
+    """The cohorts whose trust fell, strongest first; none in a product of one cohort.
+
+    Method: each part's weekly shares, a user's week counting once, are scanned over start weeks with users as clusters, all
+    parts together; Benjamini-Hochberg over cohorts with the budget `share`.
+    """
+    if len(panel.cohorts) < 2:
+        return []
+    looks = [_look(panel, code, None, needed) for code in range(len(panel.cohorts))]
+    believed = benjamini_hochberg([look.p for look in looks], share=share)
+    bar = share * max(int(believed.sum()), 1) / len(looks)
+    order = sorted(np.flatnonzero(believed), key=lambda c: (round(looks[c].z, 9), c))
+    drops = (_describe(panel, int(code), looks[code], bar, needed) for code in order)
+    return [drop for drop in drops if drop is not None]
+
+
+def _look(panel: Panel, cohort: int, today: int | None, needed: int) -> Scan:
+    """The scan of a cohort's trust, as if `today` weeks had passed."""
+    parts, weeks = trust_parts(panel, weeks=today)
+    values = np.zeros((len(panel.users), weeks))
+    seen = np.zeros(values.shape, dtype=bool)
+    for rows in parts.values():
+        own = rows.take(rows.cohort == cohort)
+        keys, (n, y) = per_user(own.user * weeks + own.week, own.n, own.y)
+        if not len(keys):
+            return Scan(0.0, -1, 1.0)
+        user, week = np.divmod(keys, weeks)
+        one = weekly_residuals(np.zeros(len(keys), dtype=np.int64), user, week, np.ones(len(keys)), y / n, weeks=weeks)
+        who = np.unique(user)
+        values[who] += one.values / len(keys)  # per answer: a part asked more often does not count more
+        seen[who] |= one.seen
+    present = seen.any(1)
+    joined = Residuals(values[present], seen[present], np.zeros((1, weeks)), 0.0)
+    return scan(joined, shapes(weeks), worse=-1, needed=needed)
+
+
+def _describe(panel: Panel, cohort: int, look: Scan, bar: float, needed: int) -> TrustDrop | None:
+    """The drop a look shows, None where the means over users do not show it clearly enough to tell."""
+    parts, weeks = trust_parts(panel)
+    since, settled = int(shapes(weeks).since[look.shape]), int(shapes(weeks).settled[look.shape])
+
+    def change(names: Iterable[str], keep: Mask | None = None) -> tuple[_Mean, Estimate | None]:
+        before, after = [], []
+        for name in names:
+            rows = parts[name]
+            inside = np.ones(len(rows), dtype=bool) if keep is None else keep[rows.cohort]
+            before.append(rows.take(inside & (rows.week < since)))
+            after.append(rows.take(inside & (rows.week >= settled)))
+        baseline = _mean(panel, before)
+        return baseline, _mean(panel, after).above(baseline, needed)
+
+    own = np.arange(len(panel.cohorts)) == cohort
+    baseline, fell = change(parts, own)
+    level = baseline.level(needed)
+    if fell is None or fell.high >= 0 or isinstance(level, NotEnough):
+        return None
+    found = (w for w in range(since + 1, panel.complete) if _look(panel, cohort, w, needed).p <= bar)
+    return TrustDrop(
+        cohort,
+        since,
+        settled,
+        next(found, panel.complete),
+        level,
+        fell,
+        {name: part for name in parts if (part := change([name], own)[1]) is not None},
+        change(parts, ~own)[1],
+        change(parts)[1],
+    )

@@ -1,0 +1,245 @@
+"""Captures of real clients, each of which played the same four conversations: these come back, once, whatever the client does.
+
+`expected.json` was written from the script that was played, not from any client. What a client truly does not carry is listed in
+`_cannot_carry` with the reason; everything else must be equal, and what is listed must really be missing.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+
+import orjson
+import pyarrow as pa
+import pytest
+
+from everyturn.assemble import assemble, trace_conversations
+from everyturn.model import (
+    Conversation,
+    EvalCase,
+    Feedback,
+    FeedbackRecord,
+    Message,
+    Span,
+    ToolCall,
+    decode_messages,
+    decode_tool_calls,
+)
+from everyturn.readers.driver import read_paths
+
+HERE = Path(__file__).parent
+NOW = datetime(2027, 1, 1, tzinfo=UTC)
+
+CAPTURES = {
+    "otel-genai/span": ("*.gz",),
+    "otel-genai/event": ("*.gz",),
+    "otel-genai/grpc": ("*.gz",),
+    "otel-genai/nocontent": ("*.pb", "*.jsonl.gz"),
+    "otel-openai-v2/2.4b0-span-gzip": ("*.pb.gz", "*.jsonl.gz"),
+    "otel-openai-v2/2.4b0-legacy-events": ("*.gz",),
+    "otel-openai-v2/2.0b0-legacy-events": ("*.gz",),
+    "langfuse-otlp/v3": ("*.gz requests.jsonl",),
+    "langfuse-otlp/v5": ("*.pb.gz requests.jsonl", "otlp.jsonl.gz requests.jsonl"),
+    "langfuse/v2-ingestion": ("*.gz",),
+    "langfuse/v3-export-models": ("*.json *.gz",),
+    "langfuse/v5-export-models": ("*.json *.gz",),
+}
+EACH = [(mode, patterns) for mode, several in CAPTURES.items() for patterns in several]
+
+
+# --- from files to conversations, without a database ------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Loaded:
+    spans: list[Span]
+    ratings: list[FeedbackRecord]
+    cases: list[EvalCase]
+    rejected: list[str]
+
+
+@cache
+def load(mode: str, patterns: str) -> Loaded:
+    files = sorted(f for pattern in patterns.split() for f in (HERE / mode).glob(pattern))
+    assert files
+    loaded = Loaded([], [], [], [])
+    for batch in read_paths(files, now=NOW):
+        loaded.spans.extend(map(span_of, rows(batch.tables.get("spans"))))
+        loaded.ratings.extend(map(rating_of, rows(batch.tables.get("feedback"))))
+        loaded.cases.extend(EvalCase(**r | {"attributes": {}}) for r in rows(batch.tables.get("eval_cases")))
+        loaded.rejected.extend(f"{r.where} {r.expected} {r.found}" for r in batch.rejected)
+    return loaded
+
+
+def rows(table: pa.Table | None) -> Iterable[dict]:
+    return table.to_pylist() if table is not None else []
+
+
+def span_of(row: dict) -> Span:
+    for name in ("input", "output"):
+        row[name] = None if row[name] is None else decode_messages(row[name])
+    row["tool_call"] = None if row["tool_call"] is None else decode_tool_calls([orjson.loads(row["tool_call"])])[0]
+    row["attributes"] = orjson.loads(row["attributes"])
+    return Span(**row)
+
+
+def rating_of(row: dict) -> FeedbackRecord:
+    rating = Feedback(**{name: row.pop(name) for name in Feedback.__dataclass_fields__})
+    return FeedbackRecord(feedback=rating, **row)
+
+
+# --- what was played -------------------------------------------------------------------------------------------------
+
+
+def expected(mode: str) -> dict[str, Conversation]:
+    played = orjson.loads((HERE / "expected.json").read_bytes())["conversations"]
+    return {c["conversation_id"]: _cannot_carry(_played(c, has_labels=mode.startswith("otel")), mode) for c in played}
+
+
+def _played(c: dict, *, has_labels: bool) -> Conversation:
+    last = c["user_turns"] - 1
+    ratings = [_rating(f, has_labels=has_labels) for f in c["feedback"]]
+    ratings += [
+        Feedback(
+            score["name"],
+            score["score"],
+            ("pass" if score["score"] >= 0.5 else "fail") if has_labels else None,
+            score["reasoning"],
+            last,
+            "judge",
+        )
+        for score in c["eval_scores"]
+    ]
+    return Conversation(
+        c["conversation_id"],
+        c["user_id"],
+        None,
+        tuple(_message(m) for m in c["messages"]),
+        {**c["metadata"], "tags": ", ".join(c["tags"]), "model": c["model_reported"], "environment": "production"},
+        tuple(ratings),
+    )
+
+
+def _message(m: dict) -> Message:
+    calls = tuple(ToolCall(t["id"], t["name"], t["arguments"]) for t in m.get("tool_calls", ()))
+    content = m.get("content")
+    if m["role"] == "tool":
+        # A tool that failed: the application tells the model {"error": "Type: message"}, and no client carries it otherwise.
+        content = orjson.dumps(m["result"] if "result" in m else {"error": m["error"]}).decode()
+    return Message(m["role"], content, None, calls, m.get("tool_call_id"), m.get("name"))
+
+
+def _rating(f: dict, *, has_labels: bool) -> Feedback:
+    if f["kind"] == "category":
+        return Feedback(f["name"], None, f["value"], f["comment"], f["turn"])
+    label = ("thumbs_up" if f["value"] else "thumbs_down") if has_labels and f["kind"] == "thumb" else None
+    return Feedback(f["name"], float(f["value"]), label, f["comment"], f["turn"])
+
+
+def _cannot_carry(c: Conversation, mode: str) -> Conversation:
+    """The conversation without what the client of this mode does not record."""
+    messages, ratings, attributes = list(c.messages), list(c.feedback), dict(c.attributes)
+    has_agent_output = mode in {"otel-genai/span", "otel-genai/grpc"} or mode.startswith("langfuse")
+    if c.conversation_id == "conv-77aa-double-charge" and not has_agent_output:
+        # After the model's error the application answered on its own. Only the agent's span could tell, and here it has no content;
+        # there is no later call whose history would show it.
+        del messages[-1]
+    if mode == "otel-genai/nocontent":
+        # Content capture is off, the client's default: who spoke and which tools were called is all there is.
+        messages = [
+            replace(m, content=None, tool_calls=tuple(replace(t, arguments=None) for t in m.tool_calls)) for m in messages
+        ]
+        attributes["content"] = "absent"
+    if mode.startswith("langfuse"):
+        if c.conversation_id == "conv-9b10-size-help":
+            # Scored by trace, and the trace holds the whole conversation.
+            ratings = [replace(f, turn=None) for f in ratings]
+        if c.conversation_id == "conv-77aa-double-charge" and mode != "langfuse/v2-ingestion":
+            # Scored by session; SDK 2 scores traces alone.
+            ratings = [replace(f, turn=None) if f.name == "csat" else f for f in ratings]
+        if mode == "langfuse/v2-ingestion":
+            del attributes["environment"]  # SDK 2 knows no environments
+        if mode == "langfuse/v3-export-models":
+            # The older API gives the scores of a trace with it, and those of sessions in no export that has messages.
+            ratings = [f for f in ratings if f.name != "csat"]
+    return replace(c, messages=tuple(messages), feedback=tuple(ratings), attributes=attributes)
+
+
+def compared(c: Conversation) -> dict:
+    """A conversation as it is compared: tool results as JSON values, ratings in any order, times on their own."""
+    return {
+        "id": c.conversation_id,
+        "user": c.user_id,
+        "messages": [
+            (m.role, orjson.loads(m.content) if m.role == "tool" and m.content else m.content, m.tool_calls, m.tool_call_id, m.name)
+            for m in c.messages
+        ],
+        "attributes": dict(c.attributes),
+        "feedback": sorted((replace(f, at=None) for f in c.feedback), key=lambda f: f.name),
+    }
+
+
+# --- tests -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("mode", "patterns"), EACH)
+def test_the_conversations_come_back_and_nothing_else(mode, patterns):
+    loaded = load(mode, patterns)
+    found = assemble(loaded.spans, loaded.ratings)
+    assert loaded.rejected == []
+    assert sorted(c.conversation_id for c in found) == sorted(expected(mode))
+    for conversation in found:
+        assert compared(conversation) == compared(expected(mode)[conversation.conversation_id])
+
+
+@pytest.mark.parametrize(("mode", "patterns"), EACH)
+def test_messages_have_times_in_order(mode, patterns):
+    loaded = load(mode, patterns)
+    for conversation in assemble(loaded.spans, loaded.ratings):
+        times = [m.at for m in conversation.messages]
+        assert None not in times
+        assert times == sorted(times)
+        assert conversation.started_at == times[0]
+
+
+@pytest.mark.parametrize(("mode", "patterns"), EACH)
+def test_any_order_and_everything_twice_gives_the_same(mode, patterns):
+    loaded = load(mode, patterns)
+    once = assemble(loaded.spans, loaded.ratings)
+    for seed in range(3):
+        spans, ratings = loaded.spans * 2, loaded.ratings * 2
+        random.Random(seed).shuffle(spans)
+        random.Random(seed).shuffle(ratings)
+        assert assemble(spans, ratings) == once
+        assert trace_conversations(spans) == trace_conversations(loaded.spans)
+
+
+@pytest.mark.parametrize("mode", [m for m, several in CAPTURES.items() if len(several) > 1])
+def test_protobuf_and_json_say_the_same(mode):
+    first, second = (load(mode, patterns) for patterns in CAPTURES[mode])
+    assert assemble(first.spans, first.ratings) == assemble(second.spans, second.ratings)
+
+
+@pytest.mark.parametrize("mode", ["langfuse-otlp/v3", "langfuse-otlp/v5", "langfuse/v3-export-models", "langfuse/v5-export-models"])
+def test_traces_of_experiments_are_no_conversations(mode):
+    spans = load(mode, CAPTURES[mode][0]).spans
+    assert list(trace_conversations(spans).values()).count(frozenset()) in {2, 3}
+
+
+@pytest.mark.parametrize(("mode", "ids"), [("langfuse-otlp/v3", 2), ("langfuse-otlp/v5", 3), ("langfuse/v5-export-models", 3)])
+def test_dataset_items_are_eval_cases(mode, ids):
+    cases = load(mode, CAPTURES[mode][0]).cases
+    assert [c.suite for c in cases] == ["support-golden"] * ids
+    assert cases[0].input == "Yes please. Shipping was 7.90."
+    assert cases[0].expected == '{"intent":"orders"}'
+
+
+def test_dataset_items_load_as_evals():
+    page = HERE / "langfuse/v5-export-models/dataset_items_page.json"
+    (batch,) = read_paths([page], kind="evals", now=NOW)
+    assert [f.format for f in batch.files] == ["langfuse-datasets"]
+    assert batch.tables["eval_cases"].num_rows == 3
