@@ -45,6 +45,10 @@ format: $(VENV)/dev-ready ## put the code in its form
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
+.PHONY: docs
+docs: $(VENV)/dev-ready ## rewrite the pages the code itself knows
+	@$(BIN)/python scripts/write_docs.py
+
 .PHONY: bench
 bench: $(VENV)/demo-ready ## speed, memory and bytes of every stage at 10 000 and 100 000 conversations
 	@$(BIN)/python benchmarks/stages.py 10000 100000

@@ -21,18 +21,18 @@ STAGES = ("write", "load", "load again", "observe", "discover", "measure", "gap"
 
 def run_stage(stage: str, folder: Path, conversations: int) -> None:
     """Runs one stage and prints its seconds as JSON; imports count as no part of it."""
-    from everyturn.demo.files import write_chat
+    from everyturn.demo import write_chat
     from everyturn.workspace import Workspace
 
     if stage == "write":
         start = time.perf_counter()
-        write_chat(folder / "world", conversations=conversations, seed=7)
+        write_chat(folder / "chat.jsonl", conversations=conversations, seed=7)
     else:
         with Workspace(folder / "bench.db") as ws:
             start = time.perf_counter()
             if stage in {"load", "load again"}:
-                ws.load(folder / "world" / "chat.jsonl")
-                ws.load(folder / "world" / "actions.jsonl", as_="actions")
+                ws.load(folder / "chat.jsonl")
+                ws.load(folder / "chat.actions.jsonl", as_="actions")
             elif stage == "observe":
                 ws.measure("acceptance")
             elif stage == "discover":

@@ -27,7 +27,7 @@ DONE, FAILED, ERROR, NOT_ENOUGH = 0, 1, 2, 3
 class _Group(click.Group):
     """Commands in the order they are used, not by the alphabet; errors in four lines, never a traceback."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, _ctx: click.Context) -> list[str]:
         return list(self.commands)
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -45,7 +45,7 @@ class _Group(click.Group):
             # The reader of our output has left (`| head`); nothing to say to anyone.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             ctx.exit(DONE)
-        except Exception as error:  # noqa: BLE001 - the last resort: a bug of ours says so, without the text of any message
+        except Exception as error:  # the last resort: a bug of ours says so, without the text of any message
             if os.environ.get("EVERYTURN_TRACEBACK"):
                 raise
             click.echo(
@@ -108,8 +108,17 @@ def _progress() -> Iterator[Callable[[str, int, int | None], None]]:
         yield lambda _stage, _done, _total: None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-    from rich.progress import MofNCompleteColumn, ProgressColumn, TransferSpeedColumn
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        MofNCompleteColumn,
+        Progress,
+        ProgressColumn,
+        SpinnerColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TransferSpeedColumn,
+    )
     from rich.text import Text
 
     class Rate(ProgressColumn):
@@ -119,7 +128,9 @@ def _progress() -> Iterator[Callable[[str, int, int | None], None]]:
     console = Console(stderr=True, no_color=bool(os.environ.get("NO_COLOR")))
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn())
     with (
-        Progress(*columns, DownloadColumn(), TransferSpeedColumn(), TimeElapsedColumn(), console=console, transient=True) as of_bytes,
+        Progress(
+            *columns, DownloadColumn(), TransferSpeedColumn(), TimeElapsedColumn(), console=console, transient=True
+        ) as of_bytes,
     ):
         counts = Progress(*columns, MofNCompleteColumn(), Rate(), TimeElapsedColumn(), console=console, transient=True)
         tasks: dict[str, Any] = {}
@@ -146,7 +157,7 @@ def _progress() -> Iterator[Callable[[str, int, int | None], None]]:
 @click.option("--db", default="everyturn.db", show_default=True, envvar="EVERYTURN_DB", help="The workspace file.")
 @click.pass_context
 def cli(ctx: click.Context, db: str) -> None:
-    """Product analytics for AI agents: what users ask for, what they keep, what your evals never test.
+    r"""Product analytics for AI agents: what users ask for, what they keep, what your evals never test.
 
     \b
     everyturn demo                     see it on a sample world
@@ -165,8 +176,7 @@ where_option = click.option("--where", metavar="CONDITION", help="Only what meet
 @click.option("--seed", default=7, show_default=True, help="Another seed is another world with the same story.")
 @click.option("--folder", type=click.Path(path_type=Path), help="Keep the sample files in this folder.")
 @as_json
-@click.pass_context
-def demo(ctx: click.Context, *, no_open: bool, seed: int, folder: Path | None, as_json: bool) -> None:
+def demo(*, no_open: bool, seed: int, folder: Path | None, as_json: bool) -> None:
     """Play a sample world: traces, actions and evals of a support agent, analysed as anyone's would be."""
     from everyturn.demo.play import play
 
@@ -345,7 +355,9 @@ def report(ctx: click.Context, *, file: Path, title: str, as_json: bool) -> None
 
 @cli.command()
 @click.argument("kind")
-@click.option("--to", required=True, metavar="FILE|-", help="A .jsonl, .parquet or .csv file, or - for JSON Lines on stdout.")
+@click.option(
+    "--to", required=True, metavar="FILE|-", help="A .jsonl, .parquet or .csv file, or - for JSON Lines on stdout."
+)
 @click.pass_context
 def export(ctx: click.Context, *, kind: str, to: str) -> None:
     """Export conversations, actions, observations, intents, assignments, summaries or findings."""

@@ -227,8 +227,11 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class MessageRecord:
-    """One message and where it belongs. `position` counts within the conversation where the source lists it whole;
-    else order is time, then the order of reading. `record` numbers the input record it came from."""
+    """One message and where it belongs.
+
+    `position` counts within the conversation where the source lists it whole; else order is time, then the order of
+    reading. `record` numbers the input record it came from.
+    """
 
     conversation_id: str
     message: Message
@@ -298,9 +301,7 @@ class Rejected:
     found: str = ""
 
 
-Record: TypeAlias = (
-    Span | MessageRecord | FeedbackRecord | Action | EvalCase | EvalResult | OutcomeRecord | Rejected
-)
+Record: TypeAlias = Span | MessageRecord | FeedbackRecord | Action | EvalCase | EvalResult | OutcomeRecord | Rejected
 
 
 # --- what signals give ---------------------------------------------------------------------------------------

@@ -113,7 +113,7 @@ def redact(table: pa.Table, *, salt: str) -> pa.Table:
         else:
             continue
         column = table.column(name)
-        suspect = pc.fill_null(pc.match_substring_regex(column, _SUSPECT), False)
+        suspect = pc.fill_null(pc.match_substring_regex(column, _SUSPECT), fill_value=False)
         if not pc.any(suspect).as_py():
             continue
         masked = pa.array([change(v) for v in column.filter(suspect).to_pylist()], pa.string())

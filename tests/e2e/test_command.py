@@ -15,9 +15,8 @@ SECRET = "the parcel from Leipzig never came"  # a message text that no error ma
 
 def everyturn(*arguments, cwd, check=None, env=None):
     command = [str(Path(sys.executable).parent / "everyturn"), *map(str, arguments)]
-    done = subprocess.run(
-        command, cwd=cwd, capture_output=True, text=True, timeout=120, env={**os.environ, "NO_COLOR": "1", **(env or {})}
-    )
+    environment = {**os.environ, "NO_COLOR": "1", **(env or {})}
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=120, env=environment, check=False)
     assert "Traceback" not in done.stderr, done.stderr
     assert SECRET not in done.stderr
     if check is not None:
@@ -37,7 +36,11 @@ def chat(path, count=30, **more):
                 "metadata": {"plan": ["free", "pro"][i % 2]},
                 "messages": [
                     {"role": "user", "content": SECRET, "at": f"2026-09-{1 + i % 28:02d}T10:00:00Z"},
-                    {"role": "assistant", "content": "It arrives on Friday.", "at": f"2026-09-{1 + i % 28:02d}T10:00:02Z"},
+                    {
+                        "role": "assistant",
+                        "content": "It arrives on Friday.",
+                        "at": f"2026-09-{1 + i % 28:02d}T10:00:02Z",
+                    },
                     {"role": "user", "content": reply, "at": f"2026-09-{1 + i % 28:02d}T10:01:00Z"},
                     {"role": "assistant", "content": "You are welcome.", "at": f"2026-09-{1 + i % 28:02d}T10:01:02Z"},
                 ],
@@ -104,10 +107,23 @@ def test_a_file_that_gives_nothing_is_status_2(tmp_path, name, content, what):
 def test_good_records_load_beside_bad_ones_and_each_bad_one_is_named(tmp_path):
     path = chat(tmp_path / "day.jsonl", count=12)
     future = json.dumps(
-        {"conversation_id": "late", "user_id": "u", "messages": [{"role": "user", "content": SECRET, "at": "2999-01-01T00:00:00Z"}]}
+        {
+            "conversation_id": "late",
+            "user_id": "u",
+            "messages": [{"role": "user", "content": SECRET, "at": "2999-01-01T00:00:00Z"}],
+        }
     )
-    other = json.dumps({"conversation_id": "c1", "user_id": "u1", "messages": [{"role": "user", "content": "something else"}]})
-    bad = [b'{"conversation_id": "half', b"\xff\xfe\xfd", b"[" * 5000, future.encode(), other.encode(), b'{"messages": []}']
+    other = json.dumps(
+        {"conversation_id": "c1", "user_id": "u1", "messages": [{"role": "user", "content": "something else"}]}
+    )
+    bad = [
+        b'{"conversation_id": "half',
+        b"\xff\xfe\xfd",
+        b"[" * 5000,
+        future.encode(),
+        other.encode(),
+        b'{"messages": []}',
+    ]
     with path.open("ab") as file:
         for line in bad:
             file.write(line + b"\n")
@@ -156,7 +172,10 @@ def test_export_and_load_is_the_identity(tmp_path):
 
 def test_outcomes_of_a_warehouse_are_measured_directly(tmp_path):
     rows = ["conversation_id,user_id,started_at,cohort,intent,accepted,edit_share,reworked"]
-    rows += [f"c{i},u{i % 20},2026-09-{1 + i % 28:02d}T08:00:00Z,{'ab'[i % 2]},refund,{i % 2},,{0 if i % 2 else ''}" for i in range(60)]
+    rows += [
+        f"c{i},u{i % 20},2026-09-{1 + i % 28:02d}T08:00:00Z,{'ab'[i % 2]},refund,{i % 2},,{0 if i % 2 else ''}"
+        for i in range(60)
+    ]
     (tmp_path / "outcomes.csv").write_text("\n".join(rows) + "\n")
     everyturn("load", "--as", "outcomes", "outcomes.csv", cwd=tmp_path, check=0)
     done = everyturn("measure", "acceptance", "--by", "intent,cohort", "--json", cwd=tmp_path, check=0)

@@ -151,7 +151,8 @@ def _cannot_carry(c: Conversation, mode: str) -> Conversation:
     if mode == "otel-genai/nocontent":
         # Content capture is off, the client's default: who spoke and which tools were called is all there is.
         messages = [
-            replace(m, content=None, tool_calls=tuple(replace(t, arguments=None) for t in m.tool_calls)) for m in messages
+            replace(m, content=None, tool_calls=tuple(replace(t, arguments=None) for t in m.tool_calls))
+            for m in messages
         ]
         attributes["content"] = "absent"
     if mode.startswith("langfuse"):
@@ -175,7 +176,13 @@ def compared(c: Conversation) -> dict:
         "id": c.conversation_id,
         "user": c.user_id,
         "messages": [
-            (m.role, orjson.loads(m.content) if m.role == "tool" and m.content else m.content, m.tool_calls, m.tool_call_id, m.name)
+            (
+                m.role,
+                orjson.loads(m.content) if m.role == "tool" and m.content else m.content,
+                m.tool_calls,
+                m.tool_call_id,
+                m.name,
+            )
             for m in c.messages
         ],
         "attributes": dict(c.attributes),
@@ -224,13 +231,17 @@ def test_protobuf_and_json_say_the_same(mode):
     assert assemble(first.spans, first.ratings) == assemble(second.spans, second.ratings)
 
 
-@pytest.mark.parametrize("mode", ["langfuse-otlp/v3", "langfuse-otlp/v5", "langfuse/v3-export-models", "langfuse/v5-export-models"])
+@pytest.mark.parametrize(
+    "mode", ["langfuse-otlp/v3", "langfuse-otlp/v5", "langfuse/v3-export-models", "langfuse/v5-export-models"]
+)
 def test_traces_of_experiments_are_no_conversations(mode):
     spans = load(mode, CAPTURES[mode][0]).spans
     assert list(trace_conversations(spans).values()).count(frozenset()) in {2, 3}
 
 
-@pytest.mark.parametrize(("mode", "ids"), [("langfuse-otlp/v3", 2), ("langfuse-otlp/v5", 3), ("langfuse/v5-export-models", 3)])
+@pytest.mark.parametrize(
+    ("mode", "ids"), [("langfuse-otlp/v3", 2), ("langfuse-otlp/v5", 3), ("langfuse/v5-export-models", 3)]
+)
 def test_dataset_items_are_eval_cases(mode, ids):
     cases = load(mode, CAPTURES[mode][0]).cases
     assert [c.suite for c in cases] == ["support-golden"] * ids

@@ -49,7 +49,11 @@ class Style:
 
 words = st.sampled_from(["ok", "yes", "Where is my order?", "no, the other one", "thanks", '{"a": 1}'])
 replies = st.sampled_from(["Sure.", "It is on its way.", "", "Anything else?", "42"])
-tool_steps = st.builds(Step, st.sampled_from([None, "Let me look."]), st.tuples(st.sampled_from(["find", "pay"])) | st.just(("find", "find")))
+tool_steps = st.builds(
+    Step,
+    st.sampled_from([None, "Let me look."]),
+    st.tuples(st.sampled_from(["find", "pay"])) | st.just(("find", "find")),
+)
 turns = st.builds(
     lambda question, tools, reply, fallback: Played(question, (*tools, Step(reply)), fallback),
     words,
@@ -70,7 +74,11 @@ full_styles = st.builds(
     st.booleans(),
 )
 busy_styles = st.builds(
-    replace, full_styles, anchor=st.just("agent"), has_anchor_text=st.just(True), side_call=st.sampled_from(["classify", "echo", "title"])
+    replace,
+    full_styles,
+    anchor=st.just("agent"),
+    has_anchor_text=st.just(True),
+    side_call=st.sampled_from(["classify", "echo", "title"]),
 ) | st.builds(replace, full_styles, side_call=st.just("classify"))
 lossy_styles = st.builds(replace, full_styles, history=st.sampled_from(["without_tools", "window", "summary", "none"]))
 
@@ -122,7 +130,14 @@ def play(script: list[Played], style: Style) -> Recording:
         said.append(Message("user", turn.question))
         reply: str | None = None
 
-        def ask(name: str, given: list[Message], answer: str, i: int = i, trace_id: str = trace_id, above: str | None = anchor_id) -> None:
+        def ask(
+            name: str,
+            given: list[Message],
+            answer: str,
+            i: int = i,
+            trace_id: str = trace_id,
+            above: str | None = anchor_id,
+        ) -> None:
             spans.append(
                 Span(
                     *(trace_id, f"s{i}.{name}", above),
@@ -259,7 +274,9 @@ def test_a_conversation_whose_history_is_cut_or_rewritten_comes_back_once(script
 @given(scripts.map(told_apart), busy_styles)
 def test_model_calls_that_do_not_speak_to_the_user_are_left_out(script, style):
     if style.side_call == "echo":  # asked the very same as the user: only what the agent answered tells the two apart
-        script = [replace(turn, fallback=turn.fallback or f"Sorry, nothing. (turn {i})") for i, turn in enumerate(script)]
+        script = [
+            replace(turn, fallback=turn.fallback or f"Sorry, nothing. (turn {i})") for i, turn in enumerate(script)
+        ]
     recording = play(script, style)
     assert messages_of(assemble(recording.spans, [])[0]) == recording.heard
 
@@ -269,7 +286,9 @@ def test_every_rating_finds_its_turn(script, style):
     recording = play(script, style)
     spans = [s for s in recording.spans if s.operation == "chat" or s.span_id.startswith("a")]
     ratings = [
-        FeedbackRecord(s.span_id, Feedback("thumbs", 1.0, comment=s.span_id[1:].partition(".")[0]), None, s.trace_id, s.span_id)
+        FeedbackRecord(
+            s.span_id, Feedback("thumbs", 1.0, comment=s.span_id[1:].partition(".")[0]), None, s.trace_id, s.span_id
+        )
         for s in spans
     ]
     found = assemble(recording.spans, ratings)[0].feedback
@@ -318,11 +337,17 @@ def test_the_last_call_alone_tells_as_much_as_all(script, style):
 
 times = st.sampled_from([START, START + timedelta(seconds=1), START + timedelta(seconds=2)])
 texts = st.sampled_from(["", "a", "b", "bb"])
-calls = st.builds(ToolCall, st.none() | texts, texts, st.none() | texts | st.dictionaries(texts, st.integers(0, 2), max_size=2))
+calls = st.builds(
+    ToolCall, st.none() | texts, texts, st.none() | texts | st.dictionaries(texts, st.integers(0, 2), max_size=2)
+)
 plain_messages = st.builds(Message, st.sampled_from(["user", "assistant"]), st.none() | texts)
 event_messages = st.builds(Message, st.sampled_from(["user", "assistant"]), st.none() | texts, times)
-lists = st.none() | st.lists(plain_messages, max_size=3).map(tuple) | st.lists(event_messages, max_size=3, unique_by=lambda m: m.at).map(
-    lambda found: tuple(sorted(found, key=lambda m: m.at))
+lists = (
+    st.none()
+    | st.lists(plain_messages, max_size=3).map(tuple)
+    | st.lists(event_messages, max_size=3, unique_by=lambda m: m.at).map(
+        lambda found: tuple(sorted(found, key=lambda m: m.at))
+    )
 )
 some_text = st.none() | texts
 spans = st.builds(
@@ -369,7 +394,11 @@ def slow_match(ours: list[Message], theirs: list[Message]) -> Match | None:
     meetings = []
     for known in range(same, len(ours)):
         for given_ in range(same, len(theirs)):
-            before = [n for n in range(1, min(known, given_) + 2) if ours[known - n + 1 : known + 1] == theirs[given_ - n + 1 : given_ + 1]]
+            before = [
+                n
+                for n in range(1, min(known, given_) + 2)
+                if ours[known - n + 1 : known + 1] == theirs[given_ - n + 1 : given_ + 1]
+            ]
             if before:
                 meetings.append((known, max(before), given_))
     if meetings:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from everyturn.analysis.panel import Panel
+from everyturn.analysis.panel import Panel, Rows
 from everyturn.analysis.trust import trust_parts
 from everyturn.stats.compare import benjamini_hochberg
 from everyturn.stats.summaries import Codes, Floats, sum_by
@@ -16,6 +16,7 @@ from everyturn.stats.summaries import Codes, Floats, sum_by
 _OUTPUTS_EACH_SIDE = 8.0  # before and after; with fewer, a person's own change is within what chance does
 _STEADY = 0.7  # of their earlier weekly use, at least: who uses it less is another story
 _DRAWS = 200_000  # null statistics pooled over users: chances down to a twentieth of a thousandth
+_SUSPECT = 0.02  # chances below which a user is kept out of the second null
 _SEED = 20_260_105
 
 
@@ -57,12 +58,10 @@ def eroding_users(panel: Panel, *, share: float) -> list[ErodingUser]:
         return []
     users = len(panel.users)
     n, excess = np.zeros((users, weeks)), np.zeros((users, weeks))
-    for name, rows in parts.items():
-        if not len(rows):
-            continue
-        left = _own_excess(panel, name, weeks)
-        scale = np.sqrt(float((left**2).sum()) / float(rows.n.sum()))
-        excess -= sum_by(rows.user * weeks + rows.week, left / max(scale, 1e-9), users * weeks).reshape(users, weeks)
+    for rows in parts.values():
+        excess -= sum_by(rows.user * weeks + rows.week, _own_excess(panel, rows, weeks), users * weeks).reshape(
+            users, weeks
+        )
         n = np.maximum(n, sum_by(rows.user * weeks + rows.week, rows.n, users * weeks).reshape(users, weeks))
     eligible = np.flatnonzero((n.sum(1) >= 2 * _OUTPUTS_EACH_SIDE) & ((n > 0).sum(1) >= 4))
     if not len(eligible):
@@ -72,6 +71,10 @@ def eroding_users(panel: Panel, *, share: float) -> list[ErodingUser]:
     n_own, e_own = np.take_along_axis(n[eligible], active, 1), np.take_along_axis(excess[eligible], active, 1)
     statistic, cut = _largest_contrast(n_own, e_own)
     chance = _chances(statistic, n_own, e_own)
+    # Shuffled weeks of a user who did change are wilder than any of a user who did not, so the null is drawn again without.
+    calm = chance > _SUSPECT
+    if calm.any():
+        chance = _chances(statistic, n_own[calm], e_own[calm])
     named = benjamini_hochberg(chance, share=share)
     found = (
         _describe(panel, int(eligible[k]), int(active[k, cut[k]]))
@@ -80,9 +83,8 @@ def eroding_users(panel: Panel, *, share: float) -> list[ErodingUser]:
     return [user for user in found if user is not None]
 
 
-def _own_excess(panel: Panel, name: str, weeks: int) -> Floats:
-    """A part's rows less what cohort, intent and the week in that cohort and that intent explain (positive is better)."""
-    rows = trust_parts(panel)[0][name]
+def _own_excess(panel: Panel, rows: Rows, weeks: int) -> Floats:
+    """Rows less what cohort, intent and the week in that cohort and that intent explain (positive is better)."""
     left = rows.y.copy()
     cell = rows.cohort * len(panel.intents) + rows.intent
     for code in (cell, rows.cohort * weeks + rows.week, rows.intent * weeks + rows.week):
@@ -105,7 +107,7 @@ def _largest_contrast(n: Floats, excess: Floats) -> tuple[Floats, Codes]:
 
 
 def _chances(statistic: Floats, n: Floats, excess: Floats) -> Floats:
-    """The chance of each statistic, from the same rows with their active weeks shuffled."""
+    """The chance of each statistic, from the given rows with their active weeks shuffled."""
     generator = np.random.default_rng(_SEED)
     rounds = max(_DRAWS // len(n), 2)
     inactive = n <= 0

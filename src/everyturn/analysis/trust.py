@@ -131,8 +131,8 @@ def user_trust(panel: Panel) -> list[UserTrust]:
     trust, half = np.mean(values, axis=0), 1.96 * np.mean(errors, axis=0)
     return [
         UserTrust(
-            panel.users[u],
-            panel.cohorts[home[u]],
+            panel.users[int(u)],
+            panel.cohorts[int(home[u])],
             int(asked[u]),
             float(trust[u]),
             float(max(trust[u] - half[u], 0.0)),

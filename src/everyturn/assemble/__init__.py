@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import TypeAlias
 
 from everyturn.assemble.dialogue import dialogues, outline
 from everyturn.assemble.history import Transcript
@@ -19,6 +20,8 @@ from everyturn.assemble.traces import Exchange, Forest, conversation_ids, covere
 from everyturn.model import Conversation, Feedback, FeedbackRecord, Message, Span
 
 _OF_ONE_TURN = frozenset({"message_id", "request_id", "turn", "turn_id", "turn_index", "turn_number"})
+
+_Turns: TypeAlias = dict[tuple[str, str], int]  # by trace and span id
 
 __all__ = ["assemble", "merge_spans", "trace_conversations"]
 
@@ -81,7 +84,9 @@ def assemble(spans: Sequence[Span], feedback: Sequence[FeedbackRecord]) -> list[
     places = _Places()
     found = [c for name, part in sorted(parts.items()) if (c := _conversation(name, part, places)) is not None]
     ratings = _ratings(feedback, places)
-    found = [replace(c, feedback=tuple(ratings[c.conversation_id])) if c.conversation_id in ratings else c for c in found]
+    found = [
+        replace(c, feedback=tuple(ratings[c.conversation_id])) if c.conversation_id in ratings else c for c in found
+    ]
     return sorted(found, key=lambda c: (c.started_at is None, c.started_at or 0, c.conversation_id))
 
 
@@ -100,8 +105,28 @@ def _conversation(name: str, parts: _Parts, places: _Places) -> Conversation | N
     steps = sorted((e for forest in parts.forests for e in exchanges(forest)), key=_exchange_order)
     if not steps:
         return None
+    messages, turns = _told(steps)
+    is_recorded = any(m.content for m in messages)
+    if not is_recorded:
+        messages, turns = _outlined(steps)
+    _note_places(name, parts, turns, places)
+    spans = sorted((s for forest in parts.forests for s in forest.spans), key=in_order) + sorted(
+        parts.shared, key=in_order
+    )
+    attributes = _attributes(spans)
+    return Conversation(
+        conversation_id=name,
+        user_id=next((s.user_id for s in spans if s.user_id), None),
+        started_at=min((s.started_at for s in steps if s.started_at), default=None),
+        messages=tuple(_named(messages)),
+        attributes=attributes if is_recorded else {**attributes, "content": "absent"},
+    )
+
+
+def _told(steps: Iterable[Exchange]) -> tuple[list[Message], _Turns]:
+    """The messages of the exchanges, each once, and the turns of the spans that gave them."""
     transcript = Transcript()
-    turns: dict[tuple[str, str], int] = {}
+    turns: _Turns = {}
     ended_at: datetime | None = None
     for step in steps:
         for dialogue in dialogues(step, transcript):
@@ -114,30 +139,29 @@ def _conversation(name: str, parts: _Parts, places: _Places) -> Conversation | N
             if step.anchor is not None:
                 turns.setdefault((step.trace_id, step.anchor.span_id), max(0, last))
         ended_at = step.ended_at or ended_at
-    is_recorded = any(m.content for m in transcript.messages)
-    if not is_recorded:
-        transcript = Transcript()
-        for turn, step in enumerate(steps):
-            for message in outline(step):
-                transcript.append(message)
-            turns |= {(step.trace_id, s.span_id): turn for s in step.spans}
+    return transcript.messages, turns
+
+
+def _outlined(steps: Iterable[Exchange]) -> tuple[list[Message], _Turns]:
+    """The same where no content was recorded: each exchange is a turn."""
+    messages: list[Message] = []
+    turns: _Turns = {}
+    for turn, step in enumerate(steps):
+        messages += outline(step)
+        turns |= {(step.trace_id, s.span_id): turn for s in step.spans}
+    return messages, turns
+
+
+def _note_places(name: str, parts: _Parts, turns: _Turns, places: _Places) -> None:
     for forest in parts.forests:
         trace_id = forest.spans[0].trace_id
-        covers = covered_turns(forest, {s.span_id: turns[trace_id, s.span_id] for s in forest.spans if (trace_id, s.span_id) in turns})
+        known = {s.span_id: turns[trace_id, s.span_id] for s in forest.spans if (trace_id, s.span_id) in turns}
+        covers = covered_turns(forest, known)
         places.spans |= {(trace_id, span_id): (name, *cover) for span_id, cover in covers.items()}
         places.responses |= {s.response_id: (trace_id, s.span_id) for s in forest.spans if s.response_id}
         if covers:
-            ranges = covers.values()
-            places.traces.setdefault(trace_id, {})[name] = min(low for low, _ in ranges), max(high for _, high in ranges)
-    spans = sorted((s for forest in parts.forests for s in forest.spans), key=in_order) + sorted(parts.shared, key=in_order)
-    attributes = _attributes(spans)
-    return Conversation(
-        conversation_id=name,
-        user_id=next((s.user_id for s in spans if s.user_id), None),
-        started_at=min((s.started_at for s in steps if s.started_at), default=None),
-        messages=tuple(_named(transcript.messages)),
-        attributes=attributes if is_recorded else {**attributes, "content": "absent"},
-    )
+            low, high = min(c[0] for c in covers.values()), max(c[1] for c in covers.values())
+            places.traces.setdefault(trace_id, {})[name] = low, high
 
 
 def _exchange_order(exchange: Exchange) -> tuple[object, ...]:
@@ -199,11 +223,12 @@ def _place(record: FeedbackRecord, places: _Places) -> tuple[str, int | None] | 
         name, low, high = places.spans[target]
         return name, low if low == high else None
     on_trace = places.traces.get(record.trace_id or "", {})
-    name = record.conversation_id if record.conversation_id in on_trace or len(on_trace) != 1 else next(iter(on_trace))
-    if name is None:
+    only = next(iter(on_trace)) if len(on_trace) == 1 else None
+    found = record.conversation_id if only is None or record.conversation_id in on_trace else only
+    if found is None:
         return None
-    low, high = on_trace.get(name, (0, -1))
-    return name, low if low == high else record.feedback.turn
+    low, high = on_trace.get(found, (0, -1))
+    return found, low if low == high else record.feedback.turn
 
 
 def _record_order(record: FeedbackRecord) -> tuple[object, ...]:

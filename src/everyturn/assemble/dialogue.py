@@ -47,7 +47,9 @@ class _Chain:
     @property
     def question(self) -> str:
         """The text of the last user message given to the first call."""
-        return next((m.content or "" for m in reversed(self.transcript.messages[: self.history]) if m.role == "user"), "")
+        return next(
+            (m.content or "" for m in reversed(self.transcript.messages[: self.history]) if m.role == "user"), ""
+        )
 
     @property
     def reply(self) -> str | None:
@@ -114,6 +116,8 @@ def _anchor_dialogue(exchange: Exchange) -> list[Dialogue]:
     given, made = spoken(_anchor_input(exchange)), spoken(_anchor_output(exchange))
     if not given and not made:
         return []
+    if given and [key(m) for m in made[: len(given)]] == [key(m) for m in given]:
+        made = made[len(given) :]  # an agent's state, given back whole
     for position in range(len(given) - 1, -1, -1):
         if given[position].role == "user":
             given[position] = _at(given[position], exchange.started_at)
@@ -138,7 +142,9 @@ def _chains(exchange: Exchange) -> list[_Chain]:
         if not given and not made:
             continue
         keys = [key(m) for m in given]
-        best: tuple[int, _Chain, Match, int] | None = None  # how much of the chain is covered, the chain, match and pairs
+        best: tuple[int, _Chain, Match, int] | None = (
+            None  # how much of the chain is covered, the chain, match and pairs
+        )
         for candidate in chains[-_RECENT:]:
             match = candidate.transcript.match(keys) if given else None
             if match is None:
@@ -201,9 +207,7 @@ def _stamp_later(given: list[Message], start: int, asked_at: datetime | None, ca
         given[position] = _at(given[position], at)
 
 
-def _chosen(
-    chains: list[_Chain], question: Message | None, answer: Message | None, so_far: Transcript
-) -> list[_Chain]:
+def _chosen(chains: list[_Chain], question: Message | None, answer: Message | None, so_far: Transcript) -> list[_Chain]:
     """The chains that spoke with the user, in order.
 
     Where the exchange has a question or an answer of its own, it is one chain: preferably one that gave the answer, then one that goes on
@@ -217,7 +221,8 @@ def _chosen(
         transcript = chain.transcript
         asked = question.content if question is not None else None
         return (
-            answer is not None and any(m.content == answer.content for m in transcript.messages[chain.history :] if _is_reply(m)),
+            answer is not None
+            and any(m.content == answer.content for m in transcript.messages[chain.history :] if _is_reply(m)),
             so_far.match(transcript.keys[: chain.history]) is not None,
             0 if not asked else 2 if chain.question == asked else int(asked in chain.question),
             (chain.reply is None) == (answer is not None),  # a reply that is not the answer speaks against its chain
@@ -269,7 +274,11 @@ def _answer(dialogue: Dialogue, answer: Message, exchange: Exchange) -> None:
     messages = dialogue.messages
     is_agent = _is_agent(exchange)
     said = next(
-        (i for i in range(len(messages) - 1, dialogue.history - 1, -1) if _is_reply(messages[i]) and messages[i].content == answer.content),
+        (
+            i
+            for i in range(len(messages) - 1, dialogue.history - 1, -1)
+            if _is_reply(messages[i]) and messages[i].content == answer.content
+        ),
         None,
     )
     if said is not None:

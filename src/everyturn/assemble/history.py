@@ -95,14 +95,18 @@ class Transcript:
     def enrich(self, match: Match, messages: Sequence[Message], pairs: int) -> None:
         """Takes what the list knows better about messages the transcript already has."""
         for offset in range(pairs):
-            self._set(match.known + offset, _joined(self.messages[match.known + offset], messages[match.given + offset]))
+            self._set(
+                match.known + offset, _joined(self.messages[match.known + offset], messages[match.given + offset])
+            )
         ours, theirs = _last_user(self.messages, match.known), _last_user(messages, match.given)
         if ours is None or theirs is None or self.keys[ours] == key(messages[theirs]):
             return
         if _is_same(self.messages[ours], messages[theirs]):
             self._set(ours, _joined(self.messages[ours], messages[theirs]))
 
-    def extend(self, messages: Sequence[Message], *, history: int, is_spoken: bool, unseen_at: datetime | None = None) -> int:
+    def extend(
+        self, messages: Sequence[Message], *, history: int, is_spoken: bool, unseen_at: datetime | None = None
+    ) -> int:
         """Adds what is new in the messages of one step: the first `history` were given to its first model call, the rest was made in it.
 
         The transcript may lack messages that the history has (their step was not recorded): they are taken from it, with

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import orjson
 
@@ -57,10 +57,10 @@ def merge_spans(a: Span, b: Span) -> Span:
     )
 
 
-def _richer(a: T | None, b: T | None, rank: Callable[[T], tuple[object, ...]]) -> T | None:
+def _richer(a: T | None, b: T | None, rank: Callable[[T], tuple[Any, ...]]) -> T | None:
     if a is None or b is None or a == b:
         return b if a is None else a
-    return max(a, b, key=rank)  # type: ignore[type-var, return-value]  # ranks of one kind compare
+    return max(a, b, key=rank)
 
 
 def _text_rank(value: str) -> tuple[int, str]:
@@ -92,7 +92,9 @@ def _joined(a: tuple[Message, ...] | None, b: tuple[Message, ...] | None) -> tup
     if _is_part(a) and _is_part(b):
         by_content = {encode_messages([message]): message for message in (*a, *b)}
         return tuple(m for _, _, m in sorted((m.at, text, m) for text, m in by_content.items()))
-    return max(a, b, key=lambda messages: (bool(messages), not _is_part(messages), len(messages), encode_messages(messages)))
+    return max(
+        a, b, key=lambda messages: (bool(messages), not _is_part(messages), len(messages), encode_messages(messages))
+    )
 
 
 def _is_part(messages: tuple[Message, ...]) -> bool:

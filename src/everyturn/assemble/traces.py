@@ -79,7 +79,9 @@ def conversation_ids(spans: Sequence[Span]) -> dict[str, str | None]:
         parent = forest.parent.get(span.span_id)
         above = ids[parent.span_id] if parent is not None else None
         is_speech = span.operation in {"chat", "invoke_agent"}
-        ids[span.span_id] = own.get(span.span_id) or above or below.get(span.span_id) or (span.trace_id if is_speech else None)
+        ids[span.span_id] = (
+            own.get(span.span_id) or above or below.get(span.span_id) or (span.trace_id if is_speech else None)
+        )
     return ids
 
 
@@ -149,7 +151,11 @@ def _split(forest: Forest, has_calls: set[str], *, use_applications: bool) -> di
         if parent is not None and (parent.span_id in in_tool or parent.operation == "execute_tool"):
             in_tool.add(span.span_id)
         anchor = anchor_of[parent.span_id] if parent is not None else None
-        if anchor is None and span.span_id not in in_tool and _is_anchor(span, forest, has_calls, use_applications=use_applications):
+        if (
+            anchor is None
+            and span.span_id not in in_tool
+            and _is_anchor(span, forest, has_calls, use_applications=use_applications)
+        ):
             anchor = span.span_id
             found[anchor] = Exchange(forest, span)
         anchor_of[span.span_id] = anchor
@@ -176,8 +182,10 @@ def _is_anchor(span: Span, forest: Forest, has_calls: set[str], *, use_applicati
 
 
 def covered_turns(forest: Forest, turns: Mapping[str, int]) -> dict[str, tuple[int, int]]:
-    """The first and last turn that each span covers, given the turns of some: its own and those below it, else those of the
-    nearest span above that covers any."""
+    """The first and last turn that each span covers, given the turns of some.
+
+    Its own and those below it, else those of the nearest span above that covers any.
+    """
     covers = {span_id: (turn, turn) for span_id, turn in turns.items()}
     for span in reversed(forest.spans):
         parent = forest.parent.get(span.span_id)

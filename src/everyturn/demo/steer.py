@@ -33,12 +33,12 @@ LEVELS = {
 }  # fmt: skip
 SLIDE = (0.72,) * 6 + (0.685, 0.65, 0.615, 0.58)
 BILLING_ACCEPTED = 0.045
-DROP = 0.065
+DROP = 0.07
 _REWRITTEN = 0.265  # of a draft's known outcomes; makes about 31 in 100 accepted drafts more than half redone
 _EDITED = 0.13
 _ABANDONED = 0.035
 # Each deploy answers what the evals test a little better. It hides, in every average, what the new questions cost.
-_BETTER = 0.006
+_BETTER = 0.003
 _EROSION = (0.85, 0.85, 0.85, 0.85, 0.85, 0.74, 0.63, 0.52, 0.41, 0.30)
 
 
@@ -127,7 +127,12 @@ class Steering:
         """The chance that an edit drops whole sentences."""
         if person.eroding:
             return 0.3 if week < EROSION_WEEK else 0.3 + 0.12 * (week - EROSION_WEEK + 1)
-        return 0.7 if person.cohort == DROPPING and week >= DROP_WEEK else 0.35
+        return 0.75 if wary(person, week) else 0.35
+
+
+def wary(person: Person, week: int) -> bool:
+    """Whether the person's whole cohort has begun to rely on the agent less: more words against it, deeper edits."""
+    return person.cohort == DROPPING and week >= DROP_WEEK
 
 
 def accepted_rate(intent: str, cohort: str, week: int) -> float:
@@ -144,9 +149,9 @@ def _rates(intent: str, cohort: str, week: int) -> tuple[float, ...]:
     accepted = accepted_rate(intent, cohort, week)
     if intent not in DRAFTS:
         return accepted, 1 - accepted - _ABANDONED, _ABANDONED
-    dropped = DROP if cohort == DROPPING and week >= DROP_WEEK else 0.0
-    edited = _EDITED + dropped
-    return accepted - _REWRITTEN, 1 - accepted - edited - 0.01, edited, _REWRITTEN, 0.01
+    drop = DROP if cohort == DROPPING and week >= DROP_WEEK else 0.0
+    edited, rewritten = _EDITED + drop, _REWRITTEN + 0.3 * drop
+    return accepted - rewritten, 1 - accepted - edited - 0.01, edited, rewritten, 0.01
 
 
 def _eroding_rates(intent: str, week: int) -> tuple[float, ...]:

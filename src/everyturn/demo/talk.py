@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from everyturn.demo import drafts, tools
 from everyturn.demo.people import Person, written
 from everyturn.demo.phrases import Phrases, Slots, pick
-from everyturn.demo.steer import BILLING, DRAFTS, SHARES, Fate, Steering
+from everyturn.demo.steer import BILLING, DRAFTS, SHARES, Fate, Steering, wary
 from everyturn.demo.tools import ToolUse
 
 _OTHER_INTENTS = tuple(name for name in SHARES if name != "other")
@@ -167,6 +167,7 @@ class _Scene:
         day = datetime.fromtimestamp(talk.started, UTC).date()
         self.slots = Slots(self.phrases, self.draw, day, style=self.person.dates, money=self.person.money)
         self.slots["plan"] = self.person.plan
+        self.wary = wary(self.person, talk.week)
 
     # --- the course of it ---
 
@@ -373,7 +374,7 @@ class _Scene:
         thumbs = not self.talk.mobile and self.draw() < 0.08
         if thumbs:
             self.thumb(up=True)
-        if self.draw() < 0.24:
+        if self.draw() < (0.17 if self.wary else 0.24):
             self.say = self.typed(self.phrases.tell("common.thanks", self.slots))
         elif not thumbs or self.draw() < 0.7:
             self.click("resolved", "resolved", "accepted", "copied", *(("applied",) if self.intent == "discount" else ()))
@@ -403,7 +404,7 @@ class _Scene:
     def turn_down(self, *, last: bool) -> bool:
         """Rejects: in words and tries again, or leaves; whether another attempt follows."""
         tell, slots = self.phrases.tell, self.slots
-        chance = self.draw()
+        chance = self.draw() * (0.8 if self.wary else 1.0)
         drafting = self.intent in DRAFTS
         if not last and chance < (0.7 if drafting else 0.42):
             if drafting:

@@ -11,6 +11,7 @@ from everyturn.model import Rejected
 
 
 def merge_messages(database: Database) -> list[Rejected]:
+    """Stores staged messages under their keys; gives the records that contradict what stands."""
     run, scalar = database.run, database.scalar
     load = int(database.meta("loads") or 0) + 1
     database.set_meta("loads", str(load))

@@ -80,7 +80,8 @@ def _store_spans(database: Database, merge: Merge) -> None:
 
 def _own_batches(database: Database, sql: str) -> list[pa.RecordBatch]:
     """Batches read on this connection, where the temporary tables and the open transaction are seen."""
-    return database.table(sql).to_batches(10_000)
+    batches: list[pa.RecordBatch] = database.table(sql).to_batches(10_000)
+    return batches
 
 
 def _map_traces(database: Database, resolve: Resolve) -> None:
@@ -102,8 +103,8 @@ def _map_traces(database: Database, resolve: Resolve) -> None:
     for _, spans in groupby(spans_of(_own_batches(database, narrow)), key=lambda s: s.trace_id):
         for trace_id, conversation_ids in resolve(list(spans)).items():
             pairs.extend((trace_id, conversation_id) for conversation_id in sorted(conversation_ids))
-    columns = list(zip(*pairs, strict=True)) if pairs else [[], []]
-    table = pa.table([pa.array(column, pa.string()) for column in columns], names=["trace_id", "conversation_id"])
+    names = pa.schema([("trace_id", pa.string()), ("conversation_id", pa.string())])
+    table = pa.Table.from_pylist([{"trace_id": t, "conversation_id": c} for t, c in pairs], names)
     database.insert("trace_conversations", table)
     run(
         "INSERT INTO affected SELECT DISTINCT conversation_id FROM trace_conversations"

@@ -71,7 +71,7 @@ def condition(text: str, dims: Mapping[str, str]) -> str:
     a BadExpression, an unknown name an UnknownName; nothing of the text reaches the database unparsed.
 
     >>> condition("intent = 'refund' AND week >= '2026-09-07'", {"intent": "intent", "week": "week"})
-    "intent = 'refund' AND week >= '2026-09-07'"
+    "(intent) = 'refund' AND (week) >= '2026-09-07'"
     """
     import sqlglot
     from sqlglot import exp
@@ -87,33 +87,21 @@ def condition(text: str, dims: Mapping[str, str]) -> str:
         tree = sqlglot.parse_one(text, read="duckdb")
     except (SqlglotError, RecursionError):
         raise refusal from None
-    allowed = (
-        exp.And, exp.Or, exp.Not, exp.Paren, exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.In, exp.Between,
-        exp.Like, exp.ILike, exp.Is, exp.Null, exp.Literal, exp.Boolean, exp.Column, exp.Identifier, exp.Neg,
+    connective = (exp.And, exp.Or, exp.Not, exp.Paren)
+    comparison = (
+        exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.In, exp.Between, exp.Like, exp.ILike, exp.Is
     )  # fmt: skip
-    if not isinstance(tree, (exp.And, exp.Or, exp.Not, exp.Paren, exp.Predicate, exp.In, exp.Between, exp.Is)):
+    value = (exp.Null, exp.Literal, exp.Boolean, exp.Column, exp.Identifier, exp.Neg)
+    is_sound = isinstance(tree, connective + comparison) and all(
+        isinstance(node, connective + comparison + value) and not (isinstance(node, exp.Column) and node.table)
+        for node in tree.walk()
+    )
+    if not is_sound:
         raise refusal
-
-    def resolve(node: exp.Expression) -> exp.Expression:
-        if not isinstance(node, allowed):
-            raise refusal
-        if isinstance(node, exp.Column):
-            if node.table:
-                raise refusal
-            if node.name not in dims:
-                raise UnknownName.among("column", node.name, dims)
-            return sqlglot.parse_one(dims[node.name], read="duckdb")
-        return node
-
-    # Columns are replaced on the way down and what replaces them is ours, so it is not checked again.
-    for node in list(tree.walk()):
-        if not isinstance(node, allowed):
-            raise refusal
     for column in list(tree.find_all(exp.Column)):
-        replacement = resolve(column)
-        if column is tree:
-            raise refusal
-        column.replace(exp.paren(replacement) if not isinstance(replacement, exp.Column) else replacement)
+        if column.name not in dims:
+            raise UnknownName.among("column", column.name, dims)
+        column.replace(exp.paren(sqlglot.parse_one(dims[column.name], read="duckdb")))
     return tree.sql(dialect="duckdb")
 
 
@@ -188,18 +176,15 @@ def compare_totals(database: Database, signal: str, *, current: str, baseline: s
     return row
 
 
-def dashboard(database: Database) -> dict[str, float | None]:
-    """What system health says, from the same data: mean seconds to an answer, share of failed steps, share of turns answered."""
-    latency, completion = database.rows(
-        """
-        SELECT avg(seconds) FILTER (seconds BETWEEN 0 AND 600), avg(answered::INT) FROM (
-          SELECT epoch(max("at") FILTER (role = 'assistant')) - epoch(min("at") FILTER (role = 'user')) AS seconds,
-            bool_or(role = 'assistant') AS answered
-          FROM messages WHERE turn IS NOT NULL GROUP BY conversation_id, turn)
-        """
-    )[0]
-    errors: float | None = database.scalar("SELECT avg((error IS NOT NULL)::INT) FROM spans WHERE NOT is_evaluation")
-    return {"latency_seconds": latency, "error_rate": errors, "completion_rate": completion}
+def all_summaries(database: Database) -> pa.Table:
+    """The totals of every signal by intent, cohort and week: columns as in `summarise`, with `signal` first."""
+    dims = dimensions(database)
+    query = summary_sql(("intent", "cohort", "week"), dims, where=None, unit="user")
+    names = [row[0] for row in database.rows("SELECT DISTINCT signal FROM observations ORDER BY signal")] or [
+        "acceptance"
+    ]
+    parts = [f"SELECT '{name}' AS signal, * FROM ({query})" for name in names]
+    return database.table(" UNION ALL ".join(parts), names)
 
 
 def cells(database: Database) -> pa.Table:

@@ -81,7 +81,7 @@ class Sample:
     endpoint: str | None = None
 
 
-class BadRecord(Exception):  # noqa: N818 - it names the record, not an error of ours
+class BadRecord(Exception):
     """Raised by a reader when a record cannot be read. Repeats no text of it."""
 
     def __init__(self, *, expected: str, found: str = "") -> None:
@@ -90,7 +90,7 @@ class BadRecord(Exception):  # noqa: N818 - it names the record, not an error of
         self.found = found
 
 
-class SkipRecord(Exception):  # noqa: N818
+class SkipRecord(Exception):
     """Raised by a reader when a record rightly carries nothing to read; `reason` is counted, so keep reasons few."""
 
     def __init__(self, reason: str) -> None:

@@ -221,8 +221,10 @@ class _Load:
             return
         count.format = reader.name
         for frame in chain(sample, frames):
-            for record in unwrapped(frame, envelope):
-                yield record, reader
+            if envelope is None:
+                yield frame, reader
+            else:
+                yield from ((record, reader) for record in unwrapped(frame, envelope))
 
     def _frames(self, count: _Count, source: Source, path: Path) -> Iterator[Frame] | None:
         if source.is_parquet:

@@ -24,8 +24,38 @@ _MARKS: dict[str, Source] = {
     "eval": "judge",
 }
 _WORDS = frozenset(
-    "feedback thumb thumbs thumbsup thumbsdown rating ratings rated stars star csat nps ces helpful helpfulness unhelpful"
-    " resolution resolved satisfaction satisfied dissatisfied vote votes upvote downvote like liked likes dislike disliked".split()
+    {
+        "ces",
+        "csat",
+        "dislike",
+        "disliked",
+        "dissatisfied",
+        "downvote",
+        "feedback",
+        "helpful",
+        "helpfulness",
+        "like",
+        "liked",
+        "likes",
+        "nps",
+        "rated",
+        "rating",
+        "ratings",
+        "resolution",
+        "resolved",
+        "satisfaction",
+        "satisfied",
+        "star",
+        "stars",
+        "thumb",
+        "thumbs",
+        "thumbsdown",
+        "thumbsup",
+        "unhelpful",
+        "upvote",
+        "vote",
+        "votes",
+    }
 )
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 

@@ -340,9 +340,15 @@ def attributes(group: Json, name: str, *, options: ReadOptions | None = None) ->
     return {str(k): plain_text(v) for k, v in group.items() if v is not None and k not in ids}
 
 
-@cache
 def _with_declared(known: frozenset[str], options: ReadOptions) -> frozenset[str]:
-    paths = [path for path in (options.user_id, options.conversation_id) if path]
+    """The known names and those of the fields that were declared to hold an id."""
+    if options.user_id is None and options.conversation_id is None:
+        return known
+    return _joined(known, options.user_id or "", options.conversation_id or "")
+
+
+@cache
+def _joined(known: frozenset[str], *paths: str) -> frozenset[str]:
     return known.union(paths, (path.rpartition(".")[2] for path in paths))
 
 

@@ -47,6 +47,7 @@ _USER_IDS = ("user.id", "enduser.id")
 _MODELS = ("gen_ai.response.model", "gen_ai.request.model")
 _ENVIRONMENTS = ("deployment.environment.name", "deployment.environment")
 _UNSEEN = frozenset({"reasoning", "thinking"})
+_RESULTS = frozenset({"tool_call_response", "tool_result"})
 _TICK = timedelta(microseconds=1)
 
 
@@ -118,9 +119,7 @@ def error_of(span: OtlpSpan) -> str | None:
 
 
 def _conversation_attributes(found: Attributes, resource: Attributes, *, is_cut: bool) -> dict[str, str]:
-    attributes = {
-        name[4:]: joined(value) for name, value in found.items() if name[:4] == "app." and is_plain(value)
-    }
+    attributes = {name[4:]: joined(value) for name, value in found.items() if name[:4] == "app." and is_plain(value)}
     for name, value in (
         ("agent_version", found.get("gen_ai.agent.version")),
         ("environment", fields.first(resource, _ENVIRONMENTS)),
@@ -208,25 +207,31 @@ def _message(item: Json) -> list[Message]:
         text = parts[0].get("content")
         if type(text) is str and item.get("name") is None:
             return [Message(role, text)]  # nearly all messages
-    texts: list[str] = []
-    calls: list[ToolCall] = []
-    results: list[Message] = []
-    for part in parts:
-        kind = part.get("type") if isinstance(part, dict) else None
-        if kind == "tool_call":
-            calls.append(_part_call(part))
-        elif kind in {"tool_call_response", "tool_result"}:
-            call_id = fields.identifier(part.get("id"), "tool call id")
-            results.append(Message("tool", _text_of(fields.first(part, ("response", "result"))), None, (), call_id))
-        elif isinstance(part, dict) and kind not in _UNSEEN:
-            text = fields.first(part, ("content", "text", "refusal"))
-            texts.append(text if isinstance(text, str) else "" if kind == "text" else f"[{kind or 'part'}]")
-        elif isinstance(part, str):
-            texts.append(part)
+    texts = [text for part in parts if (text := _part_text(part)) is not None]
+    calls = tuple(_part_call(p) for p in parts if isinstance(p, dict) and p.get("type") == "tool_call")
+    results = [_part_result(p) for p in parts if isinstance(p, dict) and p.get("type") in _RESULTS]
     content = "\n".join(texts)
     if results and not content and not calls:
         return results
-    return [*results, Message(role, content or (None if calls else ""), None, tuple(calls), None, _name_of(item, role))]
+    return [*results, Message(role, content or (None if calls else ""), None, calls, None, _name_of(item, role))]
+
+
+def _part_text(part: Json) -> str | None:
+    """The text of a part; its type in brackets where it is something else to see; None where it is nothing to see."""
+    if isinstance(part, str):
+        return part
+    kind = part.get("type") if isinstance(part, dict) else None
+    if not isinstance(part, dict) or kind in _UNSEEN or kind in _RESULTS or kind == "tool_call":
+        return None
+    text = fields.first(part, ("content", "text", "refusal"))
+    return (
+        text if isinstance(text, str) else "" if kind == "text" else f"[{kind}]" if isinstance(kind, str) else "[part]"
+    )
+
+
+def _part_result(part: Mapping[str, Json]) -> Message:
+    call_id = fields.identifier(part.get("id"), "tool call id")
+    return Message("tool", _text_of(fields.first(part, ("response", "result"))), None, (), call_id)
 
 
 def _name_of(item: Mapping[str, Json], role: str) -> str | None:
@@ -298,26 +303,25 @@ def message_spans(logs: Iterable[OtlpLog], options: ReadOptions) -> Iterator[Spa
     latest: dict[tuple[str, str], datetime] = {}
     for log in logs:
         try:
-            ids = _ids(log)
-            if log.at is None:
-                raise BadRecord(expected="time_unix_nano: the event's time", found="nothing")
-            at = max(log.at, latest[ids] + _TICK) if ids in latest else log.at
-            messages = tuple(replace(m, at=at) for m in _event_messages(log))
+            ids, at = _ids(log), _time(log)
+            messages = _event_messages(log)
         except BadRecord as bad:
             yield bad
             continue
+        at = max(at, latest[ids] + _TICK) if ids in latest else at
         latest[ids] = at
         span = by_span.get(ids) or Span(
             *ids,
             conversation_id=conversation_id(log.attributes, log.resource, options),
             user_id=user_id(log.attributes, log.resource, options),
             operation="chat",
-            started_at=log.at,
+            started_at=at,
         )
+        made = tuple(replace(m, at=at) for m in messages)
         if log.event == CHOICE:
-            by_span[ids] = replace(span, output=(*(span.output or ()), *messages))
+            by_span[ids] = replace(span, output=(*(span.output or ()), *made))
         else:
-            by_span[ids] = replace(span, input=(*(span.input or ()), *messages))
+            by_span[ids] = replace(span, input=(*(span.input or ()), *made))
     yield from by_span.values()
 
 
@@ -335,6 +339,12 @@ def _event_messages(log: OtlpLog) -> list[Message]:
     if role != "assistant" and "content" not in item:
         return []  # content was not captured; an assistant's message without any is an empty reply
     return openai_messages(item)
+
+
+def _time(log: OtlpLog) -> datetime:
+    if log.at is None:
+        raise BadRecord(expected="time_unix_nano: the event's time", found="nothing")
+    return log.at
 
 
 def _ids(log: OtlpLog) -> tuple[str, str]:

@@ -19,7 +19,7 @@ evaluation and never becomes a conversation. Newer SDKs send OTLP, which the `ot
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, KeysView, Mapping
 
 from everyturn.model import EvalCase, Feedback, FeedbackRecord, Json, Rejected, Span
 from everyturn.readers import BadRecord, Context, Reader, ReadOptions, Sample, Skipped, SkipRecord, fields
@@ -34,8 +34,12 @@ _EVENT_TYPES = {
     "span": "SPAN",
     "event": "EVENT",
 }
-_TYPES = frozenset("GENERATION SPAN EVENT AGENT TOOL CHAIN RETRIEVER EVALUATOR EMBEDDING GUARDRAIL".split())
-_TRACE_FIELDS = frozenset({"bookmarked", "htmlPath", "observations", "public", "release", "scores", "tags", "totalCost", "version"})
+_TYPES = frozenset(
+    {"AGENT", "CHAIN", "EMBEDDING", "EVALUATOR", "EVENT", "GENERATION", "GUARDRAIL", "RETRIEVER", "SPAN", "TOOL"}
+)
+_TRACE_FIELDS = frozenset(
+    {"bookmarked", "htmlPath", "observations", "public", "release", "scores", "tags", "totalCost", "version"}
+)
 
 _SEPARATED = re.compile(r"(?<=[a-z])_([a-z])")
 
@@ -46,7 +50,9 @@ def _read(record: Json, context: Context) -> Parts:
     record = _camel(record)
     kind = _kind(record)
     if kind is None:
-        raise BadRecord(expected="a Langfuse batch, trace, observation, score or dataset item", found=fields.describe(record))
+        raise BadRecord(
+            expected="a Langfuse batch, trace, observation, score or dataset item", found=fields.describe(record)
+        )
     yield from _READERS[kind](record, context)
 
 
@@ -61,26 +67,20 @@ def _kind(record: Json) -> str | None:
     """What a record is, by the fields that only it has."""
     if not isinstance(record, dict):
         return None
-    has = record.keys()
-    if isinstance(record.get("batch"), list):
-        return "batch"
-    if isinstance(record.get("traces"), list) and "id" in has:
-        return "session"
-    if "datasetItemId" in has and "traceId" in has:
-        return "run item"
-    if isinstance(record.get("datasetRunItems"), list):
-        return "run"
-    if "experimentId" in has and "traceId" in has:
-        return "run item"
-    if {"datasetName", "input"} <= has or {"datasetId", "expectedOutput"} <= has:
-        return "dataset item"
-    if "traceId" in has and record.get("type") in _TYPES:
-        return "observation"
-    if {"name", "value"} <= has and not has.isdisjoint({"traceId", "sessionId", "subject", "datasetRunId", "observationId"}):
-        return "score"
-    if {"id", "timestamp"} <= has and len(has & _TRACE_FIELDS) > 1:
-        return "trace"
-    return None
+    return next((kind for kind, is_kind in _KINDS if is_kind(record, record.keys())), None)
+
+
+_TARGETS = frozenset({"traceId", "sessionId", "subject", "datasetRunId", "observationId"})
+_KINDS: tuple[tuple[str, Callable[[Mapping[str, Json], KeysView[str]], bool]], ...] = (
+    ("batch", lambda r, _: isinstance(r.get("batch"), list)),
+    ("session", lambda r, has: isinstance(r.get("traces"), list) and "id" in has),
+    ("run", lambda r, _: isinstance(r.get("datasetRunItems"), list)),
+    ("run item", lambda _, has: "traceId" in has and not has.isdisjoint({"datasetItemId", "experimentId"})),
+    ("dataset item", lambda _, has: has >= {"datasetName", "input"} or has >= {"datasetId", "expectedOutput"}),
+    ("observation", lambda r, has: "traceId" in has and r.get("type") in _TYPES),
+    ("score", lambda _, has: has >= {"name", "value"} and not has.isdisjoint(_TARGETS)),
+    ("trace", lambda _, has: has >= {"id", "timestamp"} and len(has & _TRACE_FIELDS) > 1),
+)
 
 
 # --- events ------------------------------------------------------------------------------------------------------
@@ -104,7 +104,9 @@ def _read_event(event: Json, context: Context) -> Parts:
         yield from _read_score(body, context)
     elif subject == "trace":
         yield _trace(body, context.options).span()
-    elif verb in {"create", "update"} and (subject in _EVENT_TYPES or subject == "observation" or subject.upper() in _TYPES):
+    elif verb in {"create", "update"} and (
+        subject in _EVENT_TYPES or subject == "observation" or subject.upper() in _TYPES
+    ):
         observation = _observation(body, context.options, _EVENT_TYPES.get(subject, subject.upper()))
         if verb == "create" and observation.parent_id is None:
             observation.parent_id = observation.trace_id
@@ -201,7 +203,8 @@ def _read_session(record: Mapping[str, Json], context: Context) -> Parts:
 
 
 def _read_score(body: Mapping[str, Json], _context: Context) -> Parts:
-    subject = body.get("subject") if isinstance(body.get("subject"), dict) else {}
+    found = body.get("subject")
+    subject: Mapping[str, Json] = found if isinstance(found, dict) else {}
     kind, subject_id = subject.get("kind"), subject.get("id")
     trace_id = subject_id if kind == "trace" else fields.first(body, ("traceId",)) or subject.get("traceId")
     session_id = subject_id if kind == "session" else body.get("sessionId")

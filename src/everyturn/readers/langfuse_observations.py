@@ -30,10 +30,24 @@ _OPERATIONS: Mapping[str, Operation] = {
     "RETRIEVER": "execute_tool",
     "EMBEDDING": "execute_tool",
 }
-_QUESTIONS = ("message", "messages", "input", "question", "query", "prompt", "user_input", "user_message", "text", "content")
+_QUESTIONS = (
+    "message",
+    "messages",
+    "input",
+    "question",
+    "query",
+    "prompt",
+    "user_input",
+    "user_message",
+    "text",
+    "content",
+)
 _ANSWERS = ("output", "answer", "response", "reply", "message", "messages", "text", "content", "result")
 _CALL_ID_BEGINNINGS = ("call_", "toolu_", "tool_", "fc_", "chatcmpl-tool")
-_EVALUATION_ENVIRONMENTS = ("sdk-experiment", "langfuse-")  # the second begins those Langfuse reserves for its own judges
+_EVALUATION_ENVIRONMENTS = (
+    "sdk-experiment",
+    "langfuse-",
+)  # the second begins those Langfuse reserves for its own judges
 _TRACE = "langfuse.trace."
 _METADATA = "langfuse.trace.metadata."
 _DEPTH = 3
@@ -111,7 +125,11 @@ def _decoded(value: Json) -> Json:
 
 
 def _is_messages(value: Json) -> bool:
-    return isinstance(value, list) and bool(value) and all(isinstance(m, dict) and isinstance(m.get("role"), str) for m in value)
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(isinstance(m, dict) and isinstance(m.get("role"), str) for m in value)
+    )
 
 
 def _messages(items: list[Json]) -> tuple[Message, ...]:
@@ -151,26 +169,20 @@ def _said(value: Json, role: str, names: tuple[str, ...], depth: int = 0) -> tup
     found = _decoded(value)
     if isinstance(found, str):
         return (Message("user" if role == "user" else "assistant", found),)
-    if depth == _DEPTH:
-        return None
+    if isinstance(found, dict) and isinstance(found.get("role"), str):
+        found = [found]
     if _is_messages(found):
         messages = _messages(found)
         return messages if any(m.role == role for m in messages) else None
-    if not isinstance(found, dict):
+    if not isinstance(found, dict) or depth == _DEPTH:
         return None
-    if isinstance(found.get("role"), str):
-        return _said([found], role, names, depth + 1)
     if found.keys() == {"args", "kwargs"}:
         return _argument(found["args"], found["kwargs"], role, names, depth)
-    for name in names:
-        if name in found and (said := _said(found[name], role, names, depth + 1)):
-            return said
-    return None
+    said = (_said(found[name], role, names, depth + 1) for name in names if name in found)
+    return next(filter(None, said), None)
 
 
-def _argument(
-    args: Json, kwargs: Json, role: str, names: tuple[str, ...], depth: int
-) -> tuple[Message, ...] | None:
+def _argument(args: Json, kwargs: Json, role: str, names: tuple[str, ...], depth: int) -> tuple[Message, ...] | None:
     """What a decorated function was given: the argument with a usual name, or its only one."""
     if isinstance(kwargs, dict) and kwargs and (said := _said(kwargs, role, names, depth + 1)):
         return said
@@ -179,8 +191,10 @@ def _argument(
 
 
 def _tool_call(name: str, value: Json) -> ToolCall | None:
-    """The call of a tool's step, from what it was given: an object, or the arguments of a decorated function, among
-    which the call's id may be."""
+    """The call of a tool's step, from what it was given.
+
+    That is an object, or the arguments of a decorated function, among which the call's id may be.
+    """
     found = _decoded(value)
     call_id = None
     if isinstance(found, dict) and found.keys() == {"args", "kwargs"}:

@@ -17,12 +17,24 @@ Metrics, and log records that are no GenAI events, are skipped and counted.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from types import ModuleType
 from typing import NamedTuple
 
 from everyturn.model import FeedbackRecord, Json, Rejected, Span
-from everyturn.readers import BadRecord, Context, Reader, ReadOptions, Sample, Skipped, SkipRecord, fields, genai
+from everyturn.readers import (
+    BadRecord,
+    Context,
+    Reader,
+    ReadOptions,
+    Sample,
+    Skipped,
+    SkipRecord,
+    fields,
+    genai,
+    otlp_json,
+)
 from everyturn.readers import langfuse_observations as langfuse
-from everyturn.readers.otlp_wire import OtlpLog, OtlpSpan, binary_signal, decode, logs, signal_of, spans
+from everyturn.readers.otlp_wire import OtlpLog, OtlpSpan, Signal, binary_signal
 
 _HAS_MAGIC = 0.95
 
@@ -42,18 +54,30 @@ _DIALECTS = (
 
 
 def _read(record: Json, context: Context) -> Iterator[Span | FeedbackRecord | Rejected | Skipped]:
-    signal = signal_of(record)
+    signal, form = _form(record)
     if signal == "metrics":
         raise SkipRecord("metrics")
     if signal is None:
         raise BadRecord(expected="resourceSpans or resourceLogs", found=fields.describe(record))
-    found = _read_spans(record, context.options) if signal == "traces" else _read_logs(record, context.options)
+    options = context.options
+    found = _read_spans(form.spans(record), options) if signal == "traces" else _read_logs(form.logs(record), options)
     for part in found:
         yield Rejected(context.where, part.expected, part.found) if isinstance(part, BadRecord) else part
 
 
-def _read_spans(record: Json, options: ReadOptions) -> Iterator[Span | BadRecord]:
-    for span in spans(record):
+def _form(record: Json) -> tuple[Signal | None, ModuleType]:
+    """What a record carries, and the module that reads its form."""
+    if isinstance(record, dict):
+        return otlp_json.signal_of(record), otlp_json
+    if record is None or isinstance(record, str | int | float | list):
+        return None, otlp_json
+    from everyturn.readers import otlp_binary  # protobuf's classes take a while to load
+
+    return otlp_binary.signal_of(record), otlp_binary
+
+
+def _read_spans(found: Iterable[OtlpSpan | BadRecord], options: ReadOptions) -> Iterator[Span | BadRecord]:
+    for span in found:
         if isinstance(span, BadRecord):
             yield span
             continue
@@ -63,16 +87,18 @@ def _read_spans(record: Json, options: ReadOptions) -> Iterator[Span | BadRecord
             yield bad
 
 
-def _read_logs(record: Json, options: ReadOptions) -> Iterator[Span | FeedbackRecord | Skipped | BadRecord]:
+def _read_logs(
+    found: Iterable[OtlpLog | BadRecord], options: ReadOptions
+) -> Iterator[Span | FeedbackRecord | Skipped | BadRecord]:
     messages: list[OtlpLog] = []
-    for log in logs(record):
+    for log in found:
         if isinstance(log, BadRecord):
             yield log
         elif log.event in genai.MESSAGE_EVENTS:
             messages.append(log)
         elif log.event in {genai.DETAILS, genai.EVALUATION}:
             try:
-                yield genai.evaluation(log, options) if log.event == genai.EVALUATION else genai.details_span(log, options)
+                yield (genai.evaluation if log.event == genai.EVALUATION else genai.details_span)(log, options)
             except BadRecord as bad:
                 yield bad
         else:
@@ -83,12 +109,15 @@ def _read_logs(record: Json, options: ReadOptions) -> Iterator[Span | FeedbackRe
 def _looks_like(sample: Sample) -> float:
     """How many of the records are OTLP requests; for bytes, whether they nest as OTLP does."""
     if sample.records:
-        return sum(signal_of(r) is not None for r in sample.records) / len(sample.records)
+        found = [r for r in sample.records if isinstance(r, dict) and otlp_json.signal_of(r) is not None]
+        return len(found) / len(sample.records)
     return _HAS_MAGIC if binary_signal(sample.head) is not None else 0.0
 
 
 def _decode(data: bytes) -> Iterable[Json]:
-    return [decode(data)]
+    from everyturn.readers import otlp_binary
+
+    return [otlp_binary.decode(data)]
 
 
 READER = Reader(

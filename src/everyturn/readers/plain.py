@@ -12,8 +12,6 @@ Roles as in the chat format.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from everyturn.model import Json, Message, MessageRecord
 from everyturn.readers import BadRecord, Context, Reader, Sample, fields
 from everyturn.readers.chat import tool_calls
@@ -39,43 +37,48 @@ _NOT_ATTRIBUTES = frozenset(
 )
 
 
-def _read(record: Json, context: Context) -> Iterator[MessageRecord]:
+def _read(record: Json, context: Context) -> tuple[MessageRecord]:
     if not isinstance(record, dict):
         raise BadRecord(expected="a row with conversation_id, role and content", found=fields.describe(record))
     conversation_id = fields.conversation_id(record, context.options)
     if conversation_id is None:
         raise BadRecord(expected=f"{context.options.conversation_id or 'conversation_id'}: an id", found="nothing")
-    role = fields.role(fields.first(record, _ROLE_NAMES))
-    calls = tool_calls(record.get("tool_calls"))
-    content = fields.text(_content(record), "content")
-    if content is None and not calls and role == "user":
-        raise BadRecord(expected="content: a text", found="nothing")
+    name = fields.first(record, _ROLE_NAMES)
+    role = fields.ROLE_NAMES.get(name) if type(name) is str else None
+    calls = tool_calls(record["tool_calls"]) if "tool_calls" in record else ()
     message = Message(
-        role,
-        content,
+        role or fields.role(name),
+        fields.text(_content(record), "content"),
         fields.time(fields.first(record, fields.TIME_NAMES), "at"),
         calls,
         fields.identifier(record.get("tool_call_id"), "tool_call_id"),
         fields.text(record.get("name"), "name"),
     )
-    yield MessageRecord(
+    if message.content is None and not calls and message.role == "user":
+        raise BadRecord(expected="content: a text", found="nothing")
+    attributes = fields.other(record, _NOT_ATTRIBUTES, context.options)
+    if "metadata" in record:
+        attributes |= fields.attributes(record["metadata"], "metadata", options=context.options)
+    if "attributes" in record:
+        attributes |= fields.attributes(record["attributes"], "attributes")
+    found = MessageRecord(
         conversation_id,
         message,
         fields.user_id(record, context.options),
         fields.count(record.get("position"), "position"),
         fields.identifier(fields.first(record, _MESSAGE_ID_NAMES), "message_id"),
-        {
-            **fields.other(record, _NOT_ATTRIBUTES, context.options),
-            **fields.attributes(record.get("metadata"), "metadata", options=context.options),
-            **fields.attributes(record.get("attributes"), "attributes"),
-        },
+        attributes,
         context.record,
     )
+    return (found,)
 
 
 def _content(record: dict[str, Json]) -> Json:
     # An empty text in JSON is an empty reply; an empty cell of a table has been left out and is none.
-    return next((record[name] for name in _CONTENT_NAMES if record.get(name) is not None), None)
+    for name in _CONTENT_NAMES:
+        if record.get(name) is not None:
+            return record[name]
+    return None
 
 
 def _looks_like(sample: Sample) -> float:

@@ -56,9 +56,9 @@ def recognise_records(values: Sequence[Json], candidates: Iterable[Reader]) -> t
     return None, None
 
 
-def unwrapped(frame: Frame, envelope: str | None) -> Iterator[Frame]:
+def unwrapped(frame: Frame, envelope: str) -> Iterator[Frame]:
     """The records that stand under the envelope's field, or the frame itself."""
-    items = frame.value.get(envelope) if envelope is not None and isinstance(frame.value, dict) else None
+    items = frame.value.get(envelope) if isinstance(frame.value, dict) else None
     if not isinstance(items, list):
         yield frame
         return

@@ -122,7 +122,7 @@ def _prefixed(head: bytes, read: _Read) -> _Read:
     return read_prefixed
 
 
-class Damaged(Exception):  # noqa: N818
+class Damaged(Exception):
     """The file's packing is broken from here on."""
 
 

@@ -51,6 +51,7 @@ _HEAD, _TAIL = 1200, 400  # characters of a long message its writer speaks in; w
 _LANGUAGE_WORDS = 60
 _LOOK_BACK = 3
 _FEW = 5
+_PLENTY = 40
 _SURE = 3  # function words; fewer are weighed with those of the whole conversation
 
 _NOT_OWN = re.compile(
@@ -138,9 +139,14 @@ def read(text: str, *, tally: Tally | None = None) -> Reading:
 
 
 def count_words(texts: Iterable[str]) -> Tally:
-    """The function words of these texts by language: what tells the language of a conversation."""
+    """The function words of these texts by language: what tells the language of a conversation.
+
+    Reads on only until one language has 40; that is more than any doubt needs.
+    """
     tally: Tally = Counter()
     for text in texts:
+        if max(tally.values(), default=0) >= _PLENTY:
+            break
         own = _own_words(text)
         if _is_far(own):
             tally[OTHER] += 5
@@ -165,8 +171,9 @@ def asking(output: str, *, tally: Tally | None = None) -> Asking | None:
     """
     tail = fold(output[-_TAIL:].rstrip())
     tokens = tokens_of(tail)
-    words = [token for token in tokens if token not in STOPS]
-    language = _language(tail, words, tally)
+    language = _known(_clear(tally)) if tally else None
+    if language is None:
+        language = _language(tail, [token for token in tokens if token not in STOPS], tally)
     sentences: list[list[str]] = [[]]
     for token in tokens:
         if token in (".", "?"):
@@ -248,9 +255,11 @@ def _language(own: str, words: tuple[str, ...] | list[str], tally: Tally | None)
     clear = _clear(hits) if sum(hits.values()) * 8 >= len(words[:_LANGUAGE_WORDS]) else None
     if tally and (clear is None or hits[clear] < _SURE):
         clear = _clear(hits + tally)
-    if clear is None:
-        return None
-    return clear if clear in LANGUAGES else OTHER
+    return _known(clear)
+
+
+def _known(language: str | None) -> str | None:
+    return language if language is None or language in LANGUAGES else OTHER
 
 
 def _clear(hits: Tally) -> str | None:

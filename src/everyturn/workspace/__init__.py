@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Literal, Self
 
 import orjson
 import pyarrow as pa
@@ -21,9 +21,10 @@ from everyturn import registry
 from everyturn.engines import evidence, metrics
 from everyturn.engines.loading import Loading
 from everyturn.engines.local import Database
-from everyturn.errors import InputError, NoUserIds, UnknownName
+from everyturn.errors import NoUserIds, UnknownName
 from everyturn.model import TIME, Conversation, Json
 from everyturn.redact import pseudonym
+from everyturn.readers import KINDS, Kind
 from everyturn.signals import Signal
 from everyturn.stats import Estimate, Summary
 from everyturn.workspace.ledger import Ledger, size_of
@@ -79,10 +80,12 @@ class Workspace:
         self.database = Database(path)
         self.progress = progress
 
-    def __enter__(self) -> Workspace:
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def close(self) -> None:
@@ -99,9 +102,9 @@ class Workspace:
     def load(
         self,
         *paths: str | Path,
-        as_: str = "conversations",
+        as_: Kind = "conversations",
         format: str | None = None,  # noqa: A002 - the option's name, the same on the command line
-        on_bad: str = "collect",
+        on_bad: Literal["collect", "stop"] = "collect",
         user_id: str | None = None,
         conversation_id: str | None = None,
         keep_personal_data: bool = False,
@@ -119,9 +122,8 @@ class Workspace:
         from everyturn.readers.driver import read_paths
         from everyturn.redact import redact
 
-        kinds = ("conversations", "actions", "evals", "outcomes")
-        if as_ not in kinds:
-            raise UnknownName.among("kind of data", as_, kinds, example="--as {}")
+        if as_ not in KINDS:
+            raise UnknownName.among("kind of data", as_, KINDS, example="--as {}")
         salt = self.database.meta("salt") or ""
         loading = Loading(self.database)
         ledger = Ledger()
@@ -176,7 +178,9 @@ class Workspace:
         met = self._needs_met()
         observed = {row[0] for row in self.database.rows("SELECT DISTINCT signal FROM observations WHERE version = 0")}
         lacking = {
-            name: sorted(signal.needs - met) for name, signal in signals().items() if signal.needs - met and name not in observed
+            name: sorted(signal.needs - met)
+            for name, signal in signals().items()
+            if signal.needs - met and name not in observed
         }
         return {"silent_signals": sorted(lacking), "silent_because": lacking}
 
@@ -195,7 +199,9 @@ class Workspace:
         met = self._needs_met()
         active = [s for s in signals().values() if s.needs <= met | {"user_ids"}]
         state = orjson.dumps({s.name: s.version for s in active}, option=orjson.OPT_SORT_KEYS).decode()
-        if db.meta("observed_signals") != state:  # a signal became able to speak, or changed its meaning: ask it everywhere
+        if (
+            db.meta("observed_signals") != state
+        ):  # a signal became able to speak, or changed its meaning: ask it everywhere
             db.run("INSERT INTO pending SELECT conversation_id FROM conversations WHERE origin <> 'outcomes'")
         total: int = db.scalar("SELECT count(DISTINCT conversation_id) FROM pending")
         if not total:
@@ -227,9 +233,7 @@ class Workspace:
             raise UnknownName.among("signal", name, known)
         return known[name]
 
-    def sql(
-        self, signal: str, *, by: str | Sequence[str] = (), where: str | None = None, unit: str = "user"
-    ) -> str:
+    def sql(self, signal: str, *, by: str | Sequence[str] = (), where: str | None = None, unit: str = "user") -> str:
         """The query behind `measure`, in DuckDB's dialect; its one parameter is the signal's name."""
         self._signal(signal)
         return metrics.summary_sql(_names(by), metrics.dimensions(self.database), where=where, unit=unit)
@@ -257,7 +261,11 @@ class Workspace:
             without_user += row["without_user"]
             estimate = rate(summary_of(row))
             rows.append({"group": {name: _plain(row[name]) for name in groups}, **estimate.to_json()})
-        if rows and without_user and not any(row.get("users") or row.get("not_enough", {}).get("users") for row in rows):
+        if (
+            rows
+            and without_user
+            and not any(row.get("users") or row.get("not_enough", {}).get("users") for row in rows)
+        ):
             raise NoUserIds(
                 "no user ids, so no honest range can be given",
                 where=f"{without_user:,} answers, none with a user id",
@@ -281,24 +289,24 @@ class Workspace:
         if "intent" in current + baseline:
             self._ensure_intents()
         row = metrics.compare_totals(self.database, signal, current=current, baseline=baseline)
-        sides = [
-            Summary(*(row[f"{name}{i}"] for name in ("users", "n", "y", "nn", "ny", "yy", "unknown"))) for i in (1, 2)
-        ]
+        now, then = (
+            summary_of({n: row[f"{n}{i}"] for n in ("users", "n", "y", "nn", "ny", "yy", "unknown")}) for i in (1, 2)
+        )
         joint = Joint(int(row["shared"]), row["nn"], row["ny"], row["yn"], row["yy"]) if row["shared"] else None
-        change = difference(*sides, joint)
+        change = difference(now, then, joint)
         verdict = "not enough data"
         if isinstance(change, Estimate):
             sign = 1 if found.better == "higher" else -1
             verdict = "better" if sign * change.low > 0 and sign * change.high > 0 else verdict
             verdict = "worse" if sign * change.low < 0 and sign * change.high < 0 else verdict
             verdict = verdict if verdict in {"better", "worse"} else "no clear change"
-        least = smallest_change(sides[1], weeks=4)
+        least = smallest_change(then, weeks=4)
         return Result(
             schema="everyturn/1",
             verb="compare",
             signal=signal,
-            current={"where": current, **rate(sides[0]).to_json()},
-            baseline={"where": baseline, **rate(sides[1]).to_json()},
+            current={"where": current, **rate(now).to_json()},
+            baseline={"where": baseline, **rate(then).to_json()},
             effect=change.to_json(),
             verdict=verdict,
             smallest_change=least if isinstance(least, float) else None,
@@ -317,7 +325,7 @@ class Workspace:
             raise UnknownName.among("embedder", str(embedder), ["lexical"], example="--embedder {}")
         self._refresh()
         db = self.database
-        requests = db.table('SELECT * FROM requests ORDER BY conversation_id, request')
+        requests = db.table("SELECT * FROM requests ORDER BY conversation_id, request")
         self.progress("discovering", 0, None)
         found = intents.discover(requests, known=self._discovery(), seed=seed)
         self._store_discovery(found)
@@ -402,7 +410,9 @@ class Workspace:
     def _export_findings(self) -> tuple[Iterable[pa.RecordBatch], pa.Schema]:
         findings = self.watch()["findings"]
         schema = pa.schema([(n, pa.float64() if n in {"size", "low", "high"} else pa.string()) for n in FINDING_FIELDS])
-        rows = [{n: orjson.dumps(f[n]).decode() if n == "conversations" else f[n] for n in FINDING_FIELDS} for f in findings]
+        rows = [
+            {n: orjson.dumps(f[n]).decode() if n == "conversations" else f[n] for n in FINDING_FIELDS} for f in findings
+        ]
         return pa.Table.from_pylist(rows, schema).to_batches(), schema
 
     def forget(self, user: str) -> Result:
@@ -410,12 +420,20 @@ class Workspace:
         db = self.database
         owner = pseudonym(user, salt=db.meta("salt") or "")
         with db.transaction():
-            db.run("CREATE OR REPLACE TEMP TABLE gone AS SELECT conversation_id FROM conversations WHERE user_id = ?", [owner])
+            db.run(
+                "CREATE OR REPLACE TEMP TABLE gone AS SELECT conversation_id FROM conversations WHERE user_id = ?",
+                [owner],
+            )
             count: int = db.scalar("SELECT count(*) FROM gone")
-            traces = "(SELECT trace_id FROM trace_conversations WHERE conversation_id IN (SELECT conversation_id FROM gone))"
+            traces = (
+                "(SELECT trace_id FROM trace_conversations WHERE conversation_id IN (SELECT conversation_id FROM gone))"
+            )
             db.run(f"DELETE FROM spans WHERE trace_id IN {traces} OR user_id = ?", [owner])
             db.run(f"DELETE FROM ratings WHERE trace_id IN {traces}")
-            db.run("DELETE FROM actions WHERE user_id = ? OR conversation_id IN (SELECT conversation_id FROM gone)", [owner])
+            db.run(
+                "DELETE FROM actions WHERE user_id = ? OR conversation_id IN (SELECT conversation_id FROM gone)",
+                [owner],
+            )
             db.run("DELETE FROM action_links WHERE action_id NOT IN (SELECT action_id FROM actions)")
             for name in _BY_CONVERSATION:
                 db.run(f"DELETE FROM {name} WHERE conversation_id IN (SELECT conversation_id FROM gone)")

@@ -35,7 +35,9 @@ class Ledger:
         return {
             "records": sum(f.records for f in self.files.values()),
             "data_records": sum(f.data for f in self.files.values()),
-            "rejected": [{"where": r.where, "expected": r.expected, "found": r.found} for r in [*self.rejected, *refused]],
+            "rejected": [
+                {"where": r.where, "expected": r.expected, "found": r.found} for r in [*self.rejected, *refused]
+            ],
             "skipped": dict(sorted(skipped.items())),
             "files": [
                 {"path": f.path, "format": f.format, "records": f.records, "rejected": f.rejected}

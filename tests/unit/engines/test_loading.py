@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 import pytest
+
 from everyturn.engines import evidence
 from everyturn.engines.loading import Loading
 from everyturn.engines.local import Database

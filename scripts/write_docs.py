@@ -1,0 +1,81 @@
+"""Writes the pages of docs/ that the code itself knows: commands, formats, signals. `make docs` runs it; a test keeps them true."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from pathlib import Path
+
+import click
+
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+
+
+def commands() -> str:
+    """Every command with its help, as the command line prints it."""
+    from everyturn.cli import cli
+
+    parts = [
+        "# Commands\n",
+        (
+            "Results go to stdout, progress and notes to stderr. `--json` prints one object. Exit status: 0 done · 1 the check you asked for"
+            " failed · 2 an error you can fix · 3 not enough data.\n"
+        ),
+    ]
+    context = click.Context(cli, info_name="everyturn", max_content_width=100, terminal_width=100)
+    parts.append(f"```\n{cli.get_help(context).strip()}\n```\n")
+    for name in cli.list_commands(context):
+        command = cli.commands[name]
+        sub = click.Context(command, info_name=name, parent=context, max_content_width=100, terminal_width=100)
+        parts.append(f"## everyturn {name}\n\n```\n{command.get_help(sub).strip()}\n```\n")
+    return "\n".join(parts)
+
+
+def formats() -> str:
+    """Every format that is read, from its reader's own words."""
+    from everyturn.readers.driver import readers
+
+    parts = [
+        "# Formats\n",
+        (
+            "A file's format is told by its content, never by its name; `--format NAME` overrides. gzip, zstd, UTF-8 and UTF-16, JSON Lines, JSON arrays and"
+            " objects, CSV, TSV and Parquet are opened for every format alike. Each record becomes data, or is rejected with its place and a reason, or is"
+            " skipped with a reason: nothing is lost in silence.\n"
+        ),
+    ]
+    for kind in ("conversations", "actions", "evals", "outcomes"):
+        parts.append(f"## `--as {kind}`\n")
+        for name, reader in readers(kind).items():
+            words = inspect.getdoc(sys.modules[reader.read.__module__]) or ""
+            parts.append(f"### {name}\n\n{reader.description}\n\n{words}\n")
+    return "\n".join(parts)
+
+
+def signals() -> str:
+    """Every signal: its question, unit, direction, needs and version."""
+    from everyturn.workspace import signals as found
+
+    rows = [
+        f"| `{s.name}` | {s.question} | {s.unit} | {s.better} | {', '.join(sorted(s.needs)).replace('_', ' ') or '–'} | {s.version} |"
+        for s in found().values()
+    ]
+    return "\n".join(
+        [
+            "# Signals\n",
+            (
+                "A signal is a question asked of each conversation. `everyturn measure NAME` gives its rate. Where the data it needs are absent, `load` says that it"
+                " will be silent.\n"
+            ),
+            "| signal | question | asked of each | better | needs | version |",
+            "|---|---|---|---|---|---|",
+            *rows,
+            "",
+        ]
+    )
+
+
+PAGES = {"commands.md": commands, "formats.md": formats, "signals.md": signals}
+
+if __name__ == "__main__":
+    for file, page in PAGES.items():
+        (DOCS / file).write_text(page())

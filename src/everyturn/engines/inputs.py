@@ -1,0 +1,108 @@
+"""The tables that analyses and the page are made from, beside the per-user totals of `metrics.cells`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+
+from everyturn.engines.local import Database
+from everyturn.engines.metrics import dimensions
+from everyturn.model import Json
+
+# What sends a matter to people. The kinds are those readers normalise to.
+TICKET_KINDS = ("ticket_opened", "human_requested", "called", "emailed")
+_TICKETS = ", ".join(f"'{kind}'" for kind in TICKET_KINDS)
+
+
+def intents(database: Database) -> pa.Table:
+    """The named intents: intent_id, intent (its name), first_seen (a date), users."""
+    return database.table(
+        "SELECT intent_id, label AS intent, first_seen::DATE AS first_seen, users FROM intents ORDER BY intent_id"
+    )
+
+
+def evals(database: Database) -> pa.Table:
+    """Every eval case with each of its scores: suite, case_id, intent_id (null: covers none), run_id, at, score.
+
+    A case without a score has one row with a null score. Several metrics of one run are averaged case by case.
+    """
+    return database.table(
+        """
+        WITH scores AS (
+          SELECT suite, case_id, run_id, max("at") AS "at", avg(score) AS score FROM eval_results
+          GROUP BY suite, case_id, run_id),
+        cases AS (SELECT suite, case_id FROM eval_cases UNION SELECT suite, case_id FROM eval_results)
+        SELECT c.suite, c.case_id, i.intent_id, s.run_id, s."at", s.score
+        FROM cases c LEFT JOIN case_intents i USING (suite, case_id) LEFT JOIN scores s USING (suite, case_id)
+        ORDER BY c.suite, c.case_id, s."at", s.run_id
+        """
+    )
+
+
+def tickets(database: Database) -> pa.Table:
+    """How many matters went to people: week (Monday), intent_id (null: not known of what), n."""
+    return database.table(
+        f"""
+        SELECT date_trunc('week', a."at")::DATE AS week, i.intent_id, count(*)::BIGINT AS n
+        FROM actions a LEFT JOIN action_links l USING (action_id)
+        LEFT JOIN (SELECT conversation_id, arg_max_null(intent_id, turn) AS intent_id FROM turn_intents
+          GROUP BY conversation_id) i ON i.conversation_id = l.conversation_id
+        WHERE a.kind IN ({_TICKETS}) GROUP BY ALL ORDER BY ALL
+        """
+    )
+
+
+def volumes(database: Database) -> pa.Table:
+    """Requests by intent and week: intent_id (null: unclear), week, n (conversations)."""
+    return database.table(
+        """
+        SELECT a.intent_id, date_trunc('week', c.started_at)::DATE AS week, count(DISTINCT conversation_id)::BIGINT AS n
+        FROM assignments a JOIN conversations c USING (conversation_id) GROUP BY ALL ORDER BY ALL
+        """
+    )
+
+
+def counts(database: Database) -> dict[str, Json]:
+    """How much of everything there is."""
+    names = ("conversations", "users", "actions", "eval_cases", "intents", "unclear_conversations")
+    row = database.rows(
+        """
+        SELECT (SELECT count(*) FROM conversations), (SELECT count(DISTINCT user_id) FROM conversations),
+          (SELECT count(*) FROM actions),
+          (SELECT count(*) FROM (SELECT suite, case_id FROM eval_cases UNION SELECT suite, case_id FROM eval_results)),
+          (SELECT count(*) FROM intents),
+          (SELECT count(*) FROM (SELECT conversation_id FROM assignments GROUP BY conversation_id
+            HAVING count(intent_id) = 0))
+        """
+    )[0]
+    outputs, unknown = database.rows("SELECT count(*), count(*) - count(value) FROM facts WHERE signal = 'acceptance'")[
+        0
+    ]
+    return {**dict(zip(names, row, strict=True)), "outputs": outputs, "unknown_outputs": unknown}
+
+
+def cohorts(database: Database) -> list[dict[str, Any]]:
+    """Each cohort with its users and conversations, the largest first."""
+    cohort = dimensions(database)["cohort"]
+    return [
+        {"cohort": name, "users": users, "conversations": conversations}
+        for name, users, conversations in database.rows(
+            f"SELECT {cohort} AS cohort, count(DISTINCT user_id), count(*) FROM conversations GROUP BY ALL"
+            " ORDER BY count(*) DESC, cohort"
+        )
+    ]
+
+
+def dashboard(database: Database) -> dict[str, float | None]:
+    """What system health says, from the same data: mean seconds to an answer, share of failed steps, share of turns answered."""
+    latency, completion = database.rows(
+        """
+        SELECT avg(seconds) FILTER (seconds BETWEEN 0 AND 600), avg(answered::INT) FROM (
+          SELECT epoch(max("at") FILTER (role = 'assistant')) - epoch(min("at") FILTER (role = 'user')) AS seconds,
+            bool_or(role = 'assistant') AS answered
+          FROM messages WHERE turn IS NOT NULL GROUP BY conversation_id, turn)
+        """
+    )[0]
+    errors: float | None = database.scalar("SELECT avg((error IS NOT NULL)::INT) FROM spans WHERE NOT is_evaluation")
+    return {"latency_seconds": latency, "error_rate": errors, "completion_rate": completion}

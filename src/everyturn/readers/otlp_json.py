@@ -1,0 +1,183 @@
+"""OTLP's JSON form: ids in hex, 64-bit integers as text, enums as numbers or names, field names in either spelling."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+
+from everyturn.model import Json
+from everyturn.readers import BadRecord, fields
+from everyturn.readers.otlp_wire import (
+    SPAN_ID,
+    TRACE_ID,
+    UNREAD,
+    Attributes,
+    OtlpLog,
+    OtlpSpan,
+    Signal,
+    event_name,
+    exception_of,
+    instant,
+    read_each,
+)
+
+_NAMES: Mapping[Signal, tuple[str, ...]] = {
+    "traces": ("resourceSpans", "resource_spans"),
+    "logs": ("resourceLogs", "resource_logs"),
+    "metrics": ("resourceMetrics", "resource_metrics"),
+}
+_ERROR = frozenset({2, "2", "STATUS_CODE_ERROR"})
+
+
+def signal_of(record: Mapping[str, Json]) -> Signal | None:
+    """What a request carries, or None where it is no OTLP."""
+    for signal, names in _NAMES.items():
+        if any(isinstance(record.get(name), list) for name in names):
+            return signal
+    return None
+
+
+def spans(record: Mapping[str, Json]) -> Iterator[OtlpSpan | BadRecord]:
+    """The spans of a request; in the place of one that cannot be read, what is wrong with it."""
+    return read_each(_span, _items(record, "traces", "Spans", ("spans",)))
+
+
+def logs(record: Mapping[str, Json]) -> Iterator[OtlpLog | BadRecord]:
+    """The log records of a request; in the place of one that cannot be read, what is wrong with it."""
+    return read_each(_log, _items(record, "logs", "Logs", ("logRecords", "log_records", "logs")))
+
+
+def _items(
+    record: Mapping[str, Json], signal: Signal, kind: str, names: Sequence[str]
+) -> Iterator[tuple[Json, str, Attributes]]:
+    """The records, each with its scope's name and its resource."""
+    for resource_record in _list(record, _NAMES[signal]):
+        inner = resource_record if isinstance(resource_record, dict) else {}
+        resource = inner.get("resource")
+        attributes = _attributes(resource.get("attributes")) if isinstance(resource, dict) else {}
+        for scope_record in _list(inner, (f"scope{kind}", f"scope_{kind.lower()}", f"instrumentationLibrary{kind}")):
+            group = scope_record if isinstance(scope_record, dict) else {}
+            scope = group.get("scope", group.get("instrumentationLibrary"))
+            name = scope.get("name") if isinstance(scope, dict) else None
+            for item in _list(group, names):
+                yield item, name if isinstance(name, str) else "", attributes
+
+
+def _list(record: Mapping[str, Json], names: Sequence[str]) -> list[Json]:
+    value = fields.first(record, names)
+    if value is not None and not isinstance(value, list):
+        raise BadRecord(expected=f"{names[0]}: a list", found=fields.describe(value))
+    return value or []
+
+
+def _get(record: Mapping[str, Json], name: str) -> Json:
+    """A field by its JSON name, or by its name in the protobuf file, which some writers use."""
+    if name in record:
+        return record[name]
+    return record.get("".join(f"_{c.lower()}" if c.isupper() else c for c in name))
+
+
+def _span(item: Json, scope: str, resource: Attributes) -> OtlpSpan:
+    if not isinstance(item, dict):
+        raise BadRecord(expected="a span", found=fields.describe(item))
+    found = item.get("status")
+    status: Mapping[str, Json] = found if isinstance(found, dict) else {}
+    exception = None
+    for event in _list(item, ("events",)):
+        if isinstance(event, dict) and event.get("name") == "exception":
+            exception = exception_of(_attributes(event.get("attributes")))
+    trace_id = _id(_get(item, "traceId"), "trace_id", TRACE_ID)
+    span_id = _id(_get(item, "spanId"), "span_id", SPAN_ID)
+    if trace_id is None or span_id is None:
+        name = "trace_id: 32 hex digits" if trace_id is None else "span_id: 16 hex digits"
+        raise BadRecord(expected=name, found="nothing")
+    return OtlpSpan(
+        trace_id=trace_id,
+        span_id=span_id,
+        parent_id=_id(_get(item, "parentSpanId"), "parent_span_id", SPAN_ID),
+        name=fields.text(item.get("name"), "name") or "",
+        started_at=_moment(_get(item, "startTimeUnixNano")),
+        ended_at=_moment(_get(item, "endTimeUnixNano")),
+        error=fields.text(status.get("message"), "status.message") or "" if status.get("code") in _ERROR else None,
+        exception=exception,
+        scope=scope,
+        attributes=_attributes(item.get("attributes")),
+        resource=resource,
+    )
+
+
+def _log(item: Json, _scope: str, resource: Attributes) -> OtlpLog:
+    if not isinstance(item, dict):
+        raise BadRecord(expected="a log record", found=fields.describe(item))
+    attributes = _attributes(item.get("attributes"))
+    at = _moment(_get(item, "timeUnixNano")) or _moment(_get(item, "observedTimeUnixNano"))
+    return OtlpLog(
+        trace_id=_id(_get(item, "traceId"), "trace_id", TRACE_ID),
+        span_id=_id(_get(item, "spanId"), "span_id", SPAN_ID),
+        event=fields.text(_get(item, "eventName"), "event_name") or event_name(attributes),
+        at=at,
+        body=_value(item.get("body")),
+        attributes=attributes,
+        resource=resource,
+    )
+
+
+def _id(value: Json, name: str, length: int) -> str | None:
+    """An id in hex, as OTLP/JSON has it, or in base64, as generic protobuf writers have it. All zeros is no id."""
+    if value is None or value == "":
+        return None
+    if isinstance(value, str):
+        if len(value) == 2 * length:
+            try:
+                return bytes.fromhex(value).hex() if value.strip("0") else None
+            except ValueError:
+                pass
+        try:
+            decoded = base64.b64decode(value, validate=True)
+        except (binascii.Error, ValueError):
+            decoded = b""
+        if len(decoded) == length:
+            return decoded.hex()
+    raise BadRecord(expected=f"{name}: {2 * length} hex digits", found=fields.describe(value))
+
+
+def _moment(value: Json) -> datetime | None:
+    if value is None or value in {"", 0, "0"}:
+        return None
+    if isinstance(value, str) and value.isascii() and value.isdigit():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise BadRecord(expected="a time in nanoseconds since 1970", found=fields.describe(value))
+    return instant(int(value))
+
+
+def _attributes(pairs: Json) -> Attributes:
+    if pairs is None:
+        return {}
+    if not isinstance(pairs, list):
+        raise BadRecord(expected="attributes: a list of keys and values", found=fields.describe(pairs))
+    return {
+        pair["key"]: _value(pair.get("value"))
+        for pair in pairs
+        if isinstance(pair, dict) and isinstance(pair.get("key"), str) and pair["key"] not in UNREAD
+    }
+
+
+def _value(value: Json) -> Json:
+    """The Python value of an AnyValue; a value of no known kind is none."""
+    if not isinstance(value, dict) or not value:
+        return None
+    name, content = next(iter(value.items()))
+    kind = name.partition("Value")[0].partition("_value")[0]
+    if kind == "array" and isinstance(content, dict):
+        return [_value(v) for v in _list(content, ("values",))]
+    if kind == "kvlist" and isinstance(content, dict):
+        return _attributes(content.get("values"))
+    if kind in {"int", "double"}:
+        try:
+            return int(content) if kind == "int" else float(content)
+        except (TypeError, ValueError, OverflowError):
+            raise BadRecord(expected=f"{kind}Value: a number", found=fields.describe(content)) from None
+    return content if kind in {"string", "bool", "bytes"} else None
