@@ -43,11 +43,17 @@ def captures() -> dict[str, list[bytes]]:
     found: dict[str, list[bytes]] = {}
     for path in sorted(GOLDEN.rglob("*")):
         if path.is_file() and not path.name.startswith(("SOURCE", "README", "expected", ".")):
-            for kind in KINDS:
-                with suppress(InputError):
-                    for batch in read_paths([path], kind=kind, now=NOW):
-                        found.setdefault(batch.files[-1].format or "", []).append(path.read_bytes())
+            found.setdefault(format_of(path), []).append(path.read_bytes())
     return found
+
+
+def format_of(path: Path) -> str:
+    """The format of the first kind of data that knows the file, or ""."""
+    for kind in KINDS:
+        with suppress(InputError):
+            for batch in read_paths([path], kind=kind, now=NOW):
+                return batch.files[-1].format or ""
+    return ""
 
 
 def examples(name: str) -> list[bytes]:

@@ -168,6 +168,7 @@ def test_packing_changes_nothing(tmp_path_factory, records):
         "gzip": gzip.compress(lines),
         "two gzips": gzip.compress(lines[:20]) + gzip.compress(lines[20:]),
         "zstd": zstandard.compress(lines),
+        "two zstds": zstandard.compress(lines[:20]) + zstandard.compress(lines[20:]),
         "utf-16 in gzip": gzip.compress(text.encode("utf-16")),
         "list": orjson.dumps(records),
         "pretty": orjson.dumps(records, option=orjson.OPT_INDENT_2),

@@ -13,10 +13,10 @@ from everyturn.analysis.trust import trust_parts
 from everyturn.stats.compare import benjamini_hochberg
 from everyturn.stats.summaries import Codes, Floats, sum_by
 
+_READ = ("unmodified acceptance", "depth of edits")
 _OUTPUTS_EACH_SIDE = 8.0  # before and after; with fewer, a person's own change is within what chance does
-_STEADY = 0.7  # of their earlier weekly use, at least: who uses it less is another story
-_DRAWS = 200_000  # null statistics pooled over users: chances down to a twentieth of a thousandth
-_SUSPECT = 0.02  # chances below which a user is kept out of the second null
+_STEADY = 0.7  # of their earlier weekly use, or within chance of all of it: who uses it less is another story
+_DRAWS = 50_000  # null statistics pooled over users: chances down to a fiftieth of a thousandth
 _SEED = 20_260_105
 
 
@@ -51,10 +51,12 @@ def eroding_users(panel: Panel, *, share: float) -> list[ErodingUser]:
 
     Assumes: a user's active weeks are exchangeable while nothing changes.
     Method: per user the largest contrast between earlier and later active weeks over all cuts; its chance from the same
-    contrast in shuffled weeks, pooled over users (as Tusher, Tibshirani & Chu 2001 do); Benjamini-Hochberg.
+    contrast in shuffled weeks, pooled over users (as Tusher, Tibshirani & Chu 2001 do); Benjamini-Hochberg. Acceptance and
+    edits count; complaints and rework of one person are too rare to add more than noise.
     """
     parts, weeks = trust_parts(panel)
-    if not any(len(rows) for rows in parts.values()):
+    parts = {name: parts[name] for name in _READ if len(parts.get(name, ()))}
+    if not parts:
         return []
     users = len(panel.users)
     n, excess = np.zeros((users, weeks)), np.zeros((users, weeks))
@@ -70,11 +72,7 @@ def eroding_users(panel: Panel, *, share: float) -> list[ErodingUser]:
     active = np.argsort(n[eligible] <= 0, axis=1, kind="stable")
     n_own, e_own = np.take_along_axis(n[eligible], active, 1), np.take_along_axis(excess[eligible], active, 1)
     statistic, cut = _largest_contrast(n_own, e_own)
-    chance = _chances(statistic, n_own, e_own)
-    # Shuffled weeks of a user who did change are wilder than any of a user who did not, so the null is drawn again without.
-    calm = chance > _SUSPECT
-    if calm.any():
-        chance = _chances(statistic, n_own[calm], e_own[calm])
+    chance = _chances(statistic, n_own, _without_change(n_own, e_own, cut))
     named = benjamini_hochberg(chance, share=share)
     found = (
         _describe(panel, int(eligible[k]), int(active[k, cut[k]]))
@@ -106,6 +104,21 @@ def _largest_contrast(n: Floats, excess: Floats) -> tuple[Floats, Codes]:
     return score[np.arange(len(score)), cut], cut + 1
 
 
+def _without_change(n: Floats, excess: Floats, cut: Codes) -> Floats:
+    """The weeks with each row's own levels before and after its cut taken out: what shuffling may use.
+
+    Shuffled weeks of a user who did change would be wilder than any of a user who did not, and would hide the others.
+    """
+    left = excess.copy()
+    later = np.arange(n.shape[1]) >= cut[:, None]
+    for side in (later, ~later):
+        level = (excess * side).sum(1, keepdims=True) / np.maximum((n * side).sum(1, keepdims=True), 1e-9)
+        left -= np.where(side, n * level, 0.0)
+    weeks = (n > 0).sum(1, keepdims=True)
+    widened: Floats = left * np.sqrt(weeks / (weeks - 2))  # two levels were fitted; measured: the chances then hold
+    return widened
+
+
 def _chances(statistic: Floats, n: Floats, excess: Floats) -> Floats:
     """The chance of each statistic, from the given rows with their active weeks shuffled."""
     generator = np.random.default_rng(_SEED)
@@ -131,7 +144,8 @@ def _describe(panel: Panel, user: int, since: int) -> ErodingUser | None:
     ]
     first = int(np.flatnonzero(used)[0])
     before, after = float(used[first:since].mean()), float(used[since:].mean())
-    if after < _STEADY * before:
+    error = np.sqrt(before / (since - first) + after / len(used[since:]))
+    if after < _STEADY * before and before - after > 2 * error:
         return None
     parts, _ = trust_parts(panel)
     sides: list[dict[str, float]] = [{}, {}]

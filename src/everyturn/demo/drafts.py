@@ -20,17 +20,17 @@ _SWAPS = (
 )  # fmt: skip
 
 
-def used(draft: str, fate: Fate, intent: str, slots: Slots, *, deep: float) -> str:
+def used(draft: str, fate: Fate, intent: str, slots: Slots, *, deep: bool) -> str:
     """The text as it was sent or published: as it is, changed here and there, in part, or written anew.
 
-    An edited text keeps more than half of the draft, a rewritten one less than a third; `deep` is the chance that an
-    edit drops whole sentences.
+    An edited text keeps more than half of the draft, a rewritten one less than a third; a `deep` edit drops
+    whole sentences.
     """
     if fate == "as_is":
         return draft
     if fate == "rewritten":
         return _rewritten(draft, intent, slots)
-    return _cut(draft, intent, slots) if slots.draw() < deep else _touched(draft, intent, slots)
+    return _cut(draft, intent, slots) if deep else _touched(draft, intent, slots)
 
 
 def _touched(draft: str, intent: str, slots: Slots) -> str:

@@ -10,7 +10,7 @@ import random
 from datetime import UTC, datetime
 from json.encoder import encode_basestring as quoted
 from pathlib import Path
-from typing import IO
+from typing import BinaryIO
 
 from everyturn.demo.talk import Done, Exchange, Talk, Thumb
 
@@ -29,17 +29,10 @@ def stamp(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _deflated(path: Path) -> IO[bytes]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    raw = path.open("wb")
-    # No name and no time in the header: the same world is the same bytes.
-    return _Packed(raw)
-
-
 class _Packed(gzip.GzipFile):
-    """A gzip file that closes what it writes to."""
+    """A gzip file that closes what it writes to; no name and no time in its header: the same world is the same bytes."""
 
-    def __init__(self, raw: IO[bytes]) -> None:
+    def __init__(self, raw: BinaryIO) -> None:
         self._raw = raw
         super().__init__(filename="", mode="wb", compresslevel=_GZIP_LEVEL, fileobj=raw, mtime=0)
 
@@ -47,6 +40,13 @@ class _Packed(gzip.GzipFile):
         """Writes what is left and closes both."""
         super().close()
         self._raw.close()
+
+
+def _opened(path: Path) -> _Packed | BinaryIO:
+    """A new file, packed where its name ends in .gz, with the folders it needs."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    raw = path.open("wb", buffering=1 << 20)
+    return _Packed(raw) if path.suffix == ".gz" else raw
 
 
 # --- traces: OTLP/JSON, one ExportTraceServiceRequest a line -------------------------------------------------
@@ -86,7 +86,7 @@ class TraceFile:
     """OpenTelemetry GenAI traces: one trace a turn, every model call carrying the whole history, ratings as log records."""
 
     def __init__(self, path: Path, *, rng: random.Random, version: str) -> None:
-        self._file = _deflated(path)
+        self._file = _opened(path)
         self._bits = rng.getrandbits
         resource = ",".join(
             (
@@ -119,7 +119,7 @@ class TraceFile:
         for index, exchange in enumerate(talk.exchanges):
             trace, root = f"{self._bits(128):032x}", f"{self._bits(64):016x}"
             roots.append((trace, root))
-            calls, steps = self._steps(talk, exchange, history, trace, root)
+            calls, steps = self._steps(talk, exchange, history, (trace, root))
             agent = self._agent_span(talk, index, (trace, root), session)
             lines.append(
                 f'{{"resourceSpans":[{self._head}"scopeSpans":['
@@ -135,16 +135,14 @@ class TraceFile:
         """Writes what is left."""
         self._file.close()
 
-    def _steps(
-        self, talk: Talk, exchange: Exchange, history: list[str], trace: str, root: str
-    ) -> tuple[str, str]:
+    def _steps(self, talk: Talk, exchange: Exchange, history: list[str], parent: tuple[str, str]) -> tuple[str, str]:
         """The model calls and the tool calls of one turn, as JSON spans; adds the turn to the history."""
         history.append(_part("user", exchange.user))
         at, left = exchange.at + 0.002, exchange.seconds * 0.97
         calls: list[str] = []
         steps = ""
         if exchange.error:
-            calls.append(self._call(talk, history, (trace, root), (at, left * 0.15), error=exchange.error))
+            calls.append(self._call(talk, history, parent, (at, left * 0.15), error=exchange.error))
             at, left = at + left * 0.16, left * 0.84
         if exchange.tools:
             asked = ",".join(
@@ -152,8 +150,8 @@ class TraceFile:
                 for tool in exchange.tools
             )
             message = f'{{"role":"assistant","parts":[{asked}],"name":null}}'
-            call = self._call(talk, history, (trace, root), (at, left * 0.35), _finished(message, "tool_call"))
-            calls.append(call)
+            output = _finished(message, "tool_call")
+            calls.append(self._call(talk, history, parent, (at, left * 0.35), output=output))
             history.append(message)
             at, left = at + left * 0.36, left * 0.64
             each = left * 0.25 / len(exchange.tools)
@@ -168,7 +166,7 @@ class TraceFile:
                         _text("gen_ai.tool.call.result", tool.result),
                     )
                 )
-                steps += self._span((trace, root), f"execute_tool {tool.name}", 1, (at, each), attributes) + ","
+                steps += self._span(parent, f"execute_tool {tool.name}", (at, each), attributes) + ","
                 history.append(
                     f'{{"role":"tool","parts":[{{"response":{quoted(tool.result)},"id":"{tool.call_id}",'
                     f'"type":"tool_call_response"}}],"name":null}}'
@@ -176,7 +174,7 @@ class TraceFile:
                 at += each
             left *= 0.74
         answer = _part("assistant", exchange.agent)
-        calls.append(self._call(talk, history, (trace, root), (at, left), _finished(answer, "stop")))
+        calls.append(self._call(talk, history, parent, (at, left), output=_finished(answer, "stop")))
         history.append(answer)
         return ",".join(calls), steps
 
@@ -186,6 +184,7 @@ class TraceFile:
         history: list[str],
         parent: tuple[str, str],
         when: tuple[float, float],
+        *,
         output: str = "",
         error: str | None = None,
     ) -> str:
@@ -215,7 +214,7 @@ class TraceFile:
         else:
             attributes.append(_text("error.type", f"openai.{error}"))
             status = '{"message":"The request could not be completed.","code":2}'
-        return self._span(parent, f"chat {_MODEL}", 3, when, ",".join(attributes), status)
+        return self._span(parent, f"chat {_MODEL}", when, ",".join(attributes), kind=3, status=status)
 
     def _agent_span(self, talk: Talk, index: int, ids: tuple[str, str], session: tuple[str, ...]) -> str:
         exchange = talk.exchanges[index]
@@ -231,19 +230,21 @@ class TraceFile:
                 _whole("app.turn_index", index),
             )
         )
-        return self._span((ids[0], ""), f"invoke_agent {AGENT}", 1, (exchange.at, exchange.seconds), attributes, own=ids[1])
+        when = (exchange.at, exchange.seconds)
+        return self._span((ids[0], ""), f"invoke_agent {AGENT}", when, attributes, own=ids[1])
 
     def _span(
         self,
         parent: tuple[str, str],
         name: str,
-        kind: int,
         when: tuple[float, float],
         attributes: str,
-        status: str = _OK,
         *,
+        kind: int = 1,
+        status: str = _OK,
         own: str = "",
     ) -> str:
+        """One span under `parent` (its trace and its id); `kind` is OTLP's, 1 internal and 3 client."""
         trace, above = parent
         under = f'"parentSpanId":"{above}",' if above else ""
         start = int(when[0] * 1_000_000) * 1000
@@ -279,8 +280,7 @@ class ChatFile:
     """One conversation a line, as the mobile app keeps them; gzip where the path ends in .gz."""
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._file: IO[bytes] = _deflated(path) if path.suffix == ".gz" else path.open("wb", buffering=1 << 20)
+        self._file = _opened(path)
 
     def write(self, talk: Talk, *, version: str) -> None:
         """One line."""
@@ -321,8 +321,7 @@ class _InOrder:
     """A file of lines in the order of time, though they come a little out of order."""
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._file: IO[bytes] = _deflated(path) if path.suffix == ".gz" else path.open("wb", buffering=1 << 20)
+        self._file = _opened(path)
         self._waiting: list[tuple[float, int, str]] = []
         self._count = 0
 
@@ -387,6 +386,14 @@ class TicketFile(_InOrder):
         known = talk.conversation_id if done.linked else ""
         row = io.StringIO()
         csv.writer(row, lineterminator="\n").writerow(
-            (f"ticket-{self._number}", stamp(done.at), talk.person.user_id, done.kind, known, done.subject, done.description)
+            (
+                f"ticket-{self._number}",
+                stamp(done.at),
+                talk.person.user_id,
+                done.kind,
+                known,
+                done.subject,
+                done.description,
+            )
         )
         self._keep(done.at, row.getvalue())

@@ -2,7 +2,7 @@
 
 A phrase file is sections of alternatives, one a line, under `@name`. In a line `<a|b>` is a choice (an empty side leaves
 it out) and `{name}` is a detail that stays the same through one conversation ({order}, {product}) or another section.
-A ">" between two spaces is an ordinary character, as in "Settings > Plan"; `\\n` breaks the line.
+A ">" between two spaces is an ordinary character, as in "Settings > Plan"; a backslash and n break the line.
 """
 
 from __future__ import annotations
@@ -190,7 +190,8 @@ def _count(line: _Line) -> int:
 
 PRICES = {"Starter": 29, "Growth": 79, "Pro": 199}
 _MONTHS = (
-    "January February March April May June July August September October November December".split()
+    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+    "December",
 )  # fmt: skip
 _AGO = ("yesterday", "two days ago", "three days ago", "last week", "a week ago", "4 days ago", "a few days ago")
 

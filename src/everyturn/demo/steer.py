@@ -21,11 +21,11 @@ BILLING = "billing"
 
 # Shares of the week's conversations; billing takes its part off the top.
 SHARES = {
-    "refund": 0.105, "shipping": 0.12, "password": 0.075, "account": 0.09, "returns": 0.06, "reply": 0.19,
+    "refund": 0.1, "shipping": 0.14, "password": 0.07, "account": 0.08, "returns": 0.06, "reply": 0.19,
     "description": 0.145, "discount": 0.065, "inventory": 0.06, "tax": 0.04, "integration": 0.04, "other": 0.01,
 }  # fmt: skip
 DRAFTS = frozenset(("reply", "description"))
-BILLING_SHARES = (0.0, 0.0, 0.0, 0.042, 0.046, 0.050, 0.052, 0.054, 0.088, 0.098)
+BILLING_SHARES = (0.0, 0.0, 0.0, 0.062, 0.058, 0.056, 0.055, 0.056, 0.088, 0.1)
 
 LEVELS = {
     "refund": 0.73, "password": 0.75, "account": 0.73, "returns": 0.71, "reply": 0.72, "description": 0.71,
@@ -33,12 +33,13 @@ LEVELS = {
 }  # fmt: skip
 SLIDE = (0.72,) * 6 + (0.685, 0.65, 0.615, 0.58)
 BILLING_ACCEPTED = 0.045
-DROP = 0.07
+DROP = 0.075
 _REWRITTEN = 0.265  # of a draft's known outcomes; makes about 31 in 100 accepted drafts more than half redone
 _EDITED = 0.13
 _ABANDONED = 0.035
 # Each deploy answers what the evals test a little better. It hides, in every average, what the new questions cost.
-_BETTER = 0.003
+_BETTER = 0.0045
+_GOLDEN = 0.6180339887498949  # multiples of it fill the unit interval most evenly
 _EROSION = (0.85, 0.85, 0.85, 0.85, 0.85, 0.74, 0.63, 0.52, 0.41, 0.30)
 
 
@@ -89,6 +90,7 @@ class Steering:
         self._draw = draw
         self._accounts: dict[tuple[str, str], Account] = {}
         self._owed: dict[str, float] = {}
+        self._even: dict[str, float] = {}
 
     def fate(self, intent: str, person: Person, week: int) -> Fate:
         """What becomes of the next output whose outcome can be seen."""
@@ -98,7 +100,9 @@ class Steering:
         if person.eroding:
             own = self._account("draft" if intent in DRAFTS else "answer", person.user_id, len(rates))
             at = own.draw(_eroding_rates(intent, week), self._draw)
-            if self._draw() < 0.5:  # the rest of the cohort makes up for half of it, which hides these users in averages
+            if (
+                self._draw() < 0.5
+            ):  # the rest of the cohort makes up for half of it, which hides these users in averages
                 account.settle(rates, at)
         else:
             owed = self._owed.get
@@ -123,11 +127,18 @@ class Steering:
             account = self._accounts[what, whose] = Account([self._draw() - 0.5 for _ in range(classes)])
         return account
 
+    def even(self, what: str, intent: str, person: Person) -> float:
+        """The next of an evenly spread sequence on [0, 1), one for each choice, intent and cohort: less luck than a draw."""
+        key = f"{what} {intent} {person.cohort}"
+        at = self._even.get(key)
+        self._even[key] = at = (self._draw() if at is None else at + _GOLDEN) % 1.0
+        return at
+
     def deep_edits(self, person: Person, week: int) -> float:
         """The chance that an edit drops whole sentences."""
         if person.eroding:
             return 0.3 if week < EROSION_WEEK else 0.3 + 0.12 * (week - EROSION_WEEK + 1)
-        return 0.75 if wary(person, week) else 0.35
+        return 0.7 if wary(person, week) else 0.35
 
 
 def wary(person: Person, week: int) -> bool:

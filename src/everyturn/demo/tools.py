@@ -65,17 +65,17 @@ def _help(topic: str, slots: Slots) -> list[tuple[str, Any, Any]]:
     return [("search_help", {"query": topic, "top_k": 2}, {"articles": articles})]
 
 
-def _billing(topic: str, slots: Slots) -> list[tuple[str, Any, Any]]:
+def _billing(_topic: str, slots: Slots) -> list[tuple[str, Any, Any]]:
     if slots.draw() < 0.5:
         return _help("reading your invoice", slots)
     return [("get_plan", {}, {"plan": slots["plan"], "status": "active"})]
 
 
-def _discount(topic: str, slots: Slots) -> list[tuple[str, Any, Any]]:
+def _discount(_topic: str, slots: Slots) -> list[tuple[str, Any, Any]]:
     return [("get_discounts", {"code": slots["code"]}, {"code": slots["code"], "percent": int(slots["pct"])})]
 
 
-def _inventory(topic: str, slots: Slots) -> list[tuple[str, Any, Any]]:
+def _inventory(_topic: str, slots: Slots) -> list[tuple[str, Any, Any]]:
     return [("check_stock", {"sku": slots["sku"]}, {"sku": slots["sku"], "on_hand": int(slots["qty"])})]
 
 
@@ -83,7 +83,7 @@ def _tax(topic: str, slots: Slots) -> list[tuple[str, Any, Any]]:
     return [_order(slots)] if topic in ("invoice", "send", "credit") else _help(f"VAT {topic}", slots)
 
 
-def _product(topic: str, slots: Slots) -> list[tuple[str, Any, Any]]:
+def _product(_topic: str, slots: Slots) -> list[tuple[str, Any, Any]]:
     if slots.draw() < 0.6:
         return []
     return [("get_product", {"query": slots["product"]}, {"title": slots["product"], "price": slots["amount"]})]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
-from everyturn.demo.people import COHORTS
-from everyturn.demo.steer import BILLING, BILLING_WEEK, DROP_WEEK, SLIDING, WEEKS
-from everyturn.demo.talk import Talk
+from everyturn.demo.people import COHORTS, Person
+from everyturn.demo.steer import BILLING, BILLING_WEEK, DRAFTS, DROP_WEEK, SLIDING, WEEKS
+from everyturn.demo.talk import Result, Talk
 
 
 class Tally:
@@ -25,8 +25,10 @@ class Tally:
         self.known: dict[str, list[int]] = defaultdict(lambda: [0] * WEEKS)
         self.taken_drafts = self.redone_drafts = self.taken = 0
         self.people: dict[str, set[str]] = defaultdict(set)
-        # by user: [outputs taken as they are, known outputs] before the drop and from it on
+        # by user: [outputs taken as they are, known outputs] before the drop and from it on; `apart` from the two intents
+        # in which everybody's acceptance falls, so that it tells a cohort's own change
         self.reliance: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0, 0])
+        self.apart: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0, 0])
         self.cohort_of: dict[str, str] = {}
         self.eroding: dict[str, list[list[int]]] = defaultdict(lambda: [[0, 0] for _ in range(WEEKS)])
 
@@ -43,34 +45,35 @@ class Tally:
                 self.people["billing in its first week"].add(person.user_id)
         self.people["all"].add(person.user_id)
         self.cohort_of[person.user_id] = person.cohort
+        self.unknown += len(talk.exchanges)
         for exchange in talk.exchanges:
             self.turns += 1
             self.seconds += exchange.seconds
             if not talk.mobile:
                 self.spans += exchange.spans
                 self.errors += exchange.error is not None
-        self.unknown += len(talk.exchanges)
-        reliance = self.reliance[person.user_id]
-        late = 2 if week >= DROP_WEEK else 0
         for result in talk.results:
-            if result.fate is None:
-                continue
-            self.unknown -= 1
-            as_is = result.fate == "as_is"
-            accepted = as_is or result.fate == "rewritten"
-            for group in (result.intent, f"cohort {person.cohort}", "all"):
-                self.known[group][week] += 1
-                self.accepted[group][week] += accepted
-            reliance[late] += as_is
-            reliance[late + 1] += 1
-            if person.eroding:
-                own = self.eroding[person.user_id][week]
-                own[0] += as_is
-                own[1] += 1
-            self.taken += result.taken
-            if result.taken and result.intent in ("reply", "description"):
-                self.taken_drafts += 1
-                self.redone_drafts += result.fate == "rewritten"
+            if result.fate is not None:
+                self._add_known(result, week, person)
+
+    def _add_known(self, result: Result, week: int, person: Person) -> None:
+        self.unknown -= 1
+        as_is = result.fate == "as_is"
+        for group in (result.intent, f"cohort {person.cohort}", "all"):
+            self.known[group][week] += 1
+            self.accepted[group][week] += as_is or result.fate == "rewritten"
+        late = 2 if week >= DROP_WEEK else 0
+        for reliance in (self.reliance, self.apart) if result.intent not in {BILLING, SLIDING} else (self.reliance,):
+            reliance[person.user_id][late] += as_is
+            reliance[person.user_id][late + 1] += 1
+        if person.eroding:
+            own = self.eroding[person.user_id][week]
+            own[0] += as_is
+            own[1] += 1
+        self.taken += result.taken
+        if result.taken and result.intent in DRAFTS:
+            self.taken_drafts += 1
+            self.redone_drafts += result.fate == "rewritten"
 
     def add_ticket(self, week: int, *, billing: bool) -> None:
         """Counts one ticket in the week it was opened."""
@@ -116,16 +119,25 @@ class Tally:
         return [round(accepted / known, 4) if known else None for accepted, known in pairs]
 
     def _reliance(self, cohort: str) -> dict[str, float]:
-        """Outputs taken as they are, before the drop and from it on: of all outputs, and as a mean over users."""
-        rows = [row for user, row in self.reliance.items() if cohort in ("all", self.cohort_of[user])]
+        """Outputs taken as they are, before the drop and from it on: of all outputs, apart, and as a mean over users."""
+        rows = self._rows(self.reliance, cohort)
         both = [row for row in rows if row[1] and row[3]]
-        total = [sum(row[index] for row in rows) for index in range(4)]
-        before, after = total[0] / max(total[1], 1), total[2] / max(total[3], 1)
+        before, after = _shares(rows)
+        apart = _shares(self._rows(self.apart, cohort))
         mean = [sum(row[at] / row[at + 1] for row in both) / max(len(both), 1) for at in (0, 2)]
         return {
             "before": before,
             "after": after,
             "change": after - before,
+            "change_apart_from_billing_and_slide": apart[1] - apart[0],
             "change_of_user_mean": mean[1] - mean[0],
             "users": len(both),
         }
+
+    def _rows(self, reliance: dict[str, list[int]], cohort: str) -> list[list[int]]:
+        return [row for user, row in reliance.items() if cohort in {"all", self.cohort_of[user]}]
+
+
+def _shares(rows: list[list[int]]) -> tuple[float, float]:
+    total = [sum(row[index] for row in rows) for index in range(4)]
+    return total[0] / max(total[1], 1), total[2] / max(total[3], 1)

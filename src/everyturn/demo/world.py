@@ -17,7 +17,8 @@ from everyturn.demo.files import ChatFile, EventFile, TicketFile, TraceFile
 from everyturn.demo.people import DROPPING, STEADY, Person, people
 from everyturn.demo.phrases import phrases
 from everyturn.demo.steer import BILLING, DRAFTS, SHARES, SLIDING, WEEKS, Account, Steering
-from everyturn.demo.talk import Storyteller, Talk, Visit
+from everyturn.demo.story import Storyteller
+from everyturn.demo.talk import Talk, Visit
 from everyturn.demo.truth import Tally
 from everyturn.errors import InputError
 
@@ -29,7 +30,7 @@ _ERODING_VISITS = 4  # a week, steadily
 _WEEK_SECONDS = 7 * 86_400
 
 TICKETS = 0.054  # tickets for each conversation about anything but billing
-BILLING_TICKETS = 0.47
+BILLING_TICKETS = 0.5
 
 _DAYS = (1.25, 1.15, 1.1, 1.05, 1.0, 0.5, 0.4)
 _HOURS = (
@@ -82,14 +83,15 @@ def write_world(
     tale = _Tale(seed, _enough(conversations), _mondays(now))
     traces = [
         TraceFile(
-            path / "traces" / f"{monday.date()}.otlp.jsonl.gz", rng=random.Random(f"{seed} traces {week}"), version=version
+            path / "traces" / f"{monday.date()}.otlp.jsonl.gz",
+            rng=random.Random(f"{seed} traces {week}"),
+            version=version,
         )
         for week, (version, monday) in enumerate(tale.versions.items())
     ]
     chat = ChatFile(path / "chat" / "mobile-app.jsonl.gz")
     events = EventFile(path / "actions" / "events.jsonl.gz", rng=random.Random(f"{seed} events"))
     tickets = TicketFile(path / "actions" / "helpdesk.csv")
-    open_traces = list(traces)
     versions = tuple(tale.versions)
     week = 0
     for talk in tale.talks():
@@ -104,7 +106,9 @@ def write_world(
             (tickets if done.kind == "ticket_opened" else events).add(talk, done)
         events.flush(talk.started)
         tickets.flush(talk.started)
-    for file in (*open_traces[week:], chat, events, tickets):
+    for trace_file in traces[week:]:
+        trace_file.close()
+    for file in (chat, events, tickets):
         file.close()
     rng = random.Random(f"{seed} evals")
     case_ids = evals.write_cases(path / "evals" / "cases.jsonl", phrases(), rng=rng, now=tale.mondays[0])
@@ -233,8 +237,8 @@ class _Tale:
                     visits.append(self._visit(person, intent, week))
         for intent, count in left.items():
             weights = self._billing_weights if intent == BILLING else self._weights
-            for person in rng.choices(self._people, cum_weights=weights, k=max(count, 0)):
-                visits.append(self._visit(person, intent, week))
+            chosen = rng.choices(self._people, cum_weights=weights, k=max(count, 0))
+            visits.extend(self._visit(person, intent, week) for person in chosen)
         visits.sort(key=lambda visit: (visit.at, visit.person.user_id))
         return visits
 

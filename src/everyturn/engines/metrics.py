@@ -176,6 +176,29 @@ def compare_totals(database: Database, signal: str, *, current: str, baseline: s
     return row
 
 
+def answered_badly(
+    database: Database, signal: str, *, better: str, where: str | None = None, limit: int = 5
+) -> list[str]:
+    """Conversation ids whose answer to the signal is bad, the most recent first and no two of one user; then the others."""
+    dims = dimensions(database)
+    filters = f" AND ({condition(where, dims)})" if where else ""
+    worst = "min(value)" if better == "higher" else "-max(value)"
+    return [
+        row[0]
+        for row in database.rows(
+            f"""
+            SELECT conversation_id FROM (
+              SELECT conversation_id, user_id, {worst} AS worst, max(started_at) AS at_last FROM facts
+              WHERE signal = ? AND value IS NOT NULL{filters} GROUP BY ALL
+              QUALIFY row_number() OVER (PARTITION BY coalesce(user_id, conversation_id)
+                ORDER BY worst, at_last DESC NULLS LAST, conversation_id) = 1)
+            ORDER BY round(worst, 6), at_last DESC NULLS LAST, conversation_id LIMIT ?
+            """,
+            [signal, limit],
+        )
+    ]
+
+
 def all_summaries(database: Database) -> pa.Table:
     """The totals of every signal by intent, cohort and week: columns as in `summarise`, with `signal` first."""
     dims = dimensions(database)

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias, cast
+from typing import cast
 
 import numpy as np
-import numpy.typing as npt
 import scipy.sparse as sp
 
-from everyturn.intents.embed import Floats
+from everyturn.intents import membership
+from everyturn.intents.grid import GRID, Floats, Labels, directions, group_sums, on_grid
 
-Labels: TypeAlias = npt.NDArray[np.int64]
+CORE = 30_000  # rows compared each with each; of more rows so many are, and the others are placed beside them
+UNPLACED = -2
 
-GRID = 4000
 _RESOLUTIONS = (1, 1.5, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 _SAME = 0.9  # cosine from which two texts are variants of one wording
 _HALVES = 6
-_CLOSE, _FALL = 0.01, 0.02
+_CLOSE, _FALL = 0.01, 0.02  # of stability: what counts as equal, what as past the peak
+_ALIKE = 0.55  # similarity between two groups, of that within them, from which they are one
+_BETTER = 1.1  # how much better another group must fit for a text to move to it
 
 
 def cluster(vectors: Floats, *, seed: int) -> Labels:
     """A group number for each row, 0 for the largest; -1 for rows of zeros, which say nothing.
 
-    Assumes rows of length 1 or 0. Compares every row with every other in blocks: give it at most some 30,000.
+    Assumes rows of length 1 or 0, distinct. Up to 30,000 rows are compared each with each. Of more, 30,000 chosen by
+    their content are; the others join the groups they are inside of, and what is left is clustered in turn. So no row is
+    sampled away, and time grows with the rows times the groups.
 
     Method: texts with a cosine of 0.9 or more count as one wording, so that a template sent a thousand times is no
     subject of its own; a graph of each wording's nearest neighbours, made symmetric by the maximum; Louvain communities
@@ -32,23 +36,58 @@ def cluster(vectors: Floats, *, seed: int) -> Labels:
     """
     labels = np.full(len(vectors), -1)
     rows = np.flatnonzero(np.einsum("ij,ij->i", vectors, vectors) > 0)
-    if len(rows) < 3:
-        labels[rows] = 0
-        return labels
-    wording, means = _wordings(on_grid(vectors[rows]))
-    graph = _graph(on_grid(means))
-    labels[rows] = _by_size(_communities(graph, _resolution(graph, seed), seed)[wording])
+    if len(rows) > CORE:
+        labels[rows] = UNPLACED
+        core = rows[np.argsort(_content(vectors[rows]), kind="stable")[:CORE]]
+        labels[core] = _compare_all(vectors[core], seed)
+        labels = extend(vectors, labels, seed=seed)
+    elif len(rows):
+        labels[rows] = _compare_all(vectors[rows], seed)
+    return _by_size(labels)
+
+
+def extend(vectors: Floats, labels: Labels, *, seed: int) -> Labels:
+    """The labels with each `UNPLACED` row in the group it is inside of, or else in a new group numbered after the others.
+
+    What is inside no group is clustered by itself; a group found so that is as like a known one as that is to itself
+    joins it. Rows already in a group stay there.
+    """
+    labels = labels.copy()
+    rows = np.flatnonzero(labels == UNPLACED)
+    labels[rows] = -1
+    if (labels >= 0).any():
+        labels[rows] = membership.learn(vectors, labels, seed=seed).place(vectors[rows])[0]
+        rows = rows[labels[rows] < 0]
+    known = int(labels.max(initial=-1)) + 1
+    found = cluster(vectors[rows], seed=seed)
+    labels[rows] = np.where(found >= 0, found + known, -1)
+    if known and len(rows):
+        labels = _join_alike(on_grid(vectors), labels, known)
     return labels
 
 
-def on_grid(vectors: Floats) -> Floats:
-    """The vectors in whole steps of 1/4000. A product of two sums to less than 2^24, so float32 holds it exactly and no
-    order of summing, number of cores or kind of processor changes it."""
-    return cast(Floats, np.round(vectors * GRID).astype(np.float32))
+def settle(vectors: Floats, labels: Labels, *, seed: int) -> Labels:
+    """The labels after each row has moved to the group that fits it clearly better than its own, if there is one."""
+    scores = membership.learn(vectors, labels, seed=seed).scores(vectors)
+    rows = np.flatnonzero(labels >= 0)
+    if not len(rows):
+        return labels
+    best = scores[rows].argmax(axis=1)
+    better = scores[rows, best] > np.maximum(_BETTER * scores[rows, labels[rows]], 0)
+    settled = labels.copy()
+    settled[rows[better]] = best[better]
+    return settled
 
 
-def _wordings(grid: Floats) -> tuple[Labels, Floats]:
-    """The wording each row is a variant of, and each wording's mean direction."""
+def _compare_all(vectors: Floats, seed: int) -> Labels:
+    wording = _wordings(on_grid(vectors))
+    graph = _graph(on_grid(directions(group_sums(on_grid(vectors), wording))))
+    labels = _communities(graph, _resolution(graph, seed), seed)[wording]
+    return settle(vectors, labels, seed=seed)
+
+
+def _wordings(grid: Floats) -> Labels:
+    """The wording each row is a variant of."""
     wording = np.full(len(grid), -1)
     firsts = 0
     left = np.arange(len(grid))
@@ -61,15 +100,13 @@ def _wordings(grid: Floats) -> tuple[Labels, Floats]:
                 wording[row] = firsts
                 firsts += 1
         left = left[wording[left] < 0]
-    sums = _sums(grid, wording)
-    length = np.sqrt(np.einsum("ij,ij->i", sums, sums))
-    return wording, (sums / np.maximum(length, 1)[:, None]).astype(np.float32)
+    return wording
 
 
 def _graph(grid: Floats) -> sp.csr_matrix:
     """Each row's nearest neighbours, weighted by cosine, symmetric."""
     n = len(grid)
-    k = min(int(np.clip(0.3 * np.sqrt(n), 10, 20)), n - 1)
+    k = min(int(np.clip(0.3 * np.sqrt(n), 10, 40)), n - 1)
     if k < 1:
         return sp.csr_matrix((n, n))
     column = np.empty((n, k), np.int64)
@@ -101,9 +138,9 @@ def _communities(graph: sp.csr_matrix, resolution: float, seed: int) -> Labels:
 def _resolution(graph: sp.csr_matrix, seed: int) -> float:
     """The coarsest resolution at the first peak of stability.
 
-    Going finer, the agreement between halves rises while groups of different subjects come apart, and falls once a
-    subject is cut at random. Where texts are made from templates it rises again, up to one group a template: hence the
-    first peak and not the highest.
+    Going finer, the agreement between halves rises while different subjects come apart, and falls once a subject is cut
+    at random. Where texts are made from templates it rises again, up to one group a template: hence the first peak and
+    not the highest.
     """
     from sklearn.metrics import adjusted_mutual_info_score
 
@@ -122,7 +159,7 @@ def _resolution(graph: sp.csr_matrix, seed: int) -> float:
         for i, one in enumerate(partitions):
             for other in partitions[:i]:
                 both = np.flatnonzero((one >= 0) & (other >= 0))
-                agreements.append(adjusted_mutual_info_score(one[both], other[both]))
+                agreements.append(adjusted_mutual_info_score(one[both], other[both]) if len(both) else 1.0)
         stability.append(round(float(np.mean(agreements)), 4))
         if stability[-1] < max(stability) - _FALL:
             break
@@ -130,16 +167,38 @@ def _resolution(graph: sp.csr_matrix, seed: int) -> float:
     return next(r for r, value in zip(_RESOLUTIONS, stability, strict=False) if value >= enough)
 
 
-def _sums(grid: Floats, labels: Labels) -> npt.NDArray[np.float64]:
-    """The sum of each group's rows: whole numbers, so exact."""
-    member = sp.csr_matrix((np.ones(len(labels)), (labels, np.arange(len(labels)))))
-    return cast(npt.NDArray[np.float64], member @ grid.astype(np.float64))
+def _join_alike(grid: Floats, labels: Labels, known: int) -> Labels:
+    """Put each group from number `known` on into the earlier group it is most like, if it is alike; renumber the rest."""
+    sums, sizes = group_sums(grid, labels), np.bincount(labels[labels >= 0]).astype(np.float64)
+    products = sums @ sums.T / GRID**2
+    within = np.maximum((np.diag(products) - sizes) / np.maximum(sizes * (sizes - 1), 1), 0)
+    into = np.arange(len(sizes))
+    new = known
+    for group in range(known, len(sizes)):
+        scale = np.sqrt(within[:known] * within[group])
+        between = products[group, :known] / np.maximum(sizes[:known] * sizes[group], 1)
+        ratio = np.round(between / np.where(scale > 0, scale, np.inf), 6)
+        if ratio.max(initial=0.0) >= _ALIKE:
+            into[group] = ratio.argmax()
+        else:
+            into[group] = new
+            new += 1
+    return cast(Labels, np.where(labels >= 0, into[labels], -1))
+
+
+def _content(vectors: Floats) -> Labels:
+    """A number from each row's content, the same wherever the row stands, spread evenly."""
+    whole = np.round(vectors * GRID).astype(np.int64).astype(np.uint64)
+    factors = np.random.default_rng(0).integers(1, 2**63, vectors.shape[1], dtype=np.uint64) * np.uint64(2) + np.uint64(1)
+    mixed = (whole * factors).sum(axis=1, dtype=np.uint64)
+    return cast(Labels, (((mixed ^ (mixed >> np.uint64(31))) * factors[0]) >> np.uint64(1)).astype(np.int64))
 
 
 def _by_size(labels: Labels) -> Labels:
-    """Renumber so that 0 is the largest group; of equals the one met first."""
-    groups, first, sizes = np.unique(labels, return_index=True, return_counts=True)
-    order = np.lexsort((first, -sizes))
-    number = np.empty(len(groups), np.int64)
-    number[order] = np.arange(len(groups))
-    return cast(Labels, number[np.searchsorted(groups, labels)])
+    """Renumber so that 0 is the largest group; of equals the one met first. -1 stays."""
+    groups, first, sizes = np.unique(labels[labels >= 0], return_index=True, return_counts=True)
+    if not len(groups):
+        return labels
+    number = np.full(int(groups.max()) + 1, -1)
+    number[groups[np.lexsort((first, -sizes))]] = np.arange(len(groups))
+    return np.where(labels >= 0, number[labels], -1)

@@ -12,10 +12,9 @@ import pyarrow as pa
 import scipy.sparse as sp
 
 from everyturn.errors import InputError
+from everyturn.intents.grid import Floats
 from everyturn.intents.words import tokens
 from everyturn.model import digest
-
-Floats: TypeAlias = npt.NDArray[np.float32]
 
 
 class Embedder(Protocol):

@@ -6,10 +6,8 @@ from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
-import numpy.typing as npt
 
-from everyturn.intents.cluster import GRID, Labels, on_grid
-from everyturn.intents.embed import Floats
+from everyturn.intents.grid import GRID, Doubles, Floats, Labels, on_grid
 
 PROTOTYPES = 64  # members kept of each group
 _NEAREST = 3
@@ -29,10 +27,10 @@ class Membership:
 
     prototypes: Floats
     group: Labels
-    cut: npt.NDArray[np.float64]
-    typical: npt.NDArray[np.float64]
+    cut: Doubles
+    typical: Doubles
 
-    def place(self, vectors: Floats, familiar: Floats | None = None) -> tuple[Labels, Labels, npt.NDArray[np.float64]]:
+    def place(self, vectors: Floats, familiar: Floats | None = None) -> tuple[Labels, Labels, Doubles]:
         """For each row the group it is inside of or -1, the nearest group, and a confidence from 0 to 1.
 
         The confidence is the nearest group's part of all groups' scores to the fourth power, so a second group as near
@@ -51,7 +49,7 @@ class Membership:
 
     def scores(
         self, vectors: Floats, familiar: Floats | None = None, *, itself: Labels | None = None
-    ) -> npt.NDArray[np.float64]:
+    ) -> Doubles:
         """Rows by groups. `itself` numbers the prototype that each row is, -1 for none, so that it is left out."""
         groups = len(self.cut)
         starts = np.searchsorted(self.group, np.arange(groups + 1))
@@ -72,7 +70,7 @@ class Membership:
                     scores[rows, g] = np.where(is_other.any(axis=1), total / np.maximum(is_other.sum(axis=1), 1), -1)
         if familiar is not None:
             scores *= np.where(scores > 0, familiar[:, None], 1)
-        return cast(npt.NDArray[np.float64], np.round(scores, 4))
+        return cast(Doubles, np.round(scores, 4))
 
 
 def learn(vectors: Floats, labels: Labels, familiar: Floats | None = None, *, seed: int = 7) -> Membership:

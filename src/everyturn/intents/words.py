@@ -133,3 +133,21 @@ SMALL_TALK = frozenset(
     prima perfect goed fout werkt begrepen
     """.split()
 )
+
+
+def stem(token: str) -> str:
+    """The token without the commonest English endings, so that its forms count together. Never shown.
+
+    >>> [stem(t) for t in ("charged", "charges", "charging", "shipping", "companies", "is", "address")]
+    ['charg', 'charg', 'charg', 'ship', 'company', 'is', 'address']
+    """
+    if len(token) > 4:
+        if token.endswith("ies"):
+            return token[:-3] + "y"
+        for ending in ("ing", "ed", "es", "s", "e"):
+            if token.endswith(ending) and not token.endswith("ss"):
+                token = token[: -len(ending)]
+                break
+        if len(token) > 3 and token[-1] == token[-2] and token[-1] not in "aeiouls":
+            token = token[:-1]
+    return token

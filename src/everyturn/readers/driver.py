@@ -172,7 +172,7 @@ class _Load:
 
     def read_file(self, path: Path) -> Iterator[Batch]:
         """The batches that fill up while the file is read."""
-        count = _Count(str(path))
+        count = _Count(str(path).encode("utf-8", "backslashreplace").decode())  # a file's name may be any bytes
         self._files[count.path] = count
         try:
             with path.open("rb") as file:
@@ -189,7 +189,7 @@ class _Load:
         except OSError as error:
             if self._is_single and not count.records:
                 raise InputError("the file cannot be read", where=str(path), expected="a readable file") from error
-            self._reject_file(count, "a readable file", type(error).__name__)
+            self._reject_file(count, "a readable file or folder", type(error).__name__)
 
     # --- recognising ---------------------------------------------------------------------------------------------
 

@@ -112,7 +112,7 @@ def _scores(record: Mapping[str, Json]) -> dict[str, float]:
             found = _score(value, f"scores.{name}" if name.isidentifier() and len(name) < 40 else "scores")
             if found is not None:
                 scores[name] = found
-    elif several is not None:
+    elif several:
         raise BadRecord(expected="scores: an object of scores by metric", found=fields.describe(several))
     single = _score(fields.first(record, _SCORE_NAMES), "score")
     return scores if single is None else {**scores, metric: single}

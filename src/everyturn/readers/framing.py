@@ -29,7 +29,7 @@ def records(source: Source) -> Iterator[Frame] | None:
         return None
     if any(_starts_object(line) and _decodes(line) for line in _whole_lines(source)[1:]):
         return _json_lines(source)  # the first line is the second half of one
-    delimiter = header_delimiter(_whole_lines(source)[:1])
+    delimiter = header_delimiter(_whole_lines(source))
     return csv_rows(source, delimiter) if delimiter else None
 
 
@@ -55,20 +55,14 @@ def _decodes(data: bytes) -> bool:
 def _is_lines(source: Source) -> bool:
     """Whether a text that begins like JSON is JSON Lines, rather than values that spread over lines.
 
-    Decided by the first line that says so: a line that is a value of its own does, unless it is a lone list, whose items are
-    better taken one by one. A single line without an end in sight is a line, or a list of items.
+    It is where a line is a value of its own: the first, or an object that no bracket or comma before it makes a part of a
+    list. A first line without an end in sight is taken for one, unless it is a list, whose items come one by one.
     """
     lines = _whole_lines(source)
-    begins_list = source.head.lstrip()[:1] == b"["
     if len(lines) < 2:
-        return not begins_list
-    if begins_list:
-        # An object in a list has a comma before it, unless it is the first and stands under the list's bracket.
-        apart = (after for before, after in pairwise(lines) if before.strip() != b"[" and before.rstrip()[-1:] != b",")
-        return any(_starts_object(line) and _decodes(line) for line in apart) or (
-            lines[0].rstrip()[-1:] == b"]" and _decodes(lines[0])
-        )
-    return _decodes(lines[0]) or any(_starts_object(line) and _decodes(line) for line in lines[1:])
+        return source.head.lstrip()[:1] == b"{" and (not source.is_whole or _decodes(source.head))
+    apart = (line for before, line in pairwise(lines) if before.rstrip()[-1:] not in {b",", b"["})
+    return _decodes(lines[0]) or any(_starts_object(line) and _decodes(line) for line in apart)
 
 
 # --- JSON ------------------------------------------------------------------------------------------------------

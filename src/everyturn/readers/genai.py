@@ -160,6 +160,8 @@ def read_messages(value: Json) -> tuple[tuple[Message, ...] | None, bool]:
             value = orjson.loads(value)
         except orjson.JSONDecodeError:
             value, is_cut = _closed(value), True
+    if is_cut and isinstance(value, list):
+        value = [m for m in value if isinstance(m, dict) and (m.get("parts") or m.get("content"))] or None
     if not isinstance(value, list):
         return None, is_cut
     found: list[Message] = []
@@ -319,9 +321,9 @@ def message_spans(logs: Iterable[OtlpLog], options: ReadOptions) -> Iterator[Spa
         )
         made = tuple(replace(m, at=at) for m in messages)
         if log.event == CHOICE:
-            by_span[ids] = replace(span, output=(*(span.output or ()), *made))
+            by_span[ids] = replace(span, output=(*(span.output or ()), *made) or None)
         else:
-            by_span[ids] = replace(span, input=(*(span.input or ()), *made))
+            by_span[ids] = replace(span, input=(*(span.input or ()), *made) or None)
     yield from by_span.values()
 
 

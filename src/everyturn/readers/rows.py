@@ -13,17 +13,22 @@ import pyarrow as pa
 
 from everyturn.model import Json
 from everyturn.readers import BadRecord
+from everyturn.readers.fields import CONVERSATION_ID_NAMES, TIME_NAMES, USER_ID_NAMES
 from everyturn.readers.source import RECORD_LIMIT, Damaged, Frame, Source, damaged, lines, too_long
 
 _NAME_LENGTH = 64
+_USUAL = frozenset({*CONVERSATION_ID_NAMES, *USER_ID_NAMES, *TIME_NAMES, "case_id", "id"})
 _PARQUET_ROWS = 512
 _PARQUET_BYTES = 8 * 2**20
 
 
-def header_delimiter(first_line: list[bytes]) -> str | None:
-    """The delimiter of a header line; None where the line is no header: names are short, different and not empty."""
+def header_delimiter(lines: list[bytes]) -> str | None:
+    """The delimiter of the header, the first of the lines; None where it is none: names are short, different and not empty.
+
+    A lone line is a table without rows only where it names an id or a time; else any sentence with a comma would be.
+    """
     try:
-        line = first_line[0].decode().strip("\r\n") if first_line else ""
+        line = lines[0].decode().strip("\r\n") if lines else ""
     except UnicodeDecodeError:
         return None
     best, most = None, 0
@@ -33,6 +38,7 @@ def header_delimiter(first_line: list[bytes]) -> str | None:
         except csv.Error:
             continue
         fits = all(0 < len(n) <= _NAME_LENGTH and n[0].isalpha() for n in names) and len(set(names)) == len(names)
+        fits = fits and (len(lines) > 1 or not _USUAL.isdisjoint(names))
         if fits and len(names) > most and (len(names) > 1 or names[0].isidentifier()):
             best, most = delimiter, len(names)
     return best
@@ -136,7 +142,7 @@ def parquet_rows(path: Path) -> Iterator[Frame]:
 
     number = 0
     try:
-        with pq.ParquetFile(path) as file:
+        with pq.ParquetFile(path, pre_buffer=False, buffer_size=2**20) as file:
             per_row = sum(file.metadata.row_group(i).total_byte_size for i in range(file.num_row_groups)) // max(
                 1, file.metadata.num_rows
             )
@@ -183,6 +189,8 @@ def _plain_row(row: Mapping[str, Any] | None) -> tuple[Json, BadRecord | None]:
 
 
 def _plain(value: Any) -> Json:  # noqa: PLR0911 - one line a type
+    if type(value) is str or value is None:  # nearly all
+        return value
     if isinstance(value, float):
         return None if value != value else value  # noqa: PLR0124 - NaN is how tables write a missing number
     if isinstance(value, list):

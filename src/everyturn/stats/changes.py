@@ -163,3 +163,31 @@ def _any_as_large(z: float, influence: Floats) -> float:
     # With r the correlation to the nearest earlier column, P(this one over z, that one not) = 2 T(z, sqrt((1-r)/(1+r))).
     slope = np.sqrt(np.clip(1 - nearest, 0.0, 2.0) / np.clip(1 + nearest, 1e-12, 2.0))
     return float(min(ndtr(-z) + 2 * owens_t(z, slope).sum(), 1.0))
+
+
+def scan_counts(counts: Floats, exposure: Floats, courses: Shapes) -> Scan:
+    """Whether weekly counts per exposure rose by one of the courses; weeks are the unit, so it takes a clear rise.
+
+    Assumes: weeks independent, counts Poisson or more spread out; no person behind a count is known.
+    Method: score contrasts of the counts with their expected share of exposure; the variance is the weeks' own around the
+    contrast's two levels, a Poisson's at least; t with two degrees fewer than weeks; all courses together as in `scan`.
+    """
+    from scipy.special import ndtri, stdtr
+
+    weeks = len(counts)
+    level = counts.sum() / max(exposure.sum(), 1e-300)
+    if level <= 0 or not len(courses.weights):
+        return Scan(0.0, -1, 1.0)
+    centre = courses.weights @ exposure / exposure.sum()
+    centred = courses.weights - centre[:, None]
+    contrast = centred @ counts
+    weight = centred**2 @ exposure
+    fitted = exposure * (level + centred * (contrast / weight)[:, None])
+    pearson = ((counts - fitted) ** 2 / np.maximum(fitted, level * exposure / 4)).sum(1) / max(weeks - 2, 1)
+    t = contrast / np.sqrt(level * weight * np.maximum(pearson, 1.0))
+    z = -ndtri(np.maximum(stdtr(weeks - 2, -t), 1e-300))
+    best = int(np.argmax(np.round(z, 9)))
+    if z[best] <= 0:
+        return Scan(float(z[best]), best, 1.0)
+    # The contrasts' correlation under no change: weeks independent, variances in proportion to exposure.
+    return Scan(float(z[best]), best, _any_as_large(float(z[best]), (centred * np.sqrt(exposure)).T))

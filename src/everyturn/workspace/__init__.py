@@ -8,7 +8,8 @@ Every verb gives a `Result`: a dict of the shape that `--json` prints, which als
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import UTC, date, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
@@ -16,9 +17,16 @@ from typing import Any, Literal, Self
 
 import orjson
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from everyturn import registry
-from everyturn.engines import evidence, metrics
+from everyturn import intents, registry
+from everyturn.analysis import Finding
+from everyturn.analysis.coverage import Coverage, measure_coverage
+from everyturn.analysis.evals import read_evals
+from everyturn.analysis.gap import Gap, intent_names, measure_gap
+from everyturn.analysis.panel import Panel, read_panel
+from everyturn.analysis.trust import cohort_trust
+from everyturn.engines import evidence, inputs, metrics
 from everyturn.engines.loading import Loading
 from everyturn.engines.local import Database
 from everyturn.errors import NoUserIds, UnknownName
@@ -28,6 +36,7 @@ from everyturn.readers import KINDS, Kind
 from everyturn.signals import Signal
 from everyturn.stats import Estimate, Summary
 from everyturn.workspace.ledger import Ledger, size_of
+from everyturn.workspace.page import build, intent_json, shown_conversation
 
 Progress = Callable[[str, int, int | None], None]  # what is being done, how much of it, of how much (None: not known)
 
@@ -45,6 +54,7 @@ _BY_CONVERSATION = (
     "messages", "feedback", "ratings", "observations", "requests", "assignments", "turn_intents", "trace_conversations",
     "pending", "conversations",
 )  # fmt: skip
+_ON_THE_PAGE = 5  # findings a meeting has time for; `watch` gives all
 _BATCH = 5_000  # conversations in memory at once while signals run
 
 
@@ -139,6 +149,8 @@ class Workspace:
         self.progress("storing", 0, None)
         merged = loading.merge(merge=merge_spans, resolve=trace_conversations, assemble=assemble)
         self._note_load(ledger, as_)
+        if as_ == "evals":
+            self.database.set_meta("cases_changed", "yes")
         return Result(
             schema="everyturn/1",
             verb="load",
@@ -319,8 +331,6 @@ class Workspace:
 
         Re-runs keep the ids of the intents there are; `events` says which were born, grew, split, merged or faded.
         """
-        from everyturn import intents
-
         if embedder not in {None, "lexical"}:
             raise UnknownName.among("embedder", str(embedder), ["lexical"], example="--embedder {}")
         self._refresh()
@@ -340,6 +350,235 @@ class Workspace:
             intents=self._intent_rows(),
             events=found.events,
         )
+
+    def _discovery(self) -> intents.Discovery | None:
+        """The intents known so far, None before the first discovery."""
+        state = self.database.blob("discovery")
+        return intents.Discovery.from_bytes(state) if state is not None else None
+
+    def _store_discovery(self, found: intents.Discovery) -> None:
+        """Keeps a discovery: its state whole, its intents and assignments as tables, and each turn under its request's intent."""
+        db = self.database
+        with db.transaction():
+            db.set_blob("discovery", found.to_bytes())
+            db.run("DELETE FROM intents")
+            db.insert("intents", found.table())
+            ready = "(SELECT conversation_id FROM conversations WHERE origin = 'outcomes')"
+            db.run(f"DELETE FROM assignments WHERE conversation_id NOT IN {ready}")
+            db.insert("assignments", found.assignments)
+            self._place_turns()
+            self._place_cases(found)
+            db.set_meta("requests_changed", "no")
+
+    def _place_turns(self) -> None:
+        """Each turn belongs to the latest request at or before it; what came before the first request belongs to the first."""
+        self.database.run("DELETE FROM turn_intents")
+        self.database.run(
+            """
+            INSERT INTO turn_intents
+            SELECT t.conversation_id, t.turn, arg_max_null(a.intent_id, a.request) FROM (
+              SELECT DISTINCT conversation_id, turn FROM messages WHERE turn IS NOT NULL
+              UNION SELECT conversation_id, 0 FROM conversations WHERE origin = 'outcomes') t
+            JOIN assignments a ON a.conversation_id = t.conversation_id
+              AND (a.request = 0 OR a.turn <= t.turn)
+            GROUP BY ALL
+            """
+        )
+
+    def _place_cases(self, found: intents.Discovery) -> None:
+        """Each eval case under the intent it is inside of, by the rule the requests follow; null where it is inside none."""
+        db = self.database
+        db.run("DELETE FROM case_intents")
+        cases = db.table("SELECT suite, case_id, input FROM eval_cases ORDER BY suite, case_id")
+        if not cases.num_rows:
+            return
+        ids, confidence = intents.assign(cases["input"].to_pylist(), found)
+        placed = cases.drop_columns(["input"]).append_column("intent_id", pa.array(ids, pa.string()))
+        db.insert("case_intents", placed.append_column("confidence", pa.array(confidence, pa.float64())))
+
+    def _ensure_intents(self) -> None:
+        """Discovers where that was never done, and places what was loaded since under the intents there are."""
+        self._refresh()
+        db = self.database
+        if not db.scalar("SELECT count(*) FROM requests"):
+            self._place_turns()
+            return
+        found = self._discovery()
+        if found is None:
+            self.discover()
+        elif db.meta("requests_changed") == "yes":
+            requests = db.table("SELECT * FROM requests ORDER BY conversation_id, request")
+            self._store_discovery(intents.place(requests, found))
+        elif db.meta("cases_changed") == "yes":
+            with db.transaction():
+                self._place_cases(found)
+        db.set_meta("cases_changed", "no")
+
+    def _intent_rows(self) -> list[dict[str, Json]]:
+        """The intents as `discover` shows them, the largest first."""
+        return [
+            {**row, "phrases": orjson.loads(row["phrases"]), "first_seen": _plain(row["first_seen"])}
+            for row in self.database.table(
+                """
+                SELECT i.intent_id, label AS intent, description, phrases, count(DISTINCT a.conversation_id) AS volume, users,
+                  first_seen::DATE AS first_seen
+                FROM intents i LEFT JOIN assignments a USING (intent_id) GROUP BY ALL ORDER BY volume DESC, intent_id
+                """
+            ).to_pylist()
+        ]
+
+    # --- watch, gap, cover --------------------------------------------------------------------------------------
+
+    def _panel(self, *, until: date | None = None) -> Panel:
+        """The per-user totals that analyses see."""
+        self._ensure_intents()
+        complete = metrics.last_complete_week(self.database)
+        cells = metrics.cells(self.database)
+        if until is not None:
+            cells = cells.filter(pc.field("week") <= pa.scalar(until))
+            complete = min(complete, until - timedelta(days=until.weekday() + 7)) if complete else None
+        return read_panel(cells, complete)
+
+    def _findings(self, panel: Panel, *, until: date | None = None) -> list[Finding]:
+        """The findings, each with conversations to read."""
+        from everyturn.analysis.findings import find_changes
+
+        db = self.database
+        tickets = inputs.tickets(db)
+        if until is not None:
+            tickets = tickets.filter(pc.field("week") <= pa.scalar(until))
+        self.progress("looking for changes", 0, None)
+        found = find_changes(panel, inputs.intents(db), read_evals(inputs.evals(db)), tickets)
+        return [replace(f, conversations=tuple(evidence.examples(db, dict(f.where)))) for f in found]
+
+    def watch(self, *, until: str | date | None = None) -> Result:
+        """What changed, for whom, since when, the most costly first; each finding with conversations to read.
+
+        `until` replays the past: only what was known by that day (its whole weeks) is looked at.
+        """
+        day = date.fromisoformat(until[:10]) if isinstance(until, str) else until
+        panel = self._panel(until=day)
+        findings = [f.to_json() for f in self._findings(panel, until=day)]
+        return Result(schema="everyturn/1", verb="watch", until=_plain(day), findings=findings)
+
+    def gap(self) -> Result:
+        """Evals beside users, per intent, the widest distance first; intents no case tests by how little users accept."""
+        return Result(schema="everyturn/1", verb="gap", **self._gap(self._panel()).to_json())
+
+    def _gap(self, panel: Panel) -> Gap:
+        evals = read_evals(inputs.evals(self.database))
+        return measure_gap(panel, evals, intent_names(inputs.intents(self.database)))
+
+    def cover(self, *suites: str | Path) -> Result:
+        """The share of what users ask whose intent has an eval case, and the intents that have none, the largest first.
+
+        The cases are those already loaded and those of `suites`, which are loaded first.
+        """
+        if suites:
+            self.load(*suites, as_="evals")
+        panel = self._panel()
+        return Result(schema="everyturn/1", verb="cover", **self._coverage(panel).to_json())
+
+    def _coverage(self, panel: Panel) -> Coverage:
+        evals = read_evals(inputs.evals(self.database))
+        return measure_coverage(panel, evals, intent_names(inputs.intents(self.database)))
+
+    # --- show, report -------------------------------------------------------------------------------------------
+
+    def show(self, *what: str, where: str | None = None, limit: int = 5) -> Result:
+        """What is behind a number: `show("conversation", ID)`, `show("intent", ID or name)`, `show(SIGNAL)`, `show(FINDING)`.
+
+        For a signal, `where` narrows to the conversations that meet the condition, and those where the answer was bad come first.
+        """
+        if what[0] == "conversation" and len(what) == 2:
+            return self._show_conversation(what[1])
+        if what[0] == "intent" and len(what) >= 2:
+            return self._show_intent(" ".join(what[1:]), limit=limit)
+        if len(what) == 1 and what[0] in signals():
+            return self._show_signal(what[0], where=where, limit=limit)
+        findings = {f["id"]: f for f in self.watch()["findings"]} if len(what) == 1 else {}
+        if len(what) == 1 and what[0] in findings:
+            found = findings[what[0]]
+            return Result(
+                schema="everyturn/1",
+                verb="show",
+                finding=found,
+                conversations=self._shown(found["conversations"][:limit]),
+            )
+        raise UnknownName.among(
+            "finding or signal", " ".join(what), [*signals(), *findings], example="everyturn show {}"
+        )
+
+    def _shown(self, ids: Iterable[str]) -> list[dict[str, Json]]:
+        shown = (shown_conversation(self.database, conversation_id) for conversation_id in ids)
+        return [conversation for conversation in shown if conversation is not None]
+
+    def _show_conversation(self, conversation_id: str) -> Result:
+        self._refresh()
+        shown = shown_conversation(self.database, conversation_id)
+        if shown is None:
+            raise UnknownName(
+                "no conversation of that id",
+                where=f"an id of {len(conversation_id)} characters",
+                expected="an id as `export conversations` writes it",
+                try_="everyturn show acceptance",
+            )
+        return Result(schema="everyturn/1", verb="show", conversation=shown)
+
+    def _show_intent(self, name: str, *, limit: int) -> Result:
+        panel = self._panel()
+        rows = {row.intent_id: row for row in self._gap(panel).rows}
+        found = next((r for r in rows.values() if name in {r.intent_id, r.intent}), None)
+        if found is None:
+            raise UnknownName.among(
+                "intent", name, [r.intent for r in rows.values()], example='everyturn show intent "{}"'
+            )
+        ids = evidence.examples(self.database, {"intent_id": found.intent_id, "signal": "acceptance"}, limit=limit)
+        return Result(
+            schema="everyturn/1",
+            verb="show",
+            intent=intent_json(self.database, found, panel),
+            conversations=self._shown(ids),
+        )
+
+    def _show_signal(self, name: str, *, where: str | None, limit: int) -> Result:
+        signal = self._signal(name)
+        self._ensure_intents()
+        ids = metrics.answered_badly(self.database, name, better=signal.better, where=where, limit=limit)
+        return Result(
+            schema="everyturn/1",
+            verb="show",
+            signal={"signal": name, "question": signal.question, "better": signal.better, "version": signal.version},
+            conversations=self._shown(ids),
+        )
+
+    def report(self, file: str | Path | None = None, *, title: str = "Your agent") -> Result:
+        """Everything on one page: evals beside users, findings, intents, trust, coverage, and the conversations behind them.
+
+        Writes one self-contained HTML file where `file` is given; the result is the object the page is drawn from.
+        """
+        panel = self._panel()
+        gap = self._gap(panel)
+        found = self._discovery()
+        report = build(
+            self.database,
+            title=title,
+            panel=panel,
+            gap=gap,
+            coverage=self._coverage(panel).to_json(),
+            trust=cohort_trust(panel),
+            findings=self._findings(panel)[:_ON_THE_PAGE],
+            provenance={
+                "embedder": found.embedder if found else None,
+                "signals": {name: signal.version for name, signal in signals().items()},
+            },
+        )
+        result = Result(schema="everyturn/1", verb="report", **report)
+        if file is not None:
+            from everyturn.outputs.html import render_html
+
+            Path(file).write_text(render_html(result), encoding="utf-8")
+        return result
 
     # --- export, forget -----------------------------------------------------------------------------------------
 
@@ -445,6 +684,18 @@ def signals() -> dict[str, Signal]:
     """The signals by name."""
     found: dict[str, Signal] = registry.find("signals", "SIGNAL")
     return found
+
+
+def list_plugins(kind: Literal["signals", "formats"]) -> Result:
+    """The signals there are, or the formats that are read."""
+    from everyturn.readers.driver import readers
+
+    rows = (
+        [{"signal": s.name, "question": s.question, "unit": s.unit, "version": s.version} for s in signals().values()]
+        if kind == "signals"
+        else [{"format": name, "kind": r.kind, "description": r.description} for name, r in readers().items()]
+    )
+    return Result(schema="everyturn/1", verb="list", **{kind: rows})
 
 
 def summary_of(row: dict[str, Any]) -> Summary:

@@ -96,7 +96,13 @@ def test_one_file_of_unknown_format_says_what_is_known_and_what_to_try(file):
 
 
 @pytest.mark.parametrize(
-    "data", [b"A letter.\n\nDear reader,\n", b"\x89PNG\r\n\x1a\n\x00\x00\x00\x0dIHDR" + bytes(50), b"a" * 3_000_000]
+    "data",
+    [
+        b"A letter.\n\nDear reader,\n",
+        b"Dear reader, how are you\n",
+        b"\x89PNG\r\n\x1a\n\x00\x00\x00\x0dIHDR" + bytes(50),
+        b"a" * 3_000_000,
+    ],
 )
 def test_text_and_bytes_without_records_are_of_unknown_format(file, data):
     with pytest.raises(UnknownFormat, match="cannot tell"):
@@ -264,6 +270,45 @@ def test_a_bad_item_of_a_pretty_list_is_rejected_with_its_line(file):
     loaded = Loaded(file(b"[\n  " + b",\n  ".join(items) + b"\n]\n"))
     assert loaded.ids == ["c1", "c2"]
     assert [r.where[-9:] for r in loaded.rejected] == [":3 item 2"]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'{"data": [\n' + chat(1) + b",\n" + chat(2) + b"\n]}",
+        b'{"data":\n[\n' + chat(1) + b"\n,\n" + chat(2) + b"\n]\n}\n",
+        b"[" + chat(1) + b",\n" + chat(2) + b"]",
+        b"[\n" + chat(1) + b"\n]\n[\n" + chat(2) + b"\n]",
+        b"[" + chat(1) + b"]\n[" + chat(2) + b"]\n",
+        b" \n\n" + chat(1) + b"\n \n" + chat(2),
+        chat(1) + chat(2),
+    ],
+)
+def test_records_may_be_laid_out_in_any_way(file, data):
+    loaded = Loaded(file(data))
+    assert loaded.ids == ["c1", "c2"]
+    assert loaded.rejected == []
+
+
+def test_a_file_that_begins_inside_a_record_is_read_from_the_next_on(file):
+    assert Loaded(file(chat(9)[30:] + b"\n" + GOOD)).ids == ["c1", "c2"]
+    assert Loaded(file(b'{"messages": [{"role": "user",\n' + GOOD)).ids == ["c1", "c2"]
+
+
+def test_a_file_with_any_name_can_be_said(file, tmp_path):
+    path = os.fsencode(tmp_path) + b"/day\xff"
+    with open(path, "wb") as f:  # noqa: PTH123 - the name is no text
+        f.write(GOOD + b"bad\n")
+    loaded = Loaded(tmp_path)
+    assert loaded.ids == ["c1", "c2"]
+    assert loaded.rejected[0].where.endswith("day\\udcff:3")
+
+
+def test_a_pipe_can_be_read(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    writer = subprocess.Popen(["sh", "-c", 'printf "%s" "$0" > "$1"', GOOD.decode(), tmp_path / "pipe"])
+    assert Loaded(tmp_path / "pipe").ids == ["c1", "c2"]
+    assert writer.wait() == 0
 
 
 def test_more_closing_brackets_than_opening_ones_end_the_reading_of_a_list(file):

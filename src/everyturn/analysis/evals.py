@@ -1,0 +1,120 @@
+"""What the eval suites said: cases and scores per intent, run by run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from everyturn.analysis.panel import Mask
+from everyturn.stats import Estimate, NotEnough
+from everyturn.stats.intervals import rate, wilson
+from everyturn.stats.summaries import Codes, Floats, per_user, summarise_one
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of one suite: the mean score of its cases, with the range a suite of that size has."""
+
+    suite: str
+    run_id: str
+    at: datetime | None
+    score: Estimate
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields as a plain dict; `score` is the mean, `low` and `high` its range."""
+        return {
+            "suite": self.suite,
+            "run_id": self.run_id,
+            "at": self.at.isoformat() if self.at else None,
+            "cases": self.score.n,
+            "score": round(self.score.value, 6),
+            "low": round(self.score.low, 6),
+            "high": round(self.score.high, 6),
+        }
+
+
+@dataclass(frozen=True)
+class Evals:
+    """All cases with their intents and scores; one entry per scored case and run, and one per case without a score."""
+
+    case: Codes
+    cases: int
+    intent: Codes  # -1 where a case belongs to none
+    intents: Mapping[str, int]
+    run: Codes
+    run_names: tuple[tuple[str, str], ...]  # suite and run id
+    at: NDArray[np.datetime64]  # NaT where unknown
+    score: Floats  # NaN where a case has none; never leaves this class
+
+    def count(self, intent_id: str | None = None) -> int:
+        """How many distinct cases there are, of an intent or in all."""
+        return len(np.unique(self.case[self._about(intent_id)]))
+
+    def runs(self, intent_id: str | None = None) -> list[Run]:
+        """Every run that scored cases of the intent (None: any), oldest first; a case scored twice in a run counts once."""
+        scored = self._about(intent_id) & ~np.isnan(self.score)
+        keys, (n, y) = per_user(self.run[scored] * max(self.cases, 1) + self.case[scored], *self._ones(scored))
+        run, found = keys // max(self.cases, 1), []
+        for code in np.unique(run):
+            own = run == code
+            score = wilson(float((y[own] / n[own]).sum()), int(own.sum()))
+            times = self.at[scored & (self.run == code)]
+            times = times[~np.isnat(times)]
+            when = times.max().astype("datetime64[us]").item().replace(tzinfo=UTC) if len(times) else None
+            suite, run_id = self.run_names[int(code)]
+            if isinstance(score, Estimate):
+                found.append(Run(suite, run_id, when, score))
+        return sorted(found, key=lambda r: (r.at is not None, r.at.isoformat() if r.at else "", r.run_id, r.suite))
+
+    def latest(self, intent_id: str | None = None) -> Estimate | NotEnough:
+        """The mean score of the cases in each suite's last run, with Wilson's range; not enough where none was scored."""
+        last = {run.suite: run.score for run in self.runs(intent_id)}
+        return wilson(sum(s.value * s.n for s in last.values()), sum(s.n for s in last.values()))
+
+    def around(self, intent_id: str | None, since: date) -> tuple[Estimate | NotEnough, Estimate | NotEnough]:
+        """The mean score of all runs before a day, and of all from it on, with cases as clusters."""
+        scored = self._about(intent_id) & ~np.isnan(self.score) & ~np.isnat(self.at)
+        late = self.at >= np.datetime64(since)
+
+        def mean(keep: Mask) -> Estimate | NotEnough:
+            return rate(summarise_one(self.case[keep], *self._ones(keep)), needed=1)
+
+        return mean(scored & ~late), mean(scored & late)
+
+    def _ones(self, keep: Mask) -> tuple[Floats, Floats]:
+        return np.ones(int(keep.sum())), self.score[keep]
+
+    def _about(self, intent_id: str | None) -> Mask:
+        if intent_id is None:
+            return np.ones(len(self.case), dtype=bool)
+        about: Mask = self.intent == self.intents.get(intent_id, -2)
+        return about
+
+
+def read_evals(table: pa.Table | None) -> Evals:
+    """The evals of a table with suite, case_id, intent_id, run_id, at and score; None is no suite at all."""
+    names = ("suite", "case_id", "intent_id", "run_id", "at", "score")
+    rows = {name: table[name].to_pylist() if table is not None else [] for name in names}
+    cases: dict[tuple[str, str], int] = {}
+    intents: dict[str, int] = {}
+    runs: dict[tuple[str, str], int] = {}
+    case = [cases.setdefault(key, len(cases)) for key in zip(rows["suite"], rows["case_id"], strict=True)]
+    intent = [-1 if i is None else intents.setdefault(i, len(intents)) for i in rows["intent_id"]]
+    run = [runs.setdefault((s, r or ""), len(runs)) for s, r in zip(rows["suite"], rows["run_id"], strict=True)]
+    at = ["NaT" if t is None else t.astimezone(UTC).replace(tzinfo=None) for t in rows["at"]]
+    return Evals(
+        np.array(case, dtype=np.int64),
+        len(cases),
+        np.array(intent, dtype=np.int64),
+        intents,
+        np.array(run, dtype=np.int64),
+        tuple(runs),
+        np.array(at, dtype="datetime64[us]"),
+        np.array([np.nan if s is None else s for s in rows["score"]], dtype=float),
+    )

@@ -1,0 +1,253 @@
+"""Evals beside users: per intent the last eval score, what users did with the answers, and the distance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from everyturn.analysis.evals import Evals, Run
+from everyturn.analysis.panel import Panel, Rows
+from everyturn.stats import Estimate, NotEnough, Summary
+from everyturn.stats.intervals import NEEDED_USERS, chained, rate, subtract, unknown_bounds
+from everyturn.stats.summaries import join, sum_by, summarise, summarise_one
+
+_APART = 0.1  # points of distance beyond the product's usual one, before evals and users are said to disagree
+
+NO_CASES = "no eval cases"
+EVALS_ONLY = "evals say good, users do not"
+USERS_ONLY = "users say good, evals do not"
+
+BESIDE: Mapping[str, str] = {
+    "rework": "rework",
+    "edit_rate": "edits",
+    "escalation": "escalation",
+    "complaint": "complaint",
+}
+"""What is told of an intent beside its acceptance, and the signal it is read from."""
+
+
+@dataclass(frozen=True, slots=True)
+class GapRow:
+    """One intent: how often it is asked, what evals say of it, what users did.
+
+    `distance` is the last eval score less acceptance, None where either is missing: an intent without cases has no eval score,
+    and the suite's overall score says nothing of it. `lost` counts the outputs users would have accepted had the intent done
+    as well as the product as a whole.
+    """
+
+    intent_id: str
+    intent: str
+    volume: int
+    share: float
+    users: int
+    weekly: tuple[tuple[date, int], ...]
+    cases: int
+    eval_score: Estimate | NotEnough
+    runs: tuple[Run, ...]
+    acceptance: Estimate | NotEnough
+    acceptance_weekly: tuple[tuple[date, Estimate | NotEnough], ...]
+    distance: Estimate | None
+    beside: Mapping[str, Estimate | NotEnough]
+    lost: float
+    status: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The row as `gap` prints it: plain numbers (null where unknown), and every estimate whole under its own name."""
+        distance = self.distance.to_json() if self.distance else {}
+        return {
+            "intent": self.intent,
+            "volume": self.volume,
+            "cases": self.cases,
+            "eval_score": _value(self.eval_score),
+            "acceptance": _value(self.acceptance),
+            "distance": distance.get("value"),
+            "low": distance.get("low"),
+            "high": distance.get("high"),
+            "intent_id": self.intent_id,
+            "share": round(self.share, 6),
+            "users": self.users,
+            "lost": round(self.lost, 3),
+            "status": list(self.status),
+            "weekly": [{"week": week.isoformat(), "n": n} for week, n in self.weekly],
+            "runs": [run.to_json() for run in self.runs],
+            "estimates": {
+                "acceptance": self.acceptance.to_json(),
+                "eval_score": self.eval_score.to_json() if self.cases else None,
+                "distance": distance or None,
+                **{name: estimate.to_json() for name, estimate in self.beside.items()},
+            },
+            "acceptance_weekly": [{"week": week.isoformat(), **e.to_json()} for week, e in self.acceptance_weekly],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """The product in one line: what the evals say beside what users kept.
+
+    `kept` is the share of outputs with a known outcome that were accepted and not redone afterwards: acceptance times one less
+    the rework of accepted outputs. It is acceptance where no actions are known, and says so in its method.
+    """
+
+    eval_score: Estimate | NotEnough
+    acceptance: Estimate | NotEnough
+    kept: Estimate | NotEnough
+    rework: Estimate | NotEnough | None
+    edit_rate: Estimate | NotEnough | None
+    acceptance_bounds: tuple[float, float]
+    distance: Estimate | None
+    runs: tuple[Run, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The headline as the page shows it."""
+        return {
+            "eval_score": self.eval_score.to_json() if self.runs else None,
+            "acceptance": self.acceptance.to_json(),
+            "acceptance_bounds": [round(bound, 6) for bound in self.acceptance_bounds],
+            "kept": self.kept.to_json(),
+            "rework": self.rework.to_json() if self.rework else None,
+            "edit_rate": self.edit_rate.to_json() if self.edit_rate else None,
+            "distance": self.distance.to_json() if self.distance else None,
+            "eval_runs": [run.to_json() for run in self.runs],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Evals beside users, intent by intent, the widest distance first."""
+
+    headline: Headline
+    rows: tuple[GapRow, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields of the `gap` result."""
+        return {"rows": [row.to_json() for row in self.rows], "headline": self.headline.to_json()}
+
+
+def intent_names(intents: pa.Table | None) -> dict[str, str]:
+    """The label of each intent, its id where it has none."""
+    if intents is None:
+        return {}
+    ids, labels = intents["intent_id"].to_pylist(), intents["intent"].to_pylist()
+    return {i: label or i for i, label in zip(ids, labels, strict=True)}
+
+
+def measure_gap(panel: Panel, evals: Evals, names: Mapping[str, str], *, needed: int = NEEDED_USERS) -> Gap:
+    """The gap over everything the panel holds, so that its rates are those `measure` gives for the same data.
+
+    Only the weekly series stop at the last finished week. Rows are sorted by distance; where it is unknown, by how far the
+    intent's acceptance lies below the product's.
+    """
+    head = _headline(panel, evals, needed)
+    traffic = panel.traffic
+    size, weeks = len(panel.intents), len(panel.weeks)
+    volume = sum_by(traffic.intent, traffic.n, size)
+    by_week = sum_by(traffic.intent * weeks + traffic.week, traffic.n, size * weeks).reshape(size, weeks)
+    known = _by_intent(panel, "acceptance")
+    beside = {name: _by_intent(panel, signal) for name, signal in BESIDE.items() if len(panel.rows(signal))}
+    rows = []
+    for code, intent_id in enumerate(panel.intents):
+        if intent_id is None or volume[code] <= 0:
+            continue
+        score, acceptance = evals.latest(intent_id), rate(known[code], needed=needed)
+        both = isinstance(score, Estimate) and isinstance(acceptance, Estimate)
+        distance = subtract(score, acceptance) if both else None  # type: ignore[arg-type]  # both say so
+        cases = evals.count(intent_id)
+        rows.append(
+            GapRow(
+                intent_id,
+                names.get(intent_id, intent_id),
+                round(volume[code]),
+                float(volume[code] / volume.sum()),
+                len(np.unique(traffic.user[traffic.intent == code])),
+                tuple((panel.weeks[w], round(by_week[code, w])) for w in range(panel.complete)),
+                cases,
+                score,
+                tuple(evals.runs(intent_id)),
+                acceptance,
+                panel.weekly("acceptance", intent=code, needed=needed),
+                distance,
+                {name: rate(totals[code], needed=needed) for name, totals in beside.items()},
+                _lost(acceptance, head.acceptance),
+                _status(cases, distance, head.distance, any_cases=evals.cases > 0),
+            )
+        )
+    return Gap(head, tuple(sorted(rows, key=lambda row: (-round(_apart(row, head), 9), row.intent_id))))
+
+
+def _headline(panel: Panel, evals: Evals, needed: int) -> Headline:
+    accepted, reworked = panel.rows("acceptance"), panel.rows("rework")
+    summary = _summary(accepted)
+    acceptance, score = rate(summary, needed=needed), evals.latest()
+    kept, rework = acceptance, None
+    if reworked.n.sum() > 0:
+        stands = Rows(**{**_fields(reworked), "y": reworked.n - reworked.y})
+        kept = chained(summary, _summary(stands), _joint(accepted, stands), needed=needed)
+        rework = rate(_summary(reworked), needed=needed)
+    both = isinstance(score, Estimate) and isinstance(kept, Estimate)
+    edits = panel.rows("edits")
+    return Headline(
+        score,
+        acceptance,
+        kept,
+        rework,
+        rate(_summary(edits), needed=needed) if len(edits) else None,
+        unknown_bounds(summary),
+        subtract(score, kept) if both else None,  # type: ignore[arg-type]  # both say so
+        tuple(evals.runs()),
+    )
+
+
+def _fields(rows: Rows) -> dict[str, Any]:
+    return {name: getattr(rows, name) for name in ("user", "cohort", "intent", "week", "n", "y", "unknown")}
+
+
+def _summary(rows: Rows) -> Summary:
+    return summarise_one(rows.user, rows.n, rows.y, rows.unknown)
+
+
+def _joint(first: Rows, second: Rows) -> Any:
+    none, nothing = np.zeros(len(second)), np.zeros(len(first))
+    return join(
+        np.concatenate([first.user, second.user]),
+        (np.concatenate([first.n, none]), np.concatenate([first.y, none])),
+        (np.concatenate([nothing, second.n]), np.concatenate([nothing, second.y])),
+    )
+
+
+def _by_intent(panel: Panel, signal: str) -> list[Summary]:
+    rows = panel.rows(signal)
+    return summarise(rows.intent, rows.user, rows.n, rows.y, rows.unknown, groups=len(panel.intents))
+
+
+def _value(estimate: Estimate | NotEnough) -> float | None:
+    return round(estimate.value, 6) if isinstance(estimate, Estimate) else None
+
+
+def _lost(acceptance: Estimate | NotEnough, overall: Estimate | NotEnough) -> float:
+    if isinstance(acceptance, NotEnough) or isinstance(overall, NotEnough):
+        return 0.0
+    return max(overall.value - acceptance.value, 0.0) * acceptance.n
+
+
+def _status(cases: int, distance: Estimate | None, usual: Estimate | None, *, any_cases: bool) -> tuple[str, ...]:
+    found = []
+    if not cases and any_cases:
+        found.append(NO_CASES)
+    if distance is not None and distance.low > max(usual.value if usual else 0.0, 0.0) + _APART:
+        found.append(EVALS_ONLY)
+    if distance is not None and distance.high < 0:
+        found.append(USERS_ONLY)
+    return tuple(found)
+
+
+def _apart(row: GapRow, head: Headline) -> float:
+    if row.distance is not None:
+        return row.distance.value
+    if isinstance(row.acceptance, NotEnough) or isinstance(head.acceptance, NotEnough):
+        return -1.0
+    return head.acceptance.value - row.acceptance.value

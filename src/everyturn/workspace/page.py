@@ -1,0 +1,215 @@
+"""The report: every number of the page in one JSON object, and the conversations behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from everyturn.analysis import Finding
+from everyturn.analysis.gap import Gap, GapRow
+from everyturn.analysis.panel import Panel
+from everyturn.engines import evidence, inputs, metrics
+from everyturn.engines.local import Database
+from everyturn.model import Json
+from everyturn.stats import Estimate
+from everyturn.version import __version__
+
+_EXAMPLES = 3  # conversations shown for each intent; findings have their own five
+
+DEFINITIONS = (
+    ("Output", "What the agent finally gave in a turn."),
+    ("Accepted", "The user took it: by what they kept, did or said next. The rate is over outputs with a known outcome."),
+    ("Unknown", "Nothing the user did or said tells. Shown beside every rate, with what it would be had all gone one way."),
+    ("Edited", "Kept with changes; the share of edited among accepted and edited."),
+    ("Redone (shadow rework)", "Accepted in the conversation, and within 7 days rewritten by more than half, taken to a human, or reverted."),
+    ("Kept", "Accepted and not redone."),
+    ("Trust", "How far users act on outputs without checking: inferred from what they do, no claim about what they feel."),
+    ("Covered", "The request's intent holds at least one eval case."),
+    ("Gap", "Eval score minus acceptance. An intent without cases has no eval score and so no gap."),
+    ("Range", "95 % confidence, with the person as the unit: one person's turns resemble each other."),
+)  # fmt: skip
+
+
+def build(
+    database: Database,
+    *,
+    title: str,
+    panel: Panel,
+    gap: Gap,
+    coverage: dict[str, Json],
+    trust: Sequence[Any],
+    findings: Sequence[Finding],
+    provenance: dict[str, Json],
+) -> dict[str, Json]:
+    """The report object: what `everyturn report --json` prints and the page is drawn from."""
+    counts = inputs.counts(database)
+    complete = metrics.last_complete_week(database)
+    intents = [intent_json(database, row, panel) for row in gap.rows]
+    wanted = dict.fromkeys(c for group in (findings, intents) for item in group for c in _conversations(item))
+    return {
+        "title": title,
+        "generated_at": evidence.instant(datetime.now(UTC).replace(microsecond=0)),
+        "period": {
+            **_period(database),
+            "weeks": [week.isoformat() for week in panel.weeks],
+            "complete_until": (complete + timedelta(days=6)).isoformat() if complete else None,
+        },
+        "counts": counts,
+        "dashboard": inputs.dashboard(database),
+        "headline": {**gap.headline.to_json(), "sentence": _sentence(gap)},
+        "findings": [finding.to_json() for finding in findings],
+        "intents": intents,
+        "cohorts": _cohorts(database, trust, panel),
+        "coverage": coverage,
+        "conversations": dict(_shown(database, wanted)),
+        "notes": _notes(counts, complete, gap),
+        "definitions": [{"term": term, "meaning": meaning} for term, meaning in DEFINITIONS],
+        "provenance": {**provenance, "window_days": 7, "version": __version__},
+    }
+
+
+def _conversations(item: Finding | dict[str, Any]) -> Sequence[str]:
+    found: Sequence[str] = item.conversations if isinstance(item, Finding) else item["conversations"]
+    return found
+
+
+def _period(database: Database) -> dict[str, Json]:
+    first, last = database.rows("SELECT min(started_at)::DATE, max(started_at)::DATE FROM conversations")[0]
+    return {"from": first.isoformat() if first else None, "to": last.isoformat() if last else None}
+
+
+def _sentence(gap: Gap) -> str:
+    """The page's first line. Says no more than is known."""
+    head = gap.headline
+    kept = f"{head.kept.value:.0%}".replace("%", " %") if isinstance(head.kept, Estimate) else None
+    score = f"{head.eval_score.value:.0%}".replace("%", " %") if isinstance(head.eval_score, Estimate) else None
+    if kept and score:
+        return f"Evals say {score}. Users keep {kept} of what the agent gives them."
+    if kept:
+        return f"Users keep {kept} of what the agent gives them. No evals are loaded to set beside it."
+    if score:
+        return f"Evals say {score}. What users did with the outputs is not known yet."
+    return "Not enough is known yet to say what users keep."
+
+
+def intent_json(database: Database, row: GapRow, panel: Panel) -> dict[str, Json]:
+    """One row of the intent table: what the gap row says, with its name, its novelty and conversations to read."""
+    told = database.rows(
+        "SELECT description, phrases, first_seen::DATE FROM intents WHERE intent_id = ?", [row.intent_id]
+    )
+    description, phrases, first_seen = told[0] if told else (None, "[]", None)
+    is_new = first_seen is not None and panel.weeks and first_seen >= panel.weeks[0] + timedelta(days=14)
+    form = row.to_json()
+    estimates = form["estimates"]
+    conversations = evidence.examples(
+        database, {"intent_id": row.intent_id, "signal": "acceptance", "value": 0}, limit=_EXAMPLES
+    )
+    return {
+        "intent_id": row.intent_id,
+        "intent": row.intent,
+        "description": description,
+        "phrases": _texts(phrases),
+        "status": [*(["new"] if is_new else []), *row.status],
+        "first_seen": first_seen.isoformat() if first_seen else None,
+        "volume": row.volume,
+        "share": form["share"],
+        "users": row.users,
+        "weekly": form["weekly"],
+        "acceptance": estimates["acceptance"],
+        "acceptance_weekly": form["acceptance_weekly"],
+        "rework": estimates.get("rework"),
+        "edit_rate": estimates.get("edit_rate"),
+        "escalation": estimates.get("escalation"),
+        "cases": row.cases,
+        "eval_score": estimates["eval_score"],
+        "distance": estimates["distance"],
+        "lost": form["lost"],
+        "conversations": conversations,
+    }
+
+
+def _texts(phrases: str | None) -> list[str]:
+    import orjson
+
+    found: list[str] = orjson.loads(phrases or "[]")
+    return found
+
+
+def _cohorts(database: Database, trust: Sequence[Any], panel: Panel) -> list[dict[str, Json]]:
+    known = {c.cohort: c for c in trust}
+    rows = []
+    for cohort in inputs.cohorts(database):
+        name = cohort["cohort"]
+        found = known.get(name)
+        if found is None:
+            continue
+        summaries = metrics.summarise(database, "acceptance", where=f"cohort = '{name.replace(chr(39), chr(39) * 2)}'")
+        form = found.to_json()
+        rows.append({**cohort, "acceptance": estimate_of(summaries.to_pylist()[0]), **form})
+    return rows
+
+
+def estimate_of(row: dict[str, Any]) -> dict[str, Json]:
+    """The JSON of the rate that a row of `metrics.summarise` gives."""
+    from everyturn.stats import Summary
+    from everyturn.stats.intervals import rate
+
+    names = ("users", "n", "y", "nn", "ny", "yy", "unknown")
+    form: dict[str, Json] = rate(Summary(*(row[n] for n in names))).to_json()
+    return form
+
+
+def _shown(database: Database, ids: Iterable[str]) -> Iterable[tuple[str, dict[str, Json]]]:
+    """The conversations to be read, whole, each with its intent, its cohort and what became of its outputs."""
+    for conversation_id in ids:
+        shown = shown_conversation(database, conversation_id)
+        if shown is not None:
+            yield conversation_id, shown
+
+
+def shown_conversation(database: Database, conversation_id: str) -> dict[str, Json] | None:
+    """One conversation as the page and `show conversation` show it, None where no such id is stored."""
+    conversation = evidence.one(database, conversation_id)
+    if conversation is None:
+        return None
+    cohort = metrics.dimensions(database)["cohort"]
+    intent, group = database.rows(
+        f"""
+        SELECT (SELECT coalesce(i.label, a.intent_id) FROM assignments a LEFT JOIN intents i USING (intent_id)
+            WHERE a.conversation_id = c.conversation_id ORDER BY a.request LIMIT 1), {cohort}
+        FROM conversations c WHERE conversation_id = ?
+        """,
+        [conversation_id],
+    )[0]
+    return {
+        **evidence.conversation_json(conversation),
+        "intent": intent,
+        "cohort": group,
+        "outcomes": evidence.outcomes(database, conversation_id),
+        "actions": [
+            {"at": evidence.instant(a.at), "kind": a.kind, "turn": a.turn, "artefact": a.artefact}
+            for a in conversation.actions
+        ],
+    }
+
+
+def _notes(counts: dict[str, Json], complete: date | None, gap: Gap) -> list[str]:
+    """What the reader should know of the limits of this report."""
+    notes = []
+    outputs, unknown = counts["outputs"], counts["unknown_outputs"]
+    if outputs:
+        notes.append(
+            f"{unknown:,} of {outputs:,} outputs have no known outcome ({unknown / outputs:.0%}".replace("%", " %")
+            + "): nothing the user did or said tells."
+        )
+    if not counts["actions"]:
+        notes.append("No actions are loaded, so shadow rework cannot be seen: everyturn load --as actions FILE.")
+    if not counts["eval_cases"]:
+        notes.append("No evals are loaded, so nothing can be set beside them: everyturn load --as evals FILE.")
+    if counts["unclear_conversations"]:
+        notes.append(f"{counts['unclear_conversations']:,} conversations hold no request that any intent fits.")
+    notes.append("Whether a task truly succeeded cannot be told from words; no success check is registered.")
+    if complete is not None:
+        notes.append(f"Trends end with the week of {complete.isoformat()}, the last one that is over.")
+    return notes
