@@ -156,12 +156,6 @@ def _cannot_carry(c: Conversation, mode: str) -> Conversation:
         ]
         attributes["content"] = "absent"
     if mode.startswith("langfuse"):
-        if c.conversation_id == "conv-9b10-size-help":
-            # Scored by trace, and the trace holds the whole conversation.
-            ratings = [replace(f, turn=None) for f in ratings]
-        if c.conversation_id == "conv-77aa-double-charge" and mode != "langfuse/v2-ingestion":
-            # Scored by session; SDK 2 scores traces alone.
-            ratings = [replace(f, turn=None) if f.name == "csat" else f for f in ratings]
         if mode == "langfuse/v2-ingestion":
             del attributes["environment"]  # SDK 2 knows no environments
         if mode == "langfuse/v3-export-models":

@@ -346,17 +346,27 @@ def rating(feedback_id="f", value=1.0, **target) -> FeedbackRecord:
     [
         ({"trace_id": "t", "span_id": "c0"}, 0),
         ({"trace_id": "t", "span_id": "t1"}, 1),
-        ({"trace_id": "t", "span_id": "root"}, None),
-        ({"trace_id": "t"}, None),
+        ({"trace_id": "t", "span_id": "root"}, 1),
+        ({"trace_id": "t"}, 1),
         ({"response_id": "r1"}, 1),
-        ({"conversation_id": "c"}, None),
-        ({"trace_id": "t", "span_id": "unknown"}, None),
-        ({"trace_id": "unknown", "conversation_id": "c"}, None),
+        ({"conversation_id": "c"}, 1),
+        ({"trace_id": "t", "span_id": "unknown"}, 1),
+        ({"trace_id": "unknown", "conversation_id": "c"}, 1),
     ],
 )
 def test_a_rating_hangs_on_the_turn_of_its_target(target, turn):
     (conversation,) = assemble(TWO_TURNS, [rating(**target)])
     assert [f.turn for f in conversation.feedback] == [turn]
+
+
+def test_a_rating_of_several_turns_is_of_the_last_one_asked_by_then():
+    asked_late = [*TWO_TURNS[:-1], call("c1", 12, 13, [user("a"), agent("1"), Message("user", "b", at(12))], "2", parent_id="t1")]
+    early, late = (
+        replace(r, feedback=replace(r.feedback, at=at(when)))
+        for r, when in ((rating("f", trace_id="t"), 8), (rating("g", conversation_id="c"), 50))
+    )
+    (conversation,) = assemble(asked_late, [early, late])
+    assert [f.turn for f in conversation.feedback] == [0, 1]
 
 
 def test_a_rating_of_a_trace_with_one_turn_is_that_turns():
@@ -382,7 +392,7 @@ def test_ratings_stand_in_order_of_turn_and_name():
         (0, "b"),
         (1, "a"),
         (1, "b"),
-        (None, "thumbs"),
+        (1, "thumbs"),  # of the whole conversation: it stands at what the rater had just seen
     ]
 
 

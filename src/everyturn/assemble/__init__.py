@@ -36,11 +36,16 @@ class _Parts:
 
 @dataclass(slots=True)
 class _Places:
-    """Where ratings can hang: the conversation and the first and last turn of every span and trace, and the span of every response."""
+    """Where ratings can hang: the turns of every span, trace and conversation, and the span of every response.
+
+    Spans and traces give their conversation with its first and last turn they cover; `asked` gives, turn by turn, when the
+    user asked.
+    """
 
     spans: dict[tuple[str, str], tuple[str, int, int]] = field(default_factory=dict)
     traces: dict[str, dict[str, tuple[int, int]]] = field(default_factory=dict)
     responses: dict[str, tuple[str, str]] = field(default_factory=dict)
+    asked: dict[str, list[datetime | None]] = field(default_factory=dict)
 
 
 def trace_conversations(spans: Sequence[Span]) -> dict[str, frozenset[str]]:
@@ -110,6 +115,7 @@ def _conversation(name: str, parts: _Parts, places: _Places) -> Conversation | N
     if not is_recorded:
         messages, turns = _outlined(steps)
     _note_places(name, parts, turns, places)
+    places.asked[name] = [m.at for m in messages if m.role == "user"]
     spans = sorted((s for forest in parts.forests for s in forest.spans), key=in_order) + sorted(
         parts.shared, key=in_order
     )
@@ -214,21 +220,32 @@ def _ratings(records: Iterable[FeedbackRecord], places: _Places) -> dict[str, li
 def _place(record: FeedbackRecord, places: _Places) -> tuple[str, int | None] | None:
     """The conversation and turn a rating belongs to: by its span, else its response, its trace, its conversation.
 
-    What covers several turns, such as a trace with a whole conversation, gives no turn.
+    Where these cover several turns it belongs to the last one asked when it was given: what the rater had just seen.
     """
     target = (record.trace_id, record.span_id) if record.trace_id and record.span_id else None
     if target not in places.spans and record.response_id is not None:
         target = places.responses.get(record.response_id)
     if target is not None and target in places.spans:
         name, low, high = places.spans[target]
-        return name, low if low == high else None
+        return name, _last_asked(places.asked.get(name, []), low, high, record.feedback.at)
     on_trace = places.traces.get(record.trace_id or "", {})
     only = next(iter(on_trace)) if len(on_trace) == 1 else None
     found = record.conversation_id if only is None or record.conversation_id in on_trace else only
     if found is None:
         return None
-    low, high = on_trace.get(found, (0, -1))
-    return found, low if low == high else record.feedback.turn
+    if record.feedback.turn is not None and found not in on_trace:
+        return found, record.feedback.turn
+    asked = places.asked.get(found, [])
+    low, high = on_trace.get(found, (0, len(asked) - 1))
+    return found, _last_asked(asked, low, high, record.feedback.at)
+
+
+def _last_asked(asked: Sequence[datetime | None], low: int, high: int, given: datetime | None) -> int | None:
+    """The last turn from `low` to `high` whose question was asked by the time `given`; the last of all where times do not tell."""
+    if high < low:
+        return None
+    by_then = [i for i in range(low, min(high + 1, len(asked))) if (at := asked[i]) and given and at <= given]
+    return by_then[-1] if by_then else high
 
 
 def _record_order(record: FeedbackRecord) -> tuple[object, ...]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from everyturn.demo.phrases import Draw, pick
 
 COHORTS = {"shops": 0.62, "agencies": 0.18, "marketplaces": 0.11, "new shops": 0.09}  # shares of users
-_USE = {"shops": 0.9, "agencies": 1.75, "marketplaces": 1.0, "new shops": 0.8}  # how much each writes, relatively
+_USE = {"shops": 0.9, "agencies": 2.1, "marketplaces": 1.0, "new shops": 0.8}  # how much each writes, relatively
 DROPPING = "agencies"
 STEADY = "shops"
 _PLANS = {
@@ -78,8 +78,9 @@ def people(rng: random.Random, *, count: int, eroding: int) -> list[Person]:
 
 def _person(index: int, cohort: str, rng: random.Random, draw: Draw, *, eroding: bool) -> Person:
     case = draw()
-    # A log-normal spread of use: the heaviest tenth writes about two fifths of all conversations.
-    weight = _USE[cohort] * min(max(math.exp(rng.gauss(0.0, 0.8)), 0.2), 7.0)
+    # A log-normal spread of use: the heaviest tenth writes about a third of all conversations; agencies work to a rhythm.
+    spread = 0.55 if cohort == DROPPING else 0.8
+    weight = _USE[cohort] * min(max(math.exp(rng.gauss(0.0, spread)), 0.2), 7.0)
     return Person(
         user_id=f"u{index + 1:04d}",
         cohort=cohort,

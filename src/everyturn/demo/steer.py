@@ -138,7 +138,7 @@ class Steering:
         """The chance that an edit drops whole sentences."""
         if person.eroding:
             return 0.3 if week < EROSION_WEEK else 0.3 + 0.12 * (week - EROSION_WEEK + 1)
-        return 0.7 if wary(person, week) else 0.35
+        return 0.65 if wary(person, week) else 0.35
 
 
 def wary(person: Person, week: int) -> bool:
@@ -161,7 +161,7 @@ def _rates(intent: str, cohort: str, week: int) -> tuple[float, ...]:
     if intent not in DRAFTS:
         return accepted, 1 - accepted - _ABANDONED, _ABANDONED
     drop = DROP if cohort == DROPPING and week >= DROP_WEEK else 0.0
-    edited, rewritten = _EDITED + drop, _REWRITTEN + 0.3 * drop
+    edited, rewritten = _EDITED + drop, _REWRITTEN + 0.4 * drop
     return accepted - rewritten, 1 - accepted - edited - 0.01, edited, rewritten, 0.01
 
 

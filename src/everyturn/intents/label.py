@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import numpy as np
 
 from everyturn.intents.grid import Labels
 from everyturn.intents.words import is_content, stem, tokens
 
+Phrase: TypeAlias = tuple[str, ...]  # its words' stems
+
 _TEXTS = 400  # of a group that are read for phrases
 _PHRASES = 6
-_WORDS = 4  # at most, of a phrase
-_LONGER = (0.0, 1.0, 1.7, 1.9, 1.9)  # what a phrase's length is worth: two words say more than one, four hardly more
+_WORDS = 3  # of substance at most, in a phrase
+_LONGER = (0.0, 1.0, 1.6, 1.7)  # what a phrase's length is worth: two words say more than one, three hardly more
+_LATER = 0.4  # what a phrase after the first sentence counts: people ask first and explain then
 _PRIOR = 0.01  # share of other texts a phrase is taken to be in before any is seen
-_MORE = 0.25  # of the texts without the first phrase, how many a second must be in to stand in the label
-_DROPPED = frozenset("a an the my our your their his her its this that these those some any der die das ein eine le la les un "
-                     "une el los las o os as um uma il lo i gli de het een".split())
+_TELLING = 0.2  # of the texts with a word, how many a longer phrase around it must be in to stand for it
+_COVERED = 0.6  # share of texts from which one phrase is label enough
+_DROPPED = frozenset(
+    """a an the my our your their his her its this that these those some any der die das ein eine le la les un une el los
+    las o os as um uma il lo i gli de het een""".split()
+)
+_SENTENCE_END = re.compile(r"[.!?\n]+(?:\s|$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,91 +47,103 @@ def name_groups(
     `texts` are distinct, the most telling of each group first; `users` says who sent each, and a phrase that fewer than
     `minimum_users` of them used is never shown. No phrase holds a number, an address or a masked place.
 
-    Method: class-based TF-IDF (Grootendorst 2022) over phrases of 1-4 words that begin and end with a word of substance,
-    counted by their stems and shown as most people wrote them.
+    Method: class-based TF-IDF (Grootendorst 2022) over phrases of one to three words of substance, counted by their stems
+    and shown as most people wrote them.
 
-    >>> texts = ["refund my order", "order refund please", "I want a refund", "reset my password", "password reset"]
+    >>> texts = ["refund my order", "order refund please", "I want a refund", "reset my password", "password reset link"]
     >>> [name.label for name in name_groups(texts, np.array([0, 0, 0, 1, 1]))]
-    ['refund', 'reset password']
+    ['refund / order', 'password / reset']
     """
-    groups = int(labels.max(initial=-1)) + 1
-    counted = [_Phrases(minimum_users) for _ in range(groups)]
-    for row in range(len(texts)):
-        group = int(labels[row])
-        if group >= 0 and counted[group].texts < _TEXTS:
-            counted[group].read(texts[row], row if users is None else users[row])
-    everywhere: Counter[tuple[str, ...]] = Counter()
-    for phrases in counted:
+    groups = [_Group() for _ in range(int(labels.max(initial=-1)) + 1)]
+    for row, text in enumerate(texts):
+        if labels[row] >= 0 and groups[labels[row]].texts < _TEXTS:
+            groups[labels[row]].read(text, frozenset([str(row)]) if users is None else users[row])
+    everywhere: Counter[Phrase] = Counter()
+    for group in groups:
         # by share, so that a large group does not decide alone what is common
-        everywhere.update({key: len(rows) / phrases.texts for key, rows in phrases.rows.items()})
+        everywhere.update({phrase: weight / group.texts for phrase, weight in group.weight.items()})
     taken: set[str] = set()
-    return [phrases.name(everywhere, groups, taken) for phrases in counted]
+    return [_name(group, group.scores(everywhere, len(groups), minimum_users), taken) for group in groups]
 
 
-class _Phrases:
-    """The phrases of one group: in which of its texts each is, who used it, and how it was written."""
+@dataclass(slots=True)
+class _Group:
+    """The phrases of one group: in which of its texts each is, how much it counts there, who used it, how it was written."""
 
-    def __init__(self, minimum_users: int) -> None:
-        self.texts = 0
-        self.rows: defaultdict[tuple[str, ...], set[int]] = defaultdict(set)
-        self._users: defaultdict[tuple[str, ...], set[object]] = defaultdict(set)
-        self._forms: defaultdict[tuple[str, ...], Counter[str]] = defaultdict(Counter)
-        self._minimum_users = minimum_users
+    texts: int = 0
+    rows: defaultdict[Phrase, set[int]] = field(default_factory=lambda: defaultdict(set))
+    weight: defaultdict[Phrase, float] = field(default_factory=lambda: defaultdict(float))
+    users: defaultdict[Phrase, set[str]] = field(default_factory=lambda: defaultdict(set))
+    forms: defaultdict[Phrase, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
 
-    def read(self, text: str, users: frozenset[str] | int) -> None:
-        words = tokens(text)
-        content = [i for i, word in enumerate(words) if is_content(word)]
-        stems = {i: stem(words[i]) for i in content}
-        for first, start in enumerate(content):
-            for last in range(first, min(first + _WORDS, len(content))):
-                end = content[last]
-                between = words[start : end + 1]
-                # a gap of two words is one phrase, a longer one or a masked place is not
-                if end - start > (last - first) + 2 or "0" in between:
-                    break
-                key = tuple(stems[i] for i in content[first : last + 1])
-                self.rows[key].add(self.texts)
-                self._users[key].update(users if isinstance(users, frozenset) else (users,))
-                self._forms[key][" ".join(w for w in between if w not in _DROPPED)] += 1
+    def read(self, text: str, users: frozenset[str]) -> None:
+        importance = 1.0
+        for sentence in _SENTENCE_END.split(text):
+            found = dict(_phrases(tokens(sentence)))
+            for phrase, form in found.items():
+                if self.texts not in self.rows[phrase]:
+                    self.rows[phrase].add(self.texts)
+                    self.weight[phrase] += importance
+                self.users[phrase].update(users)
+                self.forms[phrase][form] += 1
+            if found:
+                importance = _LATER
         self.texts += 1
 
-    def name(self, everywhere: Counter[tuple[str, ...]], groups: int, taken: set[str]) -> Name:
-        """The name of this group; its label is added to `taken`."""
-        scores: dict[tuple[str, ...], float] = {}
-        for key, rows in self.rows.items():
-            if len(self._users[key]) < self._minimum_users or len(set(key)) < len(key):
-                continue
-            share = len(rows) / self.texts
-            elsewhere = (everywhere[key] - share) / max(groups - 1, 1)
-            distinct = np.log((share + _PRIOR) / (elsewhere + _PRIOR))
-            scores[key] = round(float(share * distinct * _LONGER[len(key)]), 6)
-        best = sorted((key for key in scores if scores[key] > 0), key=lambda key: (-scores[key], key))
-        chosen: list[tuple[str, ...]] = []
-        for key in best:
-            # neither a part of a phrase already chosen nor an extension of it
-            if not any(_within(key, other) or _within(other, key) for other in chosen):
-                chosen.append(key)
-            if len(chosen) == _PHRASES:
-                break
-        shown = [max(self._forms[key].items(), key=lambda item: (item[1], item[0]))[0] for key in chosen]
-        if not shown:
-            label = _unlike("other requests", [], taken)
-            return Name(label, "No phrase is used by enough people to be shown.", ())
-        parts = shown[:1]
-        covered = self.rows[chosen[0]]
-        for key, form in zip(chosen[1:], shown[1:], strict=True):
-            left = self.texts - len(covered)
-            if len(covered) < 0.5 * self.texts and len(self.rows[key] - covered) >= _MORE * left and not set(key) & set(chosen[0]):
-                parts.append(form)
-                break
-        label = _unlike(" / ".join(parts), [form for form in shown if form not in parts], taken)
-        quoted = [f"“{form}”" for form in shown[:3]]
-        listed = quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} and {quoted[-1]}"
-        return Name(label, f"Requests that speak of {listed}.", tuple(shown))
+    def scores(self, everywhere: Mapping[Phrase, float], groups: int, minimum_users: int) -> dict[Phrase, float]:
+        """How well each phrase tells this group from the others; only those above 0."""
+        scores = {}
+        for phrase, weight in self.weight.items():
+            if len(self.users[phrase]) >= minimum_users and len(set(phrase)) == len(phrase):
+                share = weight / self.texts
+                elsewhere = (everywhere[phrase] - share) / max(groups - 1, 1)
+                distinct = np.log((share + _PRIOR) / (elsewhere + _PRIOR))
+                scores[phrase] = round(float(share * distinct * _LONGER[len(phrase)]), 6)
+        return {phrase: score for phrase, score in scores.items() if score > 0}
+
+    def form(self, phrase: Phrase) -> str:
+        """The phrase as most people wrote it."""
+        return max(self.forms[phrase].items(), key=lambda item: (item[1], item[0]))[0]
 
 
-def _within(part: tuple[str, ...], whole: tuple[str, ...]) -> bool:
-    return set(part) <= set(whole)
+def _phrases(words: list[str]) -> list[tuple[Phrase, str]]:
+    content = [i for i, word in enumerate(words) if is_content(word)]
+    stems = [stem(words[i]) for i in content]
+    found = []
+    for first, start in enumerate(content):
+        for last in range(first, min(first + _WORDS, len(content))):
+            between = words[start : content[last] + 1]
+            # a gap of two words is one phrase, a longer one or a masked place is not
+            if len(between) > (last - first) + 3 or "0" in between:
+                break
+            found.append((tuple(stems[first : last + 1]), " ".join(w for w in between if w not in _DROPPED)))
+    return found
+
+
+def _name(group: _Group, scores: Mapping[Phrase, float], taken: set[str]) -> Name:
+    best = sorted(scores, key=lambda phrase: (-scores[phrase], phrase))
+    if not best:
+        return Name(_unlike("other requests", [], taken), "No phrase is used by enough people to be shown.", ())
+    chosen: list[Phrase] = []
+    for phrase in best:
+        # a word is shown in the phrase it mostly stands in
+        around = [p for p in best if set(p) > set(phrase) and len(group.rows[p]) >= _TELLING * len(group.rows[phrase])]
+        shown = around[0] if around else phrase
+        if not any(set(shown) & set(other) for other in chosen):
+            chosen.append(shown)
+        if len(chosen) == _PHRASES:
+            break
+    forms = [group.form(phrase) for phrase in chosen]
+    # one phrase most texts hold is label enough; else the one that says most of the rest is added
+    covered = group.rows[chosen[0]]
+    parts = forms[:1]
+    if len(chosen) > 1 and (len(covered) < _COVERED * group.texts or len(chosen[0]) == 1):
+        second = max(chosen[1:4], key=lambda phrase: (scores[phrase] * len(group.rows[phrase] - covered), phrase))
+        parts.append(forms[chosen.index(second)])
+    label = _unlike(" / ".join(parts), [form for form in forms if form not in parts], taken)
+    quoted = [f"“{form}”" for form in forms[:4]]
+    listed = quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} and {quoted[-1]}"
+    return Name(label, f"Requests that speak of {listed}.", tuple(forms))
 
 
 def _unlike(label: str, more: list[str], taken: set[str]) -> str:

@@ -15,7 +15,7 @@ _MASKED = re.compile(
     r"|\[[A-Z][A-Z_]*(?:[-_:#]?\d+)?\]|<[A-Z][A-Z_]*(?:[-_:#]?\d+)?>"  # what redaction leaves, as [EMAIL] or <PHONE_1>
     r"|\[(?:email|phone|card|iban|secret|name|address|url)\]"
     r"|\{\{[^{}\n]{0,60}\}\}"  # template places
-    r"|[#$€£¥]*\w*\d[\w.,:/\-%]*"  # anything with a digit: numbers, dates, sums, ids
+    r"|(?<!\w)[#$€£¥]*(?:\w+[-/])*\w*\d[\w.,:/\-%]*"  # anything with a digit: numbers, dates, sums, ids
 )
 _TOKEN = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*|0")
 
@@ -61,6 +61,7 @@ STOP_WORDS = frozenset(
     know knows knew tell tells told show shows let lets make makes made making give gives gave giving take takes
     try tries tried trying use uses used using see sees saw look looks looking find finds found say says said
     think thinks thought guess wonder wondering hope help helps helped helping assist assistance able possible
+    asap urgent urgently rush appreciated
     way ways thing things stuff kind sort etc re ask asks asked asking question questions seem seems seemed
     keep keeps kept put happen happens happened happening
     """.split()
@@ -122,7 +123,7 @@ SMALL_TALK = frozenset(
     fantastic cheers appreciate appreciated welcome bye goodbye done works work worked working working. sorted solved
     solve solves fixed fix helped helpful unhelpful useful useless exactly correct incorrect right wrong true false
     understood understand misunderstood agree agreed alright hmm haha lol wow oh ah anyway nevermind mind forget whatever
-    answer answers answered response trick luck same result change changed read again repeat repeating explain seriously
+    answer answers answered response trick luck same result change changed read again star legend lifesaver repeat repeating explain seriously
     honestly ridiculous frustrating frustrated annoying waste time times circles nowhere hard difficult complicated silly
     problem point sense hand way human person people agent representative someone speak talk talking connect real live
     gut super perfekt prima toll genau richtig falsch klappt funktioniert verstanden stimmt alles klar vielen dank

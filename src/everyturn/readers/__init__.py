@@ -70,8 +70,8 @@ class Context:
 class Sample:
     """What a reader may judge a format by: the content, never the file name.
 
-    `records` are the first decoded records (JSON values, or rows as dicts without their empty cells); empty where the bytes are not
-    text, and then `head` holds the first bytes, decompressed, and `is_whole` says whether they are the whole file.
+    `records` are the first decoded records (JSON values, or rows as dicts without their empty cells). For bytes that are no plain
+    text it is empty, and `head` holds the first of them, decompressed; `is_whole` says whether they are the whole file.
     `endpoint` as in `Context`: then `records` holds exactly one value, the request's body, whatever its type.
     """
 
