@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -19,6 +19,7 @@ from everyturn.errors import EveryturnError
 from everyturn.version import __version__
 
 if TYPE_CHECKING:
+    from everyturn.readers import Kind
     from everyturn.workspace import Result, Workspace
 
 DONE, FAILED, ERROR, NOT_ENOUGH = 0, 1, 2, 3
@@ -207,9 +208,9 @@ def load(
     ctx: click.Context,
     *,
     paths: tuple[Path, ...],
-    as_: str,
+    as_: Kind,
     format_: str | None,
-    on_bad: str,
+    on_bad: Literal["collect", "stop"],
     rejected: Path | None,
     user_id: str | None,
     conversation_id: str | None,
@@ -296,13 +297,14 @@ def compare(
 
 
 @cli.command()
+@click.option("--budget", default=12.0, show_default=True, help="False findings a year, at most, looking every week.")
 @click.option("--until", metavar="TIME", help="What it would have told by then, e.g. 2026-10-19.")
 @as_json
 @click.pass_context
-def watch(ctx: click.Context, *, until: str | None, as_json: bool) -> None:
+def watch(ctx: click.Context, *, budget: float, until: str | None, as_json: bool) -> None:
     """What changed, for whom, since when."""
     with _workspace(ctx) as ws:
-        result = ws.watch(until=until)
+        result = ws.watch(until=until, budget=budget)
     _print(result, as_json=as_json)
 
 
@@ -379,7 +381,7 @@ def forget(ctx: click.Context, *, user: str, as_json: bool) -> None:
 @cli.command(name="list")
 @click.argument("kind", type=click.Choice(["signals", "formats"]))
 @as_json
-def list_(*, kind: str, as_json: bool) -> None:
+def list_(*, kind: Literal["signals", "formats"], as_json: bool) -> None:
     """List the signals, or the formats that are read."""
     from everyturn.workspace import list_plugins
 

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from everyturn.analysis.panel import Panel, Rows
 from everyturn.stats import Estimate, NotEnough
-from everyturn.stats.changes import scan, scan_counts, shapes, weekly_residuals
+from everyturn.stats.changes import Scan, scan, scan_counts, shapes, weekly_residuals
 from everyturn.stats.compare import Split, benjamini_hochberg, split_difference
 from everyturn.stats.intervals import difference, rate
 from everyturn.stats.sequential import rise_evidence
@@ -48,6 +48,8 @@ class ShareChange:
 
     intent: int
     since: int
+    first: int
+    last: int
     found_week: int
     baseline: Estimate
     change: Estimate
@@ -58,6 +60,8 @@ class QueueGrowth:
     """More matters handed to people per output: rates before `since` and after, `added` tickets a week by intent code."""
 
     since: int
+    first: int
+    last: int
     found_week: int
     before: Estimate
     after: Estimate
@@ -175,7 +179,7 @@ def share_changes(panel: Panel, *, share: float, needed: int) -> list[ShareChang
     if len(intents) < 2 or not panel.complete:
         return []
 
-    def look(intent: int, weeks: int, direction: int) -> tuple[float, int]:
+    def look(intent: int, weeks: int, direction: int) -> Scan:
         user, cohort, week, n, y = _with_share(panel, rows, intent, weeks)
         residuals = weekly_residuals(cohort, user, week, n, y, weeks=weeks)
         result = scan(residuals, shapes(weeks), worse=direction, needed=needed)
@@ -187,11 +191,11 @@ def share_changes(panel: Panel, *, share: float, needed: int) -> list[ShareChang
     believed = benjamini_hochberg([p for _, _, p, _ in looks], share=share)
     bar = share * max(int(believed.sum()), 1) / len(looks)
     found: list[tuple[int, ShareChange]] = []
-    for (intent, direction, _, shape), is_believed in zip(looks, believed, strict=True):
+    for (intent, direction, result), is_believed in zip(looks, believed, strict=True):
         if not is_believed:
             continue
         course = shapes(panel.complete)
-        since, settled = int(course.since[shape]), int(course.settled[shape])
+        since, settled = int(course.since[result.shape]), int(course.settled[result.shape])
         user, _, week, n, y = _with_share(panel, rows, intent, panel.complete)
         before, after = week < since, week >= settled
         baseline = rate(summarise_one(user[before], n[before], y[before]), needed=needed)
@@ -204,8 +208,8 @@ def share_changes(panel: Panel, *, share: float, needed: int) -> list[ShareChang
         if isinstance(baseline, NotEnough) or isinstance(change, NotEnough) or change.value * direction < _WORTH:
             continue
         weeks = range(since + 1, panel.complete)
-        shown = next((w for w in weeks if look(intent, w, direction)[0] <= bar), panel.complete)
-        found.append((direction, ShareChange(intent, since, shown, baseline, change)))
+        shown = next((w for w in weeks if look(intent, w, direction).p <= bar), panel.complete)
+        found.append((direction, ShareChange(intent, since, result.first, result.last, shown, baseline, change)))
     rises = [change for direction, change in found if direction > 0]
     told = rises or [change for _, change in found]
     return sorted(told, key=lambda c: (-round(abs(c.change.value), 9), c.intent))
@@ -282,6 +286,8 @@ def queue_growth(panel: Panel, tickets: pa.Table | None, *, share: float) -> Que
         added.append((intent, float(weekly[settled:].mean() - weekly[:since].mean())))
     return QueueGrowth(
         since,
+        look.first,
+        look.last,
         shown,
         before,
         after,

@@ -43,8 +43,8 @@ class Node:
 class RateChange:
     """One rate that got worse, named at the deepest place that explains it.
 
-    `since` and `settled` are weeks of the panel: when it began, and from when it is at full size; `weeks` how many weeks were
-    looked at, `found_week` how many had passed when the same look would first have shown it. `split` compares the weeks from
+    `since` and `settled` are weeks of the panel: when it began, and from when it is at full size; `first` and `last` bound the
+    starts that fit as well; `found_week` is how many weeks had passed when the same look would first have shown it. `split` compares the weeks from
     `settled` with those before `since`, whose rate was `baseline`. `rest_z` is how far the rest of the product moved by the same
     course, in standard errors (positive means worse). `also` are other signals that moved in the same place.
     """
@@ -53,7 +53,8 @@ class RateChange:
     node: Node
     since: int
     settled: int
-    weeks: int
+    first: int
+    last: int
     found_week: int
     split: Split
     baseline: float
@@ -197,7 +198,8 @@ class _Search:
             node,
             since,
             settled,
-            weeks,
+            result.first,
+            result.last,
             found_week + self.panel.complete - weeks,
             split,
             float(here.y[~is_current].sum() / here.n[~is_current].sum()),

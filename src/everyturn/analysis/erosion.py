@@ -43,18 +43,19 @@ class ErodingUser:
         }
 
 
-def eroding_users(panel: Panel, *, share: float) -> list[ErodingUser]:
+def eroding_users(panel: Panel, *, share: float, today: int | None = None) -> list[ErodingUser]:
     """Users who use the product as before and accept less, edit more or check more than their own past, earliest code first.
 
     What their cohort and their intents did in the same weeks is taken off first, so a slide that hits everyone names
-    nobody. At most `share` of the users named are expected to be named by accident.
+    nobody. At most `share` of the users named are expected to be named by accident. `today` looks at the panel as if only
+    that many weeks had passed.
 
     Assumes: a user's active weeks are exchangeable while nothing changes.
     Method: per user the largest contrast between earlier and later active weeks over all cuts; its chance from the same
     contrast in shuffled weeks, pooled over users (as Tusher, Tibshirani & Chu 2001 do); Benjamini-Hochberg. Acceptance and
     edits count; complaints and rework of one person are too rare to add more than noise.
     """
-    parts, weeks = trust_parts(panel)
+    parts, weeks = trust_parts(panel, weeks=today)
     parts = {name: parts[name] for name in _READ if len(parts.get(name, ()))}
     if not parts:
         return []

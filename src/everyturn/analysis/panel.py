@@ -139,6 +139,15 @@ class Panel:
             {name: ~np.isin(r.intent, intents) & ~np.isin(r.user, users) for name, r in self.signals.items()}
         )
 
+    def recent(self, weeks: int) -> Panel:
+        """The panel of its last `weeks` finished weeks and the unfinished one."""
+        first = max(self.complete - weeks, 0)
+        if not first:
+            return self
+        late = self.but({name: rows.week >= first for name, rows in self.signals.items()})
+        moved = {name: replace(rows, week=rows.week - first) for name, rows in late.signals.items()}
+        return replace(self, weeks=self.weeks[first:], complete=self.complete - first, signals=moved)
+
     def weekly(
         self, signal: str, *, cohort: int | None = None, intent: int | None = None, needed: int = NEEDED_USERS
     ) -> tuple[tuple[date, Estimate | NotEnough], ...]:

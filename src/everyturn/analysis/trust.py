@@ -75,14 +75,16 @@ class CohortTrust:
 class TrustDrop:
     """A cohort whose trust fell.
 
-    `since` and `settled` are weeks of the panel: when it began, and from when it is at full size; `found_week` how many weeks
-    had passed when it first showed. `change` compares the weeks from `settled` with those before `since`, `parts` does so part by
+    `since` and `settled` are weeks of the panel: when it began, and from when it is at full size; `first` and `last` bound the
+    starts that fit as well; `found_week` is how many weeks had passed when it first showed. `change` compares the weeks from `settled` with those before `since`, `parts` does so part by
     part; `others` is the change of all other cohorts together, `total` of the whole product.
     """
 
     cohort: int
     since: int
     settled: int
+    first: int
+    last: int
     found_week: int
     baseline: Estimate
     change: Estimate
@@ -278,6 +280,8 @@ def _describe(panel: Panel, cohort: int, look: Scan, bar: float, needed: int) ->
         cohort,
         since,
         settled,
+        look.first,
+        look.last,
         next(found, panel.complete),
         level,
         fell,

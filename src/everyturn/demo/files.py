@@ -138,7 +138,7 @@ class TraceFile:
     def _steps(self, talk: Talk, exchange: Exchange, history: list[str], parent: tuple[str, str]) -> tuple[str, str]:
         """The model calls and the tool calls of one turn, as JSON spans; adds the turn to the history."""
         history.append(_part("user", exchange.user))
-        at, left = exchange.at + 0.002, exchange.seconds * 0.97
+        at, left = exchange.at + 0.002, exchange.seconds - 0.004
         calls: list[str] = []
         steps = ""
         if exchange.error:

@@ -53,12 +53,15 @@ def tickets(database: Database) -> pa.Table:
     )
 
 
-def volumes(database: Database) -> pa.Table:
-    """Requests by intent and week: intent_id (null: unclear), week, n (conversations)."""
+def days(database: Database) -> pa.Table:
+    """Who asked for what on which day: user_id, intent_id, day; so that an arrival can be dated to the day."""
     return database.table(
         """
-        SELECT a.intent_id, date_trunc('week', c.started_at)::DATE AS week, count(DISTINCT conversation_id)::BIGINT AS n
-        FROM assignments a JOIN conversations c USING (conversation_id) GROUP BY ALL ORDER BY ALL
+        SELECT DISTINCT c.user_id, a.intent_id, coalesce(r."at", c.started_at)::DATE AS day
+        FROM assignments a JOIN conversations c USING (conversation_id)
+        LEFT JOIN requests r ON r.conversation_id = a.conversation_id AND r.request = a.request
+        WHERE c.user_id IS NOT NULL AND a.intent_id IS NOT NULL AND coalesce(r."at", c.started_at) IS NOT NULL
+        ORDER BY ALL
         """
     )
 

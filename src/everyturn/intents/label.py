@@ -21,7 +21,9 @@ _WORDS = 3  # of substance at most, in a phrase
 _LONGER = (0.0, 1.0, 1.6, 1.7)  # what a phrase's length is worth: two words say more than one, three hardly more
 _LATER = 0.4  # what a phrase after the first sentence counts: people ask first and explain then
 _PRIOR = 0.01  # share of other texts a phrase is taken to be in before any is seen
-_TELLING = 0.2  # of the texts with a word, how many a longer phrase around it must be in to stand for it
+_RARE = 0.02  # share of a group's texts below which a phrase is chance
+_TELLING = 0.25  # of the texts with a word, how many a longer phrase around it must be in to stand for it
+_SECOND = 0.08  # share of texts a second phrase in the label must be in
 _COVERED = 0.6  # share of texts from which one phrase is label enough
 _DROPPED = frozenset(
     """a an the my our your their his her its this that these those some any der die das ein eine le la les un une el los
@@ -93,8 +95,11 @@ class _Group:
     def scores(self, everywhere: Mapping[Phrase, float], groups: int, minimum_users: int) -> dict[Phrase, float]:
         """How well each phrase tells this group from the others; only those above 0."""
         scores = {}
+        least = max(1, _RARE * self.texts)
         for phrase, weight in self.weight.items():
-            if len(self.users[phrase]) >= minimum_users and len(set(phrase)) == len(phrase):
+            if len(self.rows[phrase]) < least or len(set(phrase)) < len(phrase):
+                continue
+            if len(self.users[phrase]) >= minimum_users:
                 share = weight / self.texts
                 elsewhere = (everywhere[phrase] - share) / max(groups - 1, 1)
                 distinct = np.log((share + _PRIOR) / (elsewhere + _PRIOR))
@@ -134,12 +139,15 @@ def _name(group: _Group, scores: Mapping[Phrase, float], taken: set[str]) -> Nam
         if len(chosen) == _PHRASES:
             break
     forms = [group.form(phrase) for phrase in chosen]
-    # one phrase most texts hold is label enough; else the one that says most of the rest is added
-    covered = group.rows[chosen[0]]
     parts = forms[:1]
-    if len(chosen) > 1 and (len(covered) < _COVERED * group.texts or len(chosen[0]) == 1):
-        second = max(chosen[1:4], key=lambda phrase: (scores[phrase] * len(group.rows[phrase] - covered), phrase))
-        parts.append(forms[chosen.index(second)])
+    # a phrase of several words that most texts hold is label enough; else the one that says most of the rest is added
+    covered = group.rows[chosen[0]]
+    if len(chosen[0]) == 1 or len(covered) < _COVERED * group.texts:
+        told: set[int] = covered if len(covered) < _COVERED * group.texts else set()
+        adds = {phrase: len(group.rows[phrase] - told) for phrase in chosen[1:]}
+        second = max(adds, key=lambda phrase: (scores[phrase] * adds[phrase], phrase), default=None)
+        if second is not None and adds[second] >= _SECOND * group.texts:
+            parts.append(forms[chosen.index(second)])
     label = _unlike(" / ".join(parts), [form for form in forms if form not in parts], taken)
     quoted = [f"“{form}”" for form in forms[:4]]
     listed = quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} and {quoted[-1]}"

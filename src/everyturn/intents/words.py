@@ -63,6 +63,7 @@ STOP_WORDS = frozenset(
     think thinks thought guess wonder wondering hope help helps helped helping assist assistance able possible
     asap urgent urgently rush appreciated
     way ways thing things stuff kind sort etc re ask asks asked asking question questions seem seems seemed
+    ur gotta cuz damn damned goddamn bloody fuck fucking shit crap hell
     keep keeps kept put happen happens happened happening
     """.split()
     # German

@@ -54,7 +54,7 @@ class Context:
     """Where one record stands and what was declared about the load.
 
     `record` numbers the input records of one load from 0; `where` is "path:line". `endpoint` is the request path for the body
-    of a captured HTTP request ("/api/public/scores"), else None. `occurrence(digest)` counts how often the load has met a
+    of a captured HTTP request ("/api/public/scores"), else None. `occurrence(digest)` counts how often the file has met a
     digest before (0, 1, …): it tells equal records without an id apart. Valid during one call of `read`.
     """
 

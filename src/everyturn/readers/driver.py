@@ -147,7 +147,6 @@ class _Load:
         self._now = now
         self._latest = now + AHEAD
         self._record = 0
-        self._occurrence = _Occurrences()
         self._begin_batch()
 
     def _begin_batch(self) -> None:
@@ -173,6 +172,7 @@ class _Load:
     def read_file(self, path: Path) -> Iterator[Batch]:
         """The batches that fill up while the file is read."""
         count = _Count(str(path).encode("utf-8", "backslashreplace").decode())  # a file's name may be any bytes
+        self._occurrence = _Occurrences()  # by file: the n-th equal record of one export is the n-th of any other
         self._files[count.path] = count
         try:
             with path.open("rb") as file:

@@ -26,12 +26,15 @@ class Shapes:
 class Scan:
     """What a scan found: `z` of the best shape (positive means more), its row in `Shapes`, and `p` for all shapes together.
 
-    `p` is one-sided in the direction asked for, and 1 where no shape had enough users on both sides.
+    `p` is one-sided in the direction asked for, and 1 where no shape had enough users on both sides. A start anywhere from
+    week `first` to week `last` fits about as well as the best one's (95 %, by the likelihood of the shapes).
     """
 
     z: float
     shape: int
     p: float
+    first: int = -1
+    last: int = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +116,14 @@ def scan(residuals: Residuals, courses: Shapes, *, worse: int, needed: int) -> S
     influence = residuals.values @ weights.T
     z = worse * z_values(influence, least=_chance_variance(residuals, weights))
     best = int(np.argmax(np.round(z, 9)))
-    if z[best] <= 0:
-        return Scan(worse * float(z[best]), int(enough[best]), 1.0)
-    return Scan(worse * float(z[best]), int(enough[best]), _any_as_large(float(z[best]), influence))
+    p = _any_as_large(float(z[best]), influence) if z[best] > 0 else 1.0
+    return _found(worse * float(z[best]), int(enough[best]), p, z, courses.since[enough])
+
+
+def _found(z: float, shape: int, p: float, scores: Floats, since: Codes) -> Scan:
+    """The scan with the starts whose score is within the 95 % likelihood distance of the best."""
+    near = since[np.maximum(scores, 0.0) ** 2 >= max(float(scores.max()), 0.0) ** 2 - 3.84]
+    return Scan(z, shape, p, int(near.min()), int(near.max()))
 
 
 def _chance_variance(residuals: Residuals, weights: Floats) -> Floats:
@@ -187,7 +195,6 @@ def scan_counts(counts: Floats, exposure: Floats, courses: Shapes) -> Scan:
     t = contrast / np.sqrt(level * weight * np.maximum(pearson, 1.0))
     z = -ndtri(np.maximum(stdtr(weeks - 2, -t), 1e-300))
     best = int(np.argmax(np.round(z, 9)))
-    if z[best] <= 0:
-        return Scan(float(z[best]), best, 1.0)
     # The contrasts' correlation under no change: weeks independent, variances in proportion to exposure.
-    return Scan(float(z[best]), best, _any_as_large(float(z[best]), (centred * np.sqrt(exposure)).T))
+    p = _any_as_large(float(z[best]), (centred * np.sqrt(exposure)).T) if z[best] > 0 else 1.0
+    return _found(float(z[best]), best, p, z, courses.since)

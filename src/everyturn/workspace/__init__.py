@@ -20,19 +20,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from everyturn import intents, registry
-from everyturn.analysis import Finding
 from everyturn.analysis.coverage import Coverage, measure_coverage
 from everyturn.analysis.evals import read_evals
+from everyturn.analysis.findings import Watch
+from everyturn.analysis.findings import watch as look
 from everyturn.analysis.gap import Gap, intent_names, measure_gap
 from everyturn.analysis.panel import Panel, read_panel
 from everyturn.analysis.trust import cohort_trust
 from everyturn.engines import evidence, inputs, metrics
 from everyturn.engines.loading import Loading
 from everyturn.engines.local import Database
-from everyturn.errors import NoUserIds, UnknownName
+from everyturn.errors import InputError, NoUserIds, UnknownName
 from everyturn.model import TIME, Conversation, Json
-from everyturn.redact import pseudonym
 from everyturn.readers import KINDS, Kind
+from everyturn.redact import pseudonym
 from everyturn.signals import Signal
 from everyturn.stats import Estimate, Summary
 from everyturn.workspace.ledger import Ledger, size_of
@@ -54,7 +55,7 @@ _BY_CONVERSATION = (
     "messages", "feedback", "ratings", "observations", "requests", "assignments", "turn_intents", "trace_conversations",
     "pending", "conversations",
 )  # fmt: skip
-_ON_THE_PAGE = 5  # findings a meeting has time for; `watch` gives all
+_BUDGET = 12.0  # false findings a year, at most, when looking every week and nothing ever changes
 _BATCH = 5_000  # conversations in memory at once while signals run
 
 
@@ -429,37 +430,48 @@ class Workspace:
 
     # --- watch, gap, cover --------------------------------------------------------------------------------------
 
-    def _panel(self, *, until: date | None = None) -> Panel:
+    def _panel(self) -> Panel:
         """The per-user totals that analyses see."""
         self._ensure_intents()
-        complete = metrics.last_complete_week(self.database)
-        cells = metrics.cells(self.database)
-        if until is not None:
-            cells = cells.filter(pc.field("week") <= pa.scalar(until))
-            complete = min(complete, until - timedelta(days=until.weekday() + 7)) if complete else None
-        return read_panel(cells, complete)
+        return read_panel(metrics.cells(self.database), metrics.last_complete_week(self.database))
 
-    def _findings(self, panel: Panel, *, until: date | None = None) -> list[Finding]:
-        """The findings, each with conversations to read."""
-        from everyturn.analysis.findings import find_changes
-
+    def _watch(self, *, until: date | None = None, budget: float = _BUDGET) -> Watch:
+        """The findings, each with conversations to read, and one sentence on all of them."""
+        self._ensure_intents()
         db = self.database
-        tickets = inputs.tickets(db)
+        complete = metrics.last_complete_week(db)
+        tables = {"cells": metrics.cells(db), "tickets": inputs.tickets(db), "days": inputs.days(db)}
         if until is not None:
-            tickets = tickets.filter(pc.field("week") <= pa.scalar(until))
+            monday = until - timedelta(days=until.weekday())
+            complete = min(complete, monday - timedelta(days=7)) if complete else None
+            past = {"cells": pc.field("week") < pa.scalar(monday), "tickets": pc.field("week") < pa.scalar(monday),
+                    "days": pc.field("day") <= pa.scalar(until)}  # fmt: skip
+            tables = {name: table.filter(past[name]) for name, table in tables.items()}
         self.progress("looking for changes", 0, None)
-        found = find_changes(panel, inputs.intents(db), read_evals(inputs.evals(db)), tickets)
-        return [replace(f, conversations=tuple(evidence.examples(db, dict(f.where)))) for f in found]
+        seen = look(
+            tables["cells"],
+            inputs.intents(db),
+            inputs.evals(db),
+            tables["tickets"],
+            weeks_complete=complete,
+            days=tables["days"],
+            budget=budget,
+        )
+        shown = [replace(f, conversations=tuple(evidence.examples(db, dict(f.where)))) for f in seen.findings]
+        return replace(seen, findings=tuple(shown))
 
-    def watch(self, *, until: str | date | None = None) -> Result:
-        """What changed, for whom, since when, the most costly first; each finding with conversations to read.
+    def watch(self, *, until: str | date | None = None, budget: float = _BUDGET) -> Result:
+        """What changed, for whom, since when, the most telling first; each finding with conversations to read.
 
-        `until` replays the past: only what was known by that day (its whole weeks) is looked at.
+        `budget` is how many false findings a year to expect at most when looking every week. `until` replays the past: only
+        the weeks that were over by that day are looked at, with today's intents.
         """
-        day = date.fromisoformat(until[:10]) if isinstance(until, str) else until
-        panel = self._panel(until=day)
-        findings = [f.to_json() for f in self._findings(panel, until=day)]
-        return Result(schema="everyturn/1", verb="watch", until=_plain(day), findings=findings)
+        try:
+            day = date.fromisoformat(until[:10]) if isinstance(until, str) else until
+        except ValueError:
+            raise InputError("this is no date", where="until", expected="a day", try_="--until 2026-10-19") from None
+        seen = self._watch(until=day, budget=budget)
+        return Result(schema="everyturn/1", verb="watch", until=_plain(day), budget=budget, **seen.to_json())
 
     def gap(self) -> Result:
         """Evals beside users, per intent, the widest distance first; intents no case tests by how little users accept."""
@@ -567,7 +579,7 @@ class Workspace:
             gap=gap,
             coverage=self._coverage(panel).to_json(),
             trust=cohort_trust(panel),
-            findings=self._findings(panel)[:_ON_THE_PAGE],
+            watched=self._watch(),
             provenance={
                 "embedder": found.embedder if found else None,
                 "signals": {name: signal.version for name, signal in signals().items()},
@@ -688,7 +700,7 @@ def signals() -> dict[str, Signal]:
 
 def list_plugins(kind: Literal["signals", "formats"]) -> Result:
     """The signals there are, or the formats that are read."""
-    from everyturn.readers.driver import readers
+    from everyturn.readers.recognise import readers
 
     rows = (
         [{"signal": s.name, "question": s.question, "unit": s.unit, "version": s.version} for s in signals().values()]

@@ -7,14 +7,17 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from everyturn.analysis import Finding
+from everyturn.analysis.findings import Watch
 from everyturn.analysis.gap import Gap, GapRow
 from everyturn.analysis.panel import Panel
+from everyturn.analysis.trust import CohortTrust
 from everyturn.engines import evidence, inputs, metrics
 from everyturn.engines.local import Database
 from everyturn.model import Json
 from everyturn.stats import Estimate
 from everyturn.version import __version__
 
+_FINDINGS = 5  # what a meeting has time for; `watch` gives all
 _EXAMPLES = 3  # conversations shown for each intent; findings have their own five
 
 DEFINITIONS = (
@@ -38,11 +41,12 @@ def build(
     panel: Panel,
     gap: Gap,
     coverage: dict[str, Json],
-    trust: Sequence[Any],
-    findings: Sequence[Finding],
+    trust: Sequence[CohortTrust],
+    watched: Watch,
     provenance: dict[str, Json],
 ) -> dict[str, Json]:
     """The report object: what `everyturn report --json` prints and the page is drawn from."""
+    findings = watched.findings[:_FINDINGS]
     counts = inputs.counts(database)
     complete = metrics.last_complete_week(database)
     intents = [intent_json(database, row, panel) for row in gap.rows]
@@ -59,11 +63,13 @@ def build(
         "dashboard": inputs.dashboard(database),
         "headline": {**gap.headline.to_json(), "sentence": _sentence(gap)},
         "findings": [finding.to_json() for finding in findings],
+        "more_findings": len(watched.findings) - len(findings),
+        "watch": watched.sentence,
         "intents": intents,
-        "cohorts": _cohorts(database, trust, panel),
+        "cohorts": _cohorts(database, trust),
         "coverage": coverage,
         "conversations": dict(_shown(database, wanted)),
-        "notes": _notes(counts, complete, gap),
+        "notes": _notes(counts, complete),
         "definitions": [{"term": term, "meaning": meaning} for term, meaning in DEFINITIONS],
         "provenance": {**provenance, "window_days": 7, "version": __version__},
     }
@@ -136,7 +142,7 @@ def _texts(phrases: str | None) -> list[str]:
     return found
 
 
-def _cohorts(database: Database, trust: Sequence[Any], panel: Panel) -> list[dict[str, Json]]:
+def _cohorts(database: Database, trust: Sequence[CohortTrust]) -> list[dict[str, Json]]:
     known = {c.cohort: c for c in trust}
     rows = []
     for cohort in inputs.cohorts(database):
@@ -194,7 +200,7 @@ def shown_conversation(database: Database, conversation_id: str) -> dict[str, Js
     }
 
 
-def _notes(counts: dict[str, Json], complete: date | None, gap: Gap) -> list[str]:
+def _notes(counts: dict[str, Json], complete: date | None) -> list[str]:
     """What the reader should know of the limits of this report."""
     notes = []
     outputs, unknown = counts["outputs"], counts["unknown_outputs"]

@@ -1,0 +1,87 @@
+"""Where accepted answers are redone elsewhere, not since some week but all along."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from everyturn.analysis.drift import Node, nodes
+from everyturn.analysis.panel import Panel, Rows
+from everyturn.stats import Estimate, NotEnough, Summary
+from everyturn.stats.changes import z_values
+from everyturn.stats.compare import benjamini_hochberg
+from everyturn.stats.intervals import difference, rate
+from everyturn.stats.summaries import join, per_user, summarise_one
+
+_WORTH = 0.1  # points above the rest, and
+_TIMES = 1.5  # times the rest: some intents are always redone a little more than others
+
+
+@dataclass(frozen=True, slots=True)
+class Hotspot:
+    """A cohort or an intent whose accepted answers are redone far more than the rest's; `found_week` as for changes."""
+
+    node: Node
+    rate: Estimate
+    rest: Estimate
+    above: Estimate
+    found_week: int
+
+
+def rework_hotspots(panel: Panel, *, share: float, needed: int, known: Sequence[Node] = ()) -> list[Hotspot]:
+    """The cohorts and intents far above the rest in rework, the clearest first; `known` nodes are told elsewhere.
+
+    Each is held against the product without itself and without those found before it. Benjamini-Hochberg over all of
+    them with the budget `share`, users as clusters.
+    """
+    rows, _ = panel.trend("rework")
+    for node in known:
+        rows = rows.take(~node.mask(rows))
+    candidates = [node for node in nodes(panel, rows) if node.level in {1, 2}]
+    p = [_chance(rows, node, needed) for node in candidates]
+    believed = benjamini_hochberg(p, share=share)
+    bar = share * max(int(believed.sum()), 1) / max(len(p), 1)
+    found: list[Hotspot] = []
+    for k in sorted(np.flatnonzero(believed), key=lambda i: (round(p[i], 15), i)):
+        spot = _describe(panel, rows, candidates[k], bar, needed)
+        if spot is not None:
+            found.append(spot)
+            rows = rows.take(~spot.node.mask(rows))
+    return found
+
+
+def _chance(rows: Rows, node: Node, needed: int) -> float:
+    from scipy.special import ndtr
+
+    inside = node.mask(rows)
+    if min(len(np.unique(rows.user[inside])), len(np.unique(rows.user[~inside]))) < needed:
+        return 1.0
+    influence = np.zeros(len(rows))
+    for side, sign in ((inside, 1.0), (~inside, -1.0)):
+        n, y = rows.n[side].sum(), rows.y[side].sum()
+        influence[side] = sign * (rows.y[side] - y / n * rows.n[side]) / n
+    gap = rows.y[inside].sum() / rows.n[inside].sum() - rows.y[~inside].sum() / rows.n[~inside].sum()
+    _, (by_user,) = per_user(rows.user, influence)
+    # The influences are centred; the gap spread over users makes their sum the gap without changing their spread.
+    return float(ndtr(-z_values((by_user + gap / len(by_user))[:, None])[0]))
+
+
+def _describe(panel: Panel, rows: Rows, node: Node, bar: float, needed: int) -> Hotspot | None:
+    inside = node.mask(rows)
+    own, rest = _summary(rows.take(inside)), _summary(rows.take(~inside))
+    joint = join(rows.user, (rows.n * inside, rows.y * inside), (rows.n * ~inside, rows.y * ~inside))
+    level, usual = rate(own, needed=needed), rate(rest, needed=needed)
+    above = difference(own, rest, joint, needed=needed)
+    if isinstance(level, NotEnough) or isinstance(usual, NotEnough) or isinstance(above, NotEnough):
+        return None
+    if above.value < _WORTH or level.value < _TIMES * usual.value or above.low <= 0:
+        return None
+    _, known = panel.trend("rework")
+    shown = (w for w in range(1, known) if _chance(rows.take(rows.week < w), node, needed) <= bar)
+    return Hotspot(node, level, usual, above, next(shown, known) + panel.complete - known)
+
+
+def _summary(rows: Rows) -> Summary:
+    return summarise_one(rows.user, rows.n, rows.y, rows.unknown)

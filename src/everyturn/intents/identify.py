@@ -1,0 +1,111 @@
+"""The same intent keeps its id: new groups matched with the intents known, and what happened to each in between."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+import numpy as np
+
+from everyturn.intents.grid import Labels
+from everyturn.model import digest
+
+Change = Literal["born", "grown", "split", "merged", "faded"]
+
+_SAME = 0.25  # Jaccard overlap from which a group is the intent known: a quarter lets an intent split in three keep its id
+_PART = 0.2  # of an intent's requests, what another group must hold to be a part of it split off
+_SWALLOWED = 0.5  # of an intent's requests, what a group must hold for the intent to be merged into it
+_GROWN = 1.5
+_QUIET = timedelta(weeks=4)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What happened to an intent, and when.
+
+    born: first seen · grown: half as many requests again as at the last discovery · split: came apart from `other` ·
+    merged: went up in `other` · faded: not asked for in the last four weeks, or in no group any more.
+    """
+
+    kind: Change
+    intent_id: str
+    at: datetime | None
+    other: str | None = None
+
+
+def match(overlap: Labels, known_sizes: Labels, group_sizes: Labels) -> Labels:
+    """For each group the number of the known intent it continues, -1 where it continues none.
+
+    `overlap[g, k]` counts the requests in both. Each intent goes to one group at most, so that the sum of overlaps
+    (Jaccard: shared by all) is greatest. Method: optimal assignment (Kuhn 1955).
+
+    >>> match(np.array([[8, 0], [2, 0], [0, 5]]), np.array([10, 5]), np.array([8, 2, 9])).tolist()
+    [0, -1, 1]
+    """
+    from scipy.optimize import linear_sum_assignment
+
+    union = group_sizes[:, None] + known_sizes[None, :] - overlap
+    jaccard = np.round(overlap / np.maximum(union, 1), 6)
+    groups, intents = linear_sum_assignment(-jaccard)
+    matched = np.full(len(group_sizes), -1)
+    for group, intent in zip(groups, intents, strict=True):
+        if jaccard[group, intent] >= _SAME:
+            matched[group] = intent
+    return matched
+
+
+def new_ids(contents: Sequence[str], used: Collection[str]) -> list[str]:
+    """An id for each new intent from its most central text, like "i-3f9a2c"; none that was ever used.
+
+    >>> new_ids(["refund my order"], ())
+    ['i-d95c9f']
+    """
+    taken = set(used)
+    ids = []
+    for content in contents:
+        number = 0
+        while (candidate := f"i-{digest(content, str(number))[:6]}") in taken:
+            number += 1
+        taken.add(candidate)
+        ids.append(candidate)
+    return ids
+
+
+def restructured(
+    ids: Sequence[str], matched: Labels, overlap: Labels, known_ids: Sequence[str], at: datetime | None
+) -> list[Event]:
+    """The splits, mergers and fadings that turned the known intents into groups named `ids`."""
+    events = []
+    sizes = np.maximum(overlap.sum(axis=0), 1)
+    for group, intent_id in enumerate(ids):
+        if matched[group] < 0 and len(known_ids):
+            source = int(overlap[group].argmax())
+            if overlap[group, source] >= _PART * sizes[source]:
+                events.append(Event("split", intent_id, at, known_ids[source]))
+    for intent in sorted(set(range(len(known_ids))) - set(matched.tolist())):
+        into = int(overlap[:, intent].argmax()) if len(ids) else -1
+        if into >= 0 and overlap[into, intent] >= _SWALLOWED * sizes[intent]:
+            events.append(Event("merged", known_ids[intent], at, ids[into]))
+        else:
+            events.append(Event("faded", known_ids[intent], at))
+    return events
+
+
+def lived(
+    intent_id: str, *, size: int, known_size: int, first_seen: datetime | None, last_seen: datetime | None, now: datetime | None
+) -> list[Event]:
+    """The events of one intent by itself; `known_size` 0 for one not known before.
+
+    >>> [e.kind for e in lived("i-1", size=30, known_size=20, first_seen=None, last_seen=None, now=None)]
+    ['grown']
+    """
+    events = []
+    if not known_size:
+        events.append(Event("born", intent_id, first_seen))
+    elif size >= _GROWN * known_size:
+        events.append(Event("grown", intent_id, now))
+    if now is not None and last_seen is not None and now - last_seen > _QUIET:
+        events.append(Event("faded", intent_id, last_seen))
+    return events
