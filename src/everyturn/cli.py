@@ -192,8 +192,8 @@ def demo(*, no_open: bool, seed: int, folder: Path | None, as_json: bool) -> Non
 
 @cli.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--as", "as_", default="conversations", show_default=True, metavar="KIND",
-              help="conversations, actions, evals or outcomes.")  # fmt: skip
+@click.option("--as", "as_", default="conversations", show_default=True, help="What the files hold.",
+              type=click.Choice(["conversations", "actions", "evals", "outcomes"]))  # fmt: skip
 @click.option("--format", "format_", metavar="NAME", help="What the files are, where their content does not tell.")
 @click.option("--on-bad", type=click.Choice(["collect", "stop"]), default="collect", show_default=True,
               help="Load the good records and list the bad, or end at the first bad one.")  # fmt: skip

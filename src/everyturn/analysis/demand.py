@@ -23,7 +23,7 @@ _SMALLEST = 0.0025  # of all users' days: a rarer intent is not yet worth a name
 _NEWNESS = 5.0  # times its rate during the time before, at least; less is a rise, not an arrival
 _WORTH = 0.01  # a shift of less than a point of traffic is nobody's Monday
 _RECENT = 2  # weeks that say how large something is now
-_MIX_WEEKS = 4  # the window whose mix is held against all weeks before
+MIX_WEEKS = 4  # the window whose mix is held against all weeks before
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,13 +182,12 @@ def share_changes(panel: Panel, *, share: float, needed: int) -> list[ShareChang
     def look(intent: int, weeks: int, direction: int) -> Scan:
         user, cohort, week, n, y = _with_share(panel, rows, intent, weeks)
         residuals = weekly_residuals(cohort, user, week, n, y, weeks=weeks)
-        result = scan(residuals, shapes(weeks), worse=direction, needed=needed)
-        return result.p, result.shape
+        return scan(residuals, shapes(weeks), worse=direction, needed=needed)
 
     looks = [
-        (intent, direction, *look(intent, panel.complete, direction)) for intent in intents for direction in (1, -1)
+        (intent, direction, look(intent, panel.complete, direction)) for intent in intents for direction in (1, -1)
     ]
-    believed = benjamini_hochberg([p for _, _, p, _ in looks], share=share)
+    believed = benjamini_hochberg([result.p for _, _, result in looks], share=share)
     bar = share * max(int(believed.sum()), 1) / len(looks)
     found: list[tuple[int, ShareChange]] = []
     for (intent, direction, result), is_believed in zip(looks, believed, strict=True):
@@ -231,9 +230,9 @@ def mix_shift(panel: Panel, *, needed: int) -> Split | None:
     To tell, the mix part must be a point or more and three standard errors from nothing (once in ten years of quiet weeks).
     """
     rows, weeks = panel.trend("acceptance")
-    is_current = rows.week >= weeks - _MIX_WEEKS
+    is_current = rows.week >= weeks - MIX_WEEKS
     if (
-        weeks < 2 * _MIX_WEEKS
+        weeks < 2 * MIX_WEEKS
         or min(len(np.unique(rows.user[is_current])), len(np.unique(rows.user[~is_current]))) < needed
     ):
         return None

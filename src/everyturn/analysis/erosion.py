@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -22,25 +20,15 @@ _SEED = 20_260_105
 
 @dataclass(frozen=True, slots=True)
 class ErodingUser:
-    """One user whose trust fell while their use stayed: before and since, by part (more is better) and in outputs a week."""
+    """One user whose acceptance fell while their use stayed: before and since, the share taken and answers a week."""
 
     user: int
     since: int
     weekly_before: float
     weekly_since: float
-    before: Mapping[str, float]
-    after: Mapping[str, float]
-    outputs: float
-
-    def to_json(self, panel: Panel) -> dict[str, Any]:
-        """The fields as a plain dict."""
-        return {
-            "user_id": panel.users[self.user],
-            "since": panel.weeks[self.since].isoformat(),
-            "outputs_a_week": [round(self.weekly_before, 3), round(self.weekly_since, 3)],
-            "before": {name: round(value, 6) for name, value in self.before.items()},
-            "since_then": {name: round(value, 6) for name, value in self.after.items()},
-        }
+    accepted_before: float
+    accepted_since: float
+    answers_since: float
 
 
 def eroding_users(panel: Panel, *, share: float, today: int | None = None) -> list[ErodingUser]:
@@ -57,7 +45,7 @@ def eroding_users(panel: Panel, *, share: float, today: int | None = None) -> li
     """
     parts, weeks = trust_parts(panel, weeks=today)
     parts = {name: parts[name] for name in _READ if len(parts.get(name, ()))}
-    if not parts:
+    if _READ[0] not in parts:
         return []
     users = len(panel.users)
     n, excess = np.zeros((users, weeks)), np.zeros((users, weeks))
@@ -138,7 +126,7 @@ def _chances(statistic: Floats, n: Floats, excess: Floats) -> Floats:
 
 
 def _describe(panel: Panel, user: int, since: int) -> ErodingUser | None:
-    """The user's before and after, None where they use it clearly less now or their trust is not lower."""
+    """The user's before and after, None where they use it clearly less now or do not accept less."""
     traffic = panel.traffic
     used = sum_by(traffic.week[traffic.user == user], traffic.n[traffic.user == user], len(panel.weeks))[
         : panel.complete
@@ -148,14 +136,10 @@ def _describe(panel: Panel, user: int, since: int) -> ErodingUser | None:
     error = np.sqrt(before / (since - first) + after / len(used[since:]))
     if after < _STEADY * before and before - after > 2 * error:
         return None
-    parts, _ = trust_parts(panel)
-    sides: list[dict[str, float]] = [{}, {}]
-    for name, rows in parts.items():
-        own = rows.take(rows.user == user)
-        for side, keep in zip(sides, (own.week < since, own.week >= since), strict=True):
-            if own.n[keep].sum() > 0:
-                side[name] = float(own.y[keep].sum() / own.n[keep].sum())
-    shared = [name for name in sides[0] if name in sides[1]]
-    if not shared or np.mean([sides[1][s] - sides[0][s] for s in shared]) >= 0:
+    own = panel.trend("acceptance")[0]
+    own = own.take(own.user == user)
+    late = own.week >= since
+    taken = [float(own.y[side].sum() / own.n[side].sum()) if own.n[side].sum() > 0 else None for side in (~late, late)]
+    if taken[0] is None or taken[1] is None or taken[1] >= taken[0]:
         return None
-    return ErodingUser(user, since, before, after, sides[0], sides[1], float(used[since:].sum()))
+    return ErodingUser(user, since, before, after, taken[0], taken[1], float(used[since:].sum()))

@@ -7,27 +7,31 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from everyturn.analysis import Finding
-from everyturn.analysis.demand import QueueGrowth, mix_shift, new_intents, queue_growth, share_changes
+from everyturn.analysis.demand import MIX_WEEKS, QueueGrowth, mix_shift, new_intents, queue_growth, share_changes
+from everyturn.analysis.demand_sentences import say_gap, say_mix, say_new_intent, say_queue, say_share
 from everyturn.analysis.drift import RateChange, rate_changes
-from everyturn.analysis.erosion import eroding_users
+from everyturn.analysis.erosion import ErodingUser, eroding_users
 from everyturn.analysis.evals import Evals, read_evals
 from everyturn.analysis.gap import EVALS_ONLY, NO_CASES, intent_names, measure_gap
 from everyturn.analysis.hotspots import rework_hotspots
 from everyturn.analysis.panel import Panel, read_panel
-from everyturn.analysis.sentences import Teller
+from everyturn.analysis.sentences import say_erosion, say_hotspot, say_slide, say_trust
+from everyturn.analysis.teller import Teller
 from everyturn.analysis.trust import TrustDrop, trust_drops
 from everyturn.analysis.words import counted
 from everyturn.errors import InputError
 from everyturn.stats import Estimate
 from everyturn.stats.changes import WEEKS_BEFORE
-from everyturn.stats.intervals import NEEDED_USERS, rate, smallest_change
+from everyturn.stats.intervals import NEEDED_USERS, smallest_change
 from everyturn.stats.summaries import summarise_one
 
 WEEKS = 26  # what is older is not this Monday's news, and people and products change
 FALSE_USERS = 0.1  # of the eroding users named, at most this share by accident
+_WORTH_GAP = 0.05  # below the product's acceptance, for an untested intent to be told
 _FEWEST_ERODING = 3  # fewer are persons, not a finding
 _LEAST_WEEKS = WEEKS_BEFORE + 2
 
@@ -133,25 +137,33 @@ def _changes(
     mix = None if slides or drops else mix_shift(settled, needed=needed)
     queue = queue_growth(panel, tickets, share=look * _QUEUE)
 
-    rows = settled.rows("acceptance")
-    elsewhere = rate(summarise_one(rows.user, rows.n, rows.y), needed=needed)
-    quiet = not any(slide.node.level == 0 for slide in slides)
-    added = dict(queue.added) if queue else {}
     told = [
-        teller.new_intent(fact, others=elsewhere, quiet=quiet and not drops, tickets=added.get(fact.intent, 0.0))
+        say_new_intent(
+            teller, fact, settled.rows("acceptance"), tickets=dict(queue.added)[fact.intent] if queue else 0.0
+        )
         for fact in arrived
     ]
-    told += [teller.rate_change(slide) for slide in own]
-    told += [teller.trust_drop(drop, _of_cohort(slides, drop)) for drop in drops]
-    told += [teller.hotspot(fact) for fact in hot]
+    told += [say_slide(teller, slide) for slide in own]
+    told += [say_trust(teller, drop, _of_cohort(slides, drop)) for drop in drops]
+    told += [say_hotspot(teller, fact) for fact in hot]
     if eroding:
-        told.append(teller.eroding(eroding, false_share=FALSE_USERS, quiet=quiet))
-    told += [teller.share_change(fact) for fact in demand]
+        told.append(say_erosion(teller, eroding, found_week=_first_named(settled, eroding), false_share=FALSE_USERS))
+    told += [say_share(teller, fact) for fact in demand]
     if mix is not None:
-        told.append(teller.mix(mix, panel.trend("acceptance")[1] - 4))
-    if queue is not None and not _explained(queue, {fact.intent for fact in arrived}):
-        told.append(teller.queue(queue))
+        told.append(say_mix(teller, mix, panel.trend("acceptance")[1] - MIX_WEEKS))
+    if queue is not None and not _explained(panel, queue, [fact.intent for fact in arrived]):
+        told.append(say_queue(teller, queue))
     return told
+
+
+def _first_named(panel: Panel, eroding: Sequence[ErodingUser]) -> int:
+    """After how many weeks the same look would first have named a few of these users."""
+    users = {fact.user for fact in eroding}
+    for weeks in range(min(fact.since for fact in eroding) + 1, panel.complete):
+        named = {fact.user for fact in eroding_users(panel, share=FALSE_USERS, today=weeks)}
+        if len(named & users) >= _FEWEST_ERODING:
+            return weeks
+    return panel.complete
 
 
 def _of_cohort(slides: Sequence[RateChange], drop: TrustDrop) -> list[RateChange]:
@@ -159,10 +171,17 @@ def _of_cohort(slides: Sequence[RateChange], drop: TrustDrop) -> list[RateChange
     return [*own, *(also for slide in own for also in slide.also)]
 
 
-def _explained(queue: QueueGrowth, arrived: set[int]) -> bool:
-    """Whether new intents bring most of the added tickets: then it is told with them."""
-    grown = sum(n for _, n in queue.added if n > 0)
-    return grown > 0 and sum(n for intent, n in queue.added if intent in arrived) > grown / 2
+def _explained(panel: Panel, queue: QueueGrowth, arrived: list[int]) -> bool:
+    """Whether new intents bring most of the added tickets: then it is told with them.
+
+    Where tickets do not name an intent, the handovers seen in those intents' conversations stand in for them.
+    """
+    by_intent = {intent: n for intent, n in queue.added if n > 0}
+    named = sum(by_intent.get(intent, 0.0) for intent in arrived)
+    handed = panel.rows("escalation")
+    late = (handed.week >= queue.since) & (handed.week < panel.complete) & np.isin(handed.intent, arrived)
+    rise = (queue.after.value - queue.before.value) * queue.after.n
+    return named > sum(by_intent.values()) / 2 or float(handed.y[late].sum()) > rise / 2
 
 
 def _standing(everything: Panel, evals: Evals, teller: Teller) -> list[Finding]:
@@ -175,13 +194,10 @@ def _standing(everything: Panel, evals: Evals, teller: Teller) -> list[Finding]:
     for row in gap.rows:
         low = isinstance(row.acceptance, Estimate) and row.acceptance.high < overall.low - _WORTH_GAP
         if EVALS_ONLY in row.status or (NO_CASES in row.status and low):
-            finding = teller.gap(row, overall)
+            finding = say_gap(row, overall)
             if finding is not None:
                 found.append(finding)
     return found
-
-
-_WORTH_GAP = 0.05  # below the product's acceptance, for an untested intent to be told
 
 
 def _ranked(found: Sequence[Finding]) -> tuple[Finding, ...]:

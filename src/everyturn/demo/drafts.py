@@ -15,7 +15,7 @@ _SWAPS = (
     ("There's ", "There is "), ("there's ", "there is "), ("that's ", "that is "), ("doesn't ", "does not "),
     (" because ", " since "), (" which ", " that "), ("Please ", "Kindly "), (" really ", " very "), (" and ", " & "),
     ("Thank you", "Thanks"), (" made ", " crafted "), (" small ", " little "), (" every ", " each "), (" takes ", " needs "),
-    (" enough ", " plenty "), (" again", " once more"), (" with ", " together with "), (" is ", " remains "), (" vielen ", " herzlichen "), (" und ", " sowie "), (" muchas ", " mil "), (" y ", " e "),
+    (" enough ", " plenty "), (" again", " once more"), (" is ", " remains "), (" vielen ", " herzlichen "), (" und ", " sowie "), (" muchas ", " mil "), (" y ", " e "),
     (" beaucoup ", " vivement "), (" et ", " ainsi que "),
 )  # fmt: skip
 
@@ -48,7 +48,7 @@ def _touched(draft: str, intent: str, slots: Slots) -> str:
     if text == draft:  # nothing there to change: the last word goes
         text = text.rsplit(" ", 1)[0]
     if slots.draw() < 0.4:
-        text = f"{text} {phrases().tell(f'{intent}.edit_add', slots)}"
+        text = f"{text}\n\n{phrases().tell(f'{intent}.edit_add', slots)}"
     return text
 
 
@@ -69,7 +69,7 @@ def _cut(draft: str, intent: str, slots: Slots) -> str:
         longest = max(order, key=lambda index: len(pieces[index]))
         words = pieces[longest].split(" ")
         pieces[longest] = " ".join(words[: max(3, len(words) // 2)]) + "."
-    return re.sub(r"\s{3,}", "\n\n", "".join(pieces)).strip()
+    return re.sub(r" {2,}", " ", re.sub(r"\s{3,}", "\n\n", "".join(pieces))).strip()
 
 
 def _rewritten(draft: str, intent: str, slots: Slots) -> str:

@@ -94,7 +94,7 @@ def _person(index: int, cohort: str, rng: random.Random, draw: Draw, *, eroding:
         sloppy=0.05 * draw() ** 3 + (0.03 if draw() < 0.1 else 0.0),
         wordy=draw(),
         polite=draw(),
-        native=draw() < 0.25,
+        native=draw() < 0.32,
         billed_wrong=not eroding and draw() < 0.24,
         eroding=eroding,
     )

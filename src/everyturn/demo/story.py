@@ -248,7 +248,7 @@ class _Scene:
         """The person writes, the agent answers; then the person reads."""
         seconds = math.exp(0.4628 + 0.5 * self.rng.gauss(0.0, 1.0))  # log-normal, 1.8 s on average
         used = tools.use(self.intent, self.topic, self.slots, self.rng) if use_tools else []
-        exchange = Exchange(self.say, self.now, agent, seconds, used)
+        exchange = Exchange(self.say.strip(), self.now, agent.strip(), seconds, used)
         if not self.talk.mobile:
             self.teller.faults += FAULTS * exchange.spans
             if self.teller.faults > 1.0:
@@ -357,6 +357,7 @@ class _Scene:
     def foreign(self, language: str) -> None:
         """A talk in the person's own language: one question, one answer, and a click at most."""
         tell, slots = self.phrases.tell, self.slots
+        self.choose_topic()
         text = tell(f"{language}.{self.intent}", slots)
         if self.draw() < 0.6:
             text = f"{tell(f'{language}.opener', slots)}, {text}"

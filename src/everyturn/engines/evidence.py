@@ -102,7 +102,7 @@ def examples(database: Database, where: dict[str, Any], *, limit: int = 5) -> li
         for row in database.rows(
             f"""
             SELECT conversation_id FROM (
-              SELECT conversation_id, user_id, max(started_at) AS started_at FROM facts WHERE {condition} GROUP BY ALL
+              SELECT conversation_id, user_id, max(started_at) AS started_at FROM facts WHERE {condition} GROUP BY conversation_id, user_id
               QUALIFY row_number() OVER (PARTITION BY coalesce(user_id, conversation_id)
                 ORDER BY max(started_at) DESC NULLS LAST, conversation_id) = 1)
             ORDER BY started_at DESC NULLS LAST, conversation_id LIMIT ?

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import cast
 
 import numpy as np
+import numpy.typing as npt
 import scipy.sparse as sp
 
 from everyturn.intents import membership
@@ -56,7 +57,7 @@ def extend(vectors: Floats, labels: Labels, *, seed: int) -> Labels:
     rows = np.flatnonzero(labels == UNPLACED)
     labels[rows] = -1
     if (labels >= 0).any():
-        labels[rows] = membership.learn(vectors, labels, seed=seed).place(vectors[rows])[0]
+        labels[rows] = membership.learn(vectors, labels, seed=seed).membership.place(vectors[rows])[0]
         rows = rows[labels[rows] < 0]
     known = int(labels.max(initial=-1)) + 1
     found = cluster(vectors[rows], seed=seed)
@@ -68,12 +69,10 @@ def extend(vectors: Floats, labels: Labels, *, seed: int) -> Labels:
 
 def settle(vectors: Floats, labels: Labels, *, seed: int) -> Labels:
     """The labels after each row has moved to the group that fits it clearly better than its own, if there is one."""
-    scores = membership.learn(vectors, labels, seed=seed).scores(vectors)
+    learnt = membership.learn(vectors, labels, seed=seed)
     rows = np.flatnonzero(labels >= 0)
-    if not len(rows):
-        return labels
-    best = scores[rows].argmax(axis=1)
-    better = scores[rows, best] > np.maximum(_BETTER * scores[rows, labels[rows]], 0)
+    best = learnt.scores[rows].argmax(axis=1)
+    better = learnt.scores[rows, best] > np.maximum(_BETTER * learnt.own[rows], 0)
     settled = labels.copy()
     settled[rows[better]] = best[better]
     return settled
@@ -124,7 +123,7 @@ def _graph(grid: Floats) -> sp.csr_matrix:
             column[start + i], weight[start + i] = nearest, row[nearest]
     value = np.maximum(weight.ravel() / GRID**2, 1e-6)
     graph = sp.csr_matrix((value, (np.repeat(np.arange(n), k), column.ravel())), shape=(n, n))
-    return cast(sp.csr_matrix, graph.maximum(graph.T).tocsr())
+    return cast("sp.csr_matrix", graph.maximum(graph.T).tocsr())
 
 
 def _communities(graph: sp.csr_matrix, resolution: float, seed: int) -> Labels:
@@ -132,7 +131,7 @@ def _communities(graph: sp.csr_matrix, resolution: float, seed: int) -> Labels:
 
     if graph.nnz == 0:
         return np.arange(graph.shape[0])
-    return cast(Labels, Louvain(resolution=resolution, random_state=seed).fit_predict(graph).astype(np.int64))
+    return cast("Labels", Louvain(resolution=resolution, random_state=seed).fit_predict(graph).astype(np.int64))
 
 
 def _resolution(graph: sp.csr_matrix, seed: int) -> float:
@@ -183,15 +182,20 @@ def _join_alike(grid: Floats, labels: Labels, known: int) -> Labels:
         else:
             into[group] = new
             new += 1
-    return cast(Labels, np.where(labels >= 0, into[labels], -1))
+    return cast("Labels", np.where(labels >= 0, into[labels], -1))
 
 
 def _content(vectors: Floats) -> Labels:
     """A number from each row's content, the same wherever the row stands, spread evenly."""
     whole = np.round(vectors * GRID).astype(np.int64).astype(np.uint64)
-    factors = np.random.default_rng(0).integers(1, 2**63, vectors.shape[1], dtype=np.uint64) * np.uint64(2) + np.uint64(1)
-    mixed = (whole * factors).sum(axis=1, dtype=np.uint64)
-    return cast(Labels, (((mixed ^ (mixed >> np.uint64(31))) * factors[0]) >> np.uint64(1)).astype(np.int64))
+    # odd factors from a fixed stream, so that each step of each number moves the sum
+    factors = np.random.default_rng(0).integers(0, 2**63, vectors.shape[1], dtype=np.uint64) * np.uint64(2) + np.uint64(
+        1
+    )
+    mixed = cast("npt.NDArray[np.uint64]", (whole * factors).sum(axis=1, dtype=np.uint64))
+    return cast(
+        "Labels", ((mixed ^ (mixed >> np.uint64(31))) * np.uint64(0x94D049BB133111EB) >> np.uint64(1)).astype(np.int64)
+    )
 
 
 def _by_size(labels: Labels) -> Labels:

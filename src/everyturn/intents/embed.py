@@ -109,19 +109,23 @@ class Lexical:
 
     def to_bytes(self) -> bytes:
         """The fitted state as an Arrow IPC stream of raw arrays."""
-        arrays = [*self._ids, *self._weights, self._components.ravel()]
-        header = struct.pack("<dq", self._unknown, self._components.shape[1])
-        table = pa.table({"array": pa.array([header, *(a.astype(a.dtype.newbyteorder("<")).tobytes() for a in arrays)])})
+        parts = [
+            struct.pack("<dq", self._unknown, self._components.shape[1]),
+            *(ids.astype("<u4").tobytes() for ids in self._ids),
+            *(weights.astype("<f4").tobytes() for weights in self._weights),
+            self._components.astype("<f2").tobytes(),
+        ]
+        table = pa.table({"part": pa.array(parts, pa.binary())})
         sink = pa.BufferOutputStream()
         with pa.ipc.new_stream(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
             writer.write_table(table)
-        return cast(bytes, sink.getvalue().to_pybytes())
+        return cast("bytes", sink.getvalue().to_pybytes())
 
     @classmethod
     def from_bytes(cls, state: bytes) -> Lexical:
         """The embedder that `to_bytes` stored."""
         try:
-            header, *arrays = pa.ipc.open_stream(state).read_all()["array"].to_pylist()
+            header, *arrays = pa.ipc.open_stream(state).read_all()["part"].to_pylist()
             n = len(_BLOCKS)
             lexical = cls()
             lexical._unknown, dimensions = struct.unpack("<dq", header)
@@ -177,17 +181,15 @@ _NOTHING = 1e-9
 def _components(matrix: sp.csr_matrix) -> npt.NDArray[np.float16]:
     """The right singular vectors as columns, signs fixed, in half precision."""
     from sklearn.decomposition import TruncatedSVD
-    from threadpoolctl import threadpool_limits
 
     # with fewer texts fewer directions are more than noise
     dimensions = int(min(_DIMENSIONS, max(20, matrix.shape[0] // 10), matrix.shape[0], matrix.shape[1]))
-    with threadpool_limits(1):  # sums in one order, whatever the number of cores
-        if min(matrix.shape) <= dimensions + 10:
-            vectors = np.linalg.svd(matrix.toarray(), full_matrices=False)[2][:dimensions]
-        else:
-            vectors = TruncatedSVD(dimensions, random_state=7).fit(matrix).components_
+    if min(matrix.shape) <= dimensions + 10:
+        vectors = np.linalg.svd(matrix.toarray(), full_matrices=False)[2][:dimensions]
+    else:
+        vectors = TruncatedSVD(dimensions, n_iter=3, random_state=7).fit(matrix).components_
     largest = vectors[np.arange(len(vectors)), np.abs(np.round(vectors, 6)).argmax(axis=1)]
-    return cast(npt.NDArray[np.float16], (vectors * np.where(largest < 0, -1, 1)[:, None]).T.astype(np.float16))
+    return cast("npt.NDArray[np.float16]", (vectors * np.where(largest < 0, -1, 1)[:, None]).T.astype(np.float16))
 
 
 # --- n-grams as numbers --------------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ def on_grid(vectors: Floats) -> Floats:
     >>> on_grid(np.array([[0.6, 0.8]], np.float32)).tolist()
     [[2400.0, 3200.0]]
     """
-    return cast(Floats, np.round(vectors * GRID).astype(np.float32))
+    return cast("Floats", np.round(vectors * GRID).astype(np.float32))
 
 
 def group_sums(grid: Floats, labels: Labels) -> Doubles:
@@ -32,10 +32,10 @@ def group_sums(grid: Floats, labels: Labels) -> Doubles:
     rows = np.flatnonzero(labels >= 0)
     shape = (int(labels.max(initial=-1)) + 1, len(labels))
     member = sp.csr_matrix((np.ones(len(rows)), (labels[rows], rows)), shape=shape)
-    return cast(Doubles, member @ grid.astype(np.float64))
+    return cast("Doubles", member @ grid.astype(np.float64))
 
 
 def directions(sums: Doubles) -> Floats:
     """The rows at length 1; rows of zeros stay."""
     length = np.sqrt(np.einsum("ij,ij->i", sums, sums))
-    return cast(Floats, (sums / np.where(length > 0, length, 1)[:, None]).astype(np.float32))
+    return cast("Floats", (sums / np.where(length > 0, length, 1)[:, None]).astype(np.float32))

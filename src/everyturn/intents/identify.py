@@ -14,7 +14,9 @@ from everyturn.model import digest
 
 Change = Literal["born", "grown", "split", "merged", "faded"]
 
-_SAME = 0.25  # Jaccard overlap from which a group is the intent known: a quarter lets an intent split in three keep its id
+_SAME = (
+    0.25  # Jaccard overlap from which a group is the intent known: a quarter lets an intent split in three keep its id
+)
 _PART = 0.2  # of an intent's requests, what another group must hold to be a part of it split off
 _SWALLOWED = 0.5  # of an intent's requests, what a group must hold for the intent to be merged into it
 _GROWN = 1.5
@@ -94,7 +96,13 @@ def restructured(
 
 
 def lived(
-    intent_id: str, *, size: int, known_size: int, first_seen: datetime | None, last_seen: datetime | None, now: datetime | None
+    intent_id: str,
+    *,
+    size: int,
+    known_size: int,
+    first_seen: datetime | None,
+    last_seen: datetime | None,
+    now: datetime | None,
 ) -> list[Event]:
     """The events of one intent by itself; `known_size` 0 for one not known before.
 

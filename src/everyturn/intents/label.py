@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 import numpy as np
 
 from everyturn.intents.grid import Labels
-from everyturn.intents.words import is_content, stem, tokens
+from everyturn.intents.words import ARTICLES, is_content, stem, tokens
 
 Phrase: TypeAlias = tuple[str, ...]  # its words' stems
 
-_TEXTS = 400  # of a group that are read for phrases
+TEXTS = 400  # of a group that are read for phrases
 _PHRASES = 6
 _WORDS = 3  # of substance at most, in a phrase
 _LONGER = (0.0, 1.0, 1.6, 1.7)  # what a phrase's length is worth: two words say more than one, three hardly more
@@ -25,10 +25,6 @@ _RARE = 0.02  # share of a group's texts below which a phrase is chance
 _TELLING = 0.25  # of the texts with a word, how many a longer phrase around it must be in to stand for it
 _SECOND = 0.08  # share of texts a second phrase in the label must be in
 _COVERED = 0.6  # share of texts from which one phrase is label enough
-_DROPPED = frozenset(
-    """a an the my our your their his her its this that these those some any der die das ein eine le la les un une el los
-    las o os as um uma il lo i gli de het een""".split()
-)
 _SENTENCE_END = re.compile(r"[.!?\n]+(?:\s|$)")
 
 
@@ -42,12 +38,19 @@ class Name:
 
 
 def name_groups(
-    texts: Sequence[str], labels: Labels, users: Sequence[frozenset[str]] | None = None, *, minimum_users: int = 1
+    texts: Sequence[str],
+    labels: Labels,
+    users: Sequence[frozenset[int]] | None = None,
+    *,
+    minimum_users: int = 1,
+    before: Mapping[int, str] | None = None,
 ) -> list[Name]:
     """A name for each of the groups 0, 1, … in `labels` (-1 belongs to none).
 
-    `texts` are distinct, the most telling of each group first; `users` says who sent each, and a phrase that fewer than
-    `minimum_users` of them used is never shown. No phrase holds a number, an address or a masked place.
+    `texts` are distinct, the most telling of each group first. `users` says who sent each,
+    and a phrase that fewer than `minimum_users` of them used is never shown. No phrase holds a number, an address or a
+    masked place. `before` holds the labels some groups already have: such a group keeps its own while its parts are still
+    among its phrases.
 
     Method: class-based TF-IDF (Grootendorst 2022) over phrases of one to three words of substance, counted by their stems
     and shown as most people wrote them.
@@ -58,14 +61,23 @@ def name_groups(
     """
     groups = [_Group() for _ in range(int(labels.max(initial=-1)) + 1)]
     for row, text in enumerate(texts):
-        if labels[row] >= 0 and groups[labels[row]].texts < _TEXTS:
-            groups[labels[row]].read(text, frozenset([str(row)]) if users is None else users[row])
+        if labels[row] >= 0 and groups[labels[row]].texts < TEXTS:
+            groups[labels[row]].read(text, frozenset([row]) if users is None else users[row])
     everywhere: Counter[Phrase] = Counter()
     for group in groups:
         # by share, so that a large group does not decide alone what is common
         everywhere.update({phrase: weight / group.texts for phrase, weight in group.weight.items()})
-    taken: set[str] = set()
-    return [_name(group, group.scores(everywhere, len(groups), minimum_users), taken) for group in groups]
+    before = before or {}
+    taken = set(before.values())
+    names = []
+    for number, group in enumerate(groups):
+        name = _name(group, group.scores(everywhere, len(groups), minimum_users), taken)
+        label = before.get(number)
+        if label is not None and set(label.split(" / ")) <= set(name.phrases):
+            name = replace(name, label=label)
+        taken.add(name.label)
+        names.append(name)
+    return names
 
 
 @dataclass(slots=True)
@@ -75,10 +87,10 @@ class _Group:
     texts: int = 0
     rows: defaultdict[Phrase, set[int]] = field(default_factory=lambda: defaultdict(set))
     weight: defaultdict[Phrase, float] = field(default_factory=lambda: defaultdict(float))
-    users: defaultdict[Phrase, set[str]] = field(default_factory=lambda: defaultdict(set))
+    users: defaultdict[Phrase, set[int]] = field(default_factory=lambda: defaultdict(set))
     forms: defaultdict[Phrase, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
 
-    def read(self, text: str, users: frozenset[str]) -> None:
+    def read(self, text: str, users: frozenset[int]) -> None:
         importance = 1.0
         for sentence in _SENTENCE_END.split(text):
             found = dict(_phrases(tokens(sentence)))
@@ -121,11 +133,11 @@ def _phrases(words: list[str]) -> list[tuple[Phrase, str]]:
             # a gap of two words is one phrase, a longer one or a masked place is not
             if len(between) > (last - first) + 3 or "0" in between:
                 break
-            found.append((tuple(stems[first : last + 1]), " ".join(w for w in between if w not in _DROPPED)))
+            found.append((tuple(stems[first : last + 1]), " ".join(w for w in between if w not in ARTICLES)))
     return found
 
 
-def _name(group: _Group, scores: Mapping[Phrase, float], taken: set[str]) -> Name:
+def _name(group: _Group, scores: Mapping[Phrase, float], taken: Collection[str]) -> Name:
     best = sorted(scores, key=lambda phrase: (-scores[phrase], phrase))
     if not best:
         return Name(_unlike("other requests", [], taken), "No phrase is used by enough people to be shown.", ())
@@ -154,7 +166,7 @@ def _name(group: _Group, scores: Mapping[Phrase, float], taken: set[str]) -> Nam
     return Name(label, f"Requests that speak of {listed}.", tuple(forms))
 
 
-def _unlike(label: str, more: list[str], taken: set[str]) -> str:
+def _unlike(label: str, more: list[str], taken: Collection[str]) -> str:
     """The label, made unlike those taken by further phrases, or by a number when they run out."""
     candidate, number = label, 2
     while candidate in taken:
@@ -162,5 +174,4 @@ def _unlike(label: str, more: list[str], taken: set[str]) -> str:
             candidate = f"{candidate} / {more.pop(0)}"
         else:
             candidate, number = f"{label} ({number})", number + 1
-    taken.add(candidate)
     return candidate

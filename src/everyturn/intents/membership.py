@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import cast
 
 import numpy as np
@@ -30,26 +31,26 @@ class Membership:
     cut: Doubles
     typical: Doubles
 
-    def place(self, vectors: Floats, familiar: Floats | None = None) -> tuple[Labels, Labels, Doubles]:
-        """For each row the group it is inside of or -1, the nearest group, and a confidence from 0 to 1.
-
-        The confidence is the nearest group's part of all groups' scores to the fourth power, so a second group as near
-        halves it, times the score by the members' middle one where it is lower.
-        """
+    def place(self, vectors: Floats, familiar: Floats | None = None) -> tuple[Labels, Doubles]:
+        """For each row the group it is inside of or -1, and its confidence in the nearest group."""
         scores = self.scores(vectors, familiar)
-        nearest = scores.argmax(axis=1).astype(np.int64) if scores.shape[1] else np.full(len(vectors), -1)
         if not scores.shape[1]:
-            return nearest, nearest.copy(), np.zeros(len(vectors))
+            return np.full(len(vectors), -1), np.zeros(len(vectors))
+        nearest = scores.argmax(axis=1)
         best = scores[np.arange(len(scores)), nearest]
-        powers = np.maximum(scores, 0) ** 4
-        apart = powers[np.arange(len(scores)), nearest] / np.maximum(powers.sum(axis=1), 1e-12)
-        alike = np.clip(best / np.maximum(self.typical[nearest], 1e-6), 0, 1)
-        inside = np.where(best >= self.cut[nearest], nearest, -1)
-        return inside, nearest, np.round(apart * alike, 4)
+        return np.where(best >= self.cut[nearest], nearest, -1), self.confidence(scores, nearest)
 
-    def scores(
-        self, vectors: Floats, familiar: Floats | None = None, *, itself: Labels | None = None
-    ) -> Doubles:
+    def confidence(self, scores: Doubles, groups: Labels) -> Doubles:
+        """How sure it is that each row of `scores` belongs to its group, 0 to 1.
+
+        The group's part of all groups' scores to the fourth power, so that a second group as near halves it, times the
+        score by the members' middle one where it is lower.
+        """
+        score = np.maximum(scores[np.arange(len(scores)), groups], 0)
+        apart = score**4 / np.maximum((np.maximum(scores, 0) ** 4).sum(axis=1), 1e-12)
+        return cast("Doubles", np.round(apart * np.minimum(score / np.maximum(self.typical[groups], 1e-6), 1), 4))
+
+    def scores(self, vectors: Floats, familiar: Floats | None = None, *, itself: Labels | None = None) -> Doubles:
         """Rows by groups. `itself` numbers the prototype that each row is, -1 for none, so that it is left out."""
         groups = len(self.cut)
         starts = np.searchsorted(self.group, np.arange(groups + 1))
@@ -70,14 +71,24 @@ class Membership:
                     scores[rows, g] = np.where(is_other.any(axis=1), total / np.maximum(is_other.sum(axis=1), 1), -1)
         if familiar is not None:
             scores *= np.where(scores > 0, familiar[:, None], 1)
-        return cast(Doubles, np.round(scores, 4))
+        return cast("Doubles", np.round(scores, 4))
 
 
-def learn(vectors: Floats, labels: Labels, familiar: Floats | None = None, *, seed: int = 7) -> Membership:
+@dataclass(frozen=True, slots=True)
+class Learnt:
+    """A membership, and the members' own scores: `scores` has a row for each row learnt from, without itself."""
+
+    membership: Membership
+    scores: Doubles
+    own: Doubles
+
+
+def learn(vectors: Floats, labels: Labels, familiar: Floats | None = None, *, seed: int) -> Learnt:
     """The membership of the groups 0, 1, … in `labels` (-1 belongs to none), calibrated on their own members.
 
     Method: each member is scored against the prototypes of its group without itself (leave-one-out); the cut lets 97 %
-    of the members in (Lei et al. 2018 call such a cut conformal).
+    of the members in (a conformal cut, Vovk et al. 2005). `own` is the score in the row's own group; in a group of one,
+    which has nothing to compare with, and where the label is -1, it is -1.
     """
     groups = int(labels.max(initial=-1)) + 1
     shuffled = np.random.default_rng(seed).permutation(len(labels))
@@ -87,17 +98,27 @@ def learn(vectors: Floats, labels: Labels, familiar: Floats | None = None, *, se
     chosen = by_group[rank < PROTOTYPES]
     itself = np.full(len(labels), -1)
     itself[chosen] = np.arange(len(chosen))
-    empty = np.zeros(groups)
-    membership = Membership(vectors[chosen].astype(np.float16).astype(np.float32), labels[chosen], empty, empty)
+    prototypes = vectors[chosen].astype(np.float16).astype(np.float32)
+    raw = Membership(prototypes, labels[chosen], np.zeros(groups), np.zeros(groups))
+    scores = raw.scores(vectors, familiar, itself=itself)
+    own = np.full(len(labels), -1.0)
     members = np.flatnonzero(labels >= 0)
-    scores = membership.scores(vectors[members], None if familiar is None else familiar[members], itself=itself[members])
-    own = scores[np.arange(len(members)), labels[members]]
-    known = own > -1  # a group of one has nothing to compare with
-    cut, typical = np.zeros(groups), np.zeros(groups)
-    for quantile, into in ((_OUTSIDE, cut), (0.5, typical)):
-        everyone = float(np.quantile(own[known], quantile)) if known.any() else 0.0
-        for g in range(groups):
-            mine = own[known & (labels[members] == g)]
-            value = float(np.quantile(mine, quantile)) if len(mine) else 0.0
-            into[g] = round((len(mine) * value + _PRIOR * everyone) / (len(mine) + _PRIOR), 4)
-    return Membership(membership.prototypes, membership.group, cut, typical)
+    own[members] = scores[members, labels[members]]
+    return Learnt(
+        replace(raw, cut=_quantiles(own, labels, _OUTSIDE), typical=_quantiles(own, labels, 0.5)), scores, own
+    )
+
+
+def _quantiles(own: Doubles, labels: Labels, quantile: float) -> Doubles:
+    """Each group's quantile of its members' scores, a small group's mixed with that of all."""
+    compared = (labels >= 0) & (own > -1)
+    everyone = float(np.quantile(own[compared], quantile)) if compared.any() else 0.0
+    quantiles = np.full(int(labels.max(initial=-1)) + 1, everyone)
+    order = np.flatnonzero(compared)
+    order = order[np.argsort(labels[order], kind="stable")]
+    bounds = np.searchsorted(labels[order], np.arange(len(quantiles) + 1))
+    for group, (start, end) in enumerate(pairwise(bounds.tolist())):
+        if end > start:
+            value = float(np.quantile(own[order[start:end]], quantile))
+            quantiles[group] = ((end - start) * value + _PRIOR * everyone) / (end - start + _PRIOR)
+    return cast("Doubles", np.round(quantiles, 4))

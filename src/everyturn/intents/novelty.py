@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
@@ -10,7 +10,9 @@ import pyarrow.compute as pc
 
 from everyturn.intents.grid import Labels
 
-WEEKLY_SCHEMA = pa.schema([("intent_id", pa.string()), ("week", pa.date32()), ("requests", pa.int64()), ("users", pa.int64())])
+WEEKLY_SCHEMA = pa.schema(
+    [("intent_id", pa.string()), ("week", pa.date32()), ("requests", pa.int64()), ("users", pa.int64())]
+)
 
 _STRAY = 0.1  # of an intent's later share of requests, below which a week's texts are taken for strays
 
@@ -20,8 +22,9 @@ def weekly(assignments: pa.Table, requests: pa.Table) -> pa.Table:
 
     Columns intent_id, week, requests, users, in order of intent and week.
     """
-    joined = _with_intents(assignments, requests)
-    joined = joined.filter(pc.is_valid(joined["at"]))
+    keys = ["conversation_id", "request"]
+    timed = requests.select([*keys, "user_id", "at"]).filter(pc.is_valid(requests["at"]))
+    joined = timed.join(assignments.select([*keys, "intent_id"]), keys=keys, join_type="inner")
     weeks = monday(joined["at"])
     table = pa.table({"intent_id": joined["intent_id"], "week": weeks, "user_id": joined["user_id"]})
     grouped = table.group_by(["intent_id", "week"]).aggregate([([], "count_all"), ("user_id", "count_distinct")])
@@ -62,21 +65,22 @@ def began(intent: Labels, everything: Labels) -> int | None:
     return int(present[0])
 
 
-def _with_intents(assignments: pa.Table, requests: pa.Table) -> pa.Table:
-    keys = ["conversation_id", "request"]
-    right = assignments.select([*keys, "intent_id"])
-    return requests.select([*keys, "user_id", "at"]).join(right, keys=keys, join_type="inner")
+def first_weeks(groups: Labels, times: pa.ChunkedArray) -> list[datetime | None]:
+    """For each group the start of the week from which it holds (see `began`), given each request's group and time."""
+    days = times.combine_chunks().cast(pa.timestamp("us"))
+    weeks = monday(days).cast(pa.int32())
+    is_dated = pc.is_valid(weeks).to_numpy(zero_copy_only=False)
+    n_groups = int(groups.max(initial=-1)) + 1
+    if not is_dated.any():
+        return [None] * n_groups
+    mondays = weeks.fill_null(0).to_numpy().astype(np.int64)
+    first = int(mondays[is_dated].min())
+    number = (mondays[is_dated] - first) // 7
+    counts = np.zeros((n_groups + 1, int(number.max()) + 1), np.int64)
+    np.add.at(counts, (np.where(groups[is_dated] >= 0, groups[is_dated], n_groups), number), 1)
+    everything = counts.sum(axis=0)
+    starts = [began(counts[group], everything) for group in range(n_groups)]
+    return [None if week is None else _EPOCH + timedelta(days=first + 7 * week) for week in starts]
 
 
-def count_weeks(codes: Labels, times: pa.ChunkedArray, groups: int) -> tuple[Labels, list[Any]]:
-    """Requests by group (rows) and week (columns, every week from the first to the last), and the weeks' Mondays."""
-    days = cast("np.ndarray[Any, Any]", monday(times).combine_chunks().cast(pa.int32()).to_numpy(zero_copy_only=False))
-    known = np.flatnonzero(~np.isnan(days.astype(np.float64)))
-    if not len(known):
-        return np.zeros((groups, 0), np.int64), []
-    number = ((days[known] - days[known].min()) // 7).astype(np.int64)
-    weeks = int(number.max()) + 1
-    counts = np.zeros((groups + 1, weeks), np.int64)
-    np.add.at(counts, (np.where(codes[known] >= 0, codes[known], groups), number), 1)
-    first = int(days[known].min())
-    return counts, [first + 7 * week for week in range(weeks)]
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -13,7 +13,7 @@ from datetime import datetime
 
 import pyarrow as pa
 
-from everyturn.intents.words import SMALL_TALK, is_content, tokens
+from everyturn.intents.words import OPENING, SMALL_TALK, is_content, tokens
 from everyturn.model import REQUEST_SCHEMA, Conversation
 
 
@@ -80,8 +80,10 @@ def _requests(conversation: Conversation) -> Sequence[_Request]:
             if requests:
                 stems -= _SMALL_STEMS
                 if stems:
-                    _continue(requests, _Request(turn.index, turn.user.at, [text], len(text), stems), words, reply, said)
-            elif stems - _SMALL_OPENING:
+                    _continue(
+                        requests, _Request(turn.index, turn.user.at, [text], len(text), stems), words, reply, said
+                    )
+            elif stems - _OPENING_STEMS:
                 requests.append(_Request(turn.index, turn.user.at, [text], len(text), stems))
             said |= stems
         output = next((m.content for m in reversed(turn.agent) if m.role == "assistant" and m.content), "")
@@ -118,11 +120,30 @@ _READ = 1500  # characters of a reply that are searched for words already spoken
 _END = 160  # characters at the end of a reply in which it asks something
 _WORD = re.compile(r"[^\W\d_]{2,}")
 _SMALL_STEMS = {word[:_STEM] for word in SMALL_TALK}
-_SMALL_OPENING = {
-    word[:_STEM]
-    for word in ("great perfect fine good nice cool right alright done works worked bye quick one team again test").split()
-}
-_POINTS_BACK = frozenset("it it's that that's this these those them they one ones instead above das es cela ça eso isso".split())
+_OPENING_STEMS = {word[:_STEM] for word in OPENING}
+_POINTS_BACK = frozenset(
+    (
+        "it",
+        "it's",
+        "that",
+        "that's",
+        "this",
+        "these",
+        "those",
+        "them",
+        "they",
+        "one",
+        "ones",
+        "instead",
+        "above",
+        "das",
+        "es",
+        "cela",
+        "ça",
+        "eso",
+        "isso",
+    )
+)
 _OFFERS = re.compile(
     r"(?:any|some)thing (?:else|more)|else (?:can|may|could) i|(?:how|what) (?:else )?(?:can|may|could) i (?:help|do|assist)"
     r"|help (?:you )?with|assist you|noch etwas|sonst noch|weiterhelfen|helfen|autre chose|vous aider|algo más|ayudar"
@@ -145,11 +166,12 @@ _OBJECTS = re.compile(
 
 
 def _own_words(text: str) -> str:
-    """The text without code, quoted lines, pasted blocks, greeting and thanks."""
+    """The text without code, quoted lines, pasted blocks, greeting and closing."""
     if len(text) > _BLOCK or "\n" in text or "```" in text:
         text = _without_pasted(text)
     text = _GREETING.sub("", text.strip())
-    return _THANKS.sub("", text).strip()
+    head, end = text[:-_CLOSES], text[-_CLOSES:]
+    return (head + _CLOSING.sub("", end)).strip()
 
 
 def _without_pasted(text: str) -> str:
@@ -160,7 +182,8 @@ def _without_pasted(text: str) -> str:
         longest = max(blocks, key=len)
         return longest if len(longest) <= _BLOCK else f"{longest[:_HEAD]} {longest[-_TAIL:]}"
     if sum(map(len, own)) > _BLOCK:  # many short lines: a log, a list, a letter
-        head, length = [], 0
+        head: list[str] = []
+        length = 0
         for block in own:
             length += len(block)
             if length > _HEAD and head:
@@ -181,10 +204,13 @@ _GREETING = re.compile(
     r"(?:[ ,]+(?:there|all|team|everyone|again|folks|guys|support|zusammen|à tous|a todos|so))?(?:[\s,.!:;…-]+|$))+",
     re.IGNORECASE,
 )
-_THANKS = re.compile(
-    r"(?:[\s,.!;-]*(?:\b(?:thanks?(?: you| u)?(?: so much| a lot| in advance| very much)?|many thanks|thx|ty|cheers|please"
-    r"|(?:much )?appreciated?(?: it)?|any help appreciated|kind regards|best regards|regards|danke(?: schön| im voraus)?"
-    r"|vielen dank|merci(?: beaucoup| d'avance)?|(?:muchas )?gracias|(?:muito )?obrigad[oa]|grazie(?: mille)?|bedankt)\b|🙏))+"
-    r"[\s,.!]*$",
+_CLOSES = 80  # characters at the end in which thanks and pleas are looked for
+_CLOSING = re.compile(
+    r"(?:[\s,.!;-]*(?:\b(?:thanks?(?: you| u)?(?: so much| a lot| in advance| very much)?|many thanks|thx|ty|ta|cheers|please"
+    r"|(?:much |any help (?:is |would be )?)?appreciated?(?: it)?|(?:kind|best|warm) regards|regards|let me know|no rush|asap"
+    r"|as soon as possible|(?:this is |it(?:'s| is) )?(?:(?:very|a bit|bit|quite|really|rather) )?(?:urgent|time[- ]sensitive)"
+    r"|(?:can|could) you (?:help|sort (?:this|it)(?: out)?)(?: me)?(?: today| now)?|(?:please )?help(?: me)?"
+    r"|danke(?: schön| im voraus)?|vielen dank|(?:es ist |ist )?dringend|merci(?: beaucoup| d'avance)?|(?:c'est )?urgent"
+    r"|(?:muchas )?gracias|(?:es )?urgente|(?:muito )?obrigad[oa]|grazie(?: mille)?|bedankt)\b|🙏))+[\s,.!?]*\Z",
     re.IGNORECASE,
 )

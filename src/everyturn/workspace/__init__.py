@@ -19,7 +19,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from everyturn import intents, registry
+from everyturn import registry
 from everyturn.analysis.coverage import Coverage, measure_coverage
 from everyturn.analysis.evals import read_evals
 from everyturn.analysis.findings import Watch
@@ -31,7 +31,8 @@ from everyturn.engines import evidence, inputs, metrics
 from everyturn.engines.loading import Loading
 from everyturn.engines.local import Database
 from everyturn.errors import InputError, NoUserIds, UnknownName
-from everyturn.model import TIME, Conversation, Json
+from everyturn.intents import Discovery, assign, discover
+from everyturn.model import REQUEST_SCHEMA, TIME, Conversation, Json
 from everyturn.readers import KINDS, Kind
 from everyturn.redact import pseudonym
 from everyturn.signals import Signal
@@ -336,34 +337,38 @@ class Workspace:
             raise UnknownName.among("embedder", str(embedder), ["lexical"], example="--embedder {}")
         self._refresh()
         db = self.database
-        requests = db.table("SELECT * FROM requests ORDER BY conversation_id, request")
+        requests = _zoned(db.table("SELECT * FROM requests ORDER BY conversation_id, request"))
         self.progress("discovering", 0, None)
-        found = intents.discover(requests, known=self._discovery(), seed=seed)
+        found = discover(requests, known=self._discovery(), seed=seed)
         self._store_discovery(found)
         unclear: int = db.scalar("SELECT count(*) FROM assignments WHERE intent_id IS NULL")
         return Result(
             schema="everyturn/1",
             verb="discover",
-            embedder=found.embedder,
+            embedder=found.embedder_name,
             seed=seed,
             requests=requests.num_rows,
             unclear=unclear,
             intents=self._intent_rows(),
-            events=found.events,
+            events=[{"kind": e.kind, "intent_id": e.intent_id, "at": _plain(e.at), "other": e.other} for e in found.events],
+            gathering=len(found.gatherings),
         )
 
-    def _discovery(self) -> intents.Discovery | None:
+    def _discovery(self) -> Discovery | None:
         """The intents known so far, None before the first discovery."""
-        state = self.database.blob("discovery")
-        return intents.Discovery.from_bytes(state) if state is not None else None
+        stored = self.database.rows("SELECT name, value FROM blobs WHERE name LIKE 'discovery.%'")
+        if not stored:
+            return None
+        return Discovery.from_tables({name.partition(".")[2]: _from_ipc(value) for name, value in stored})
 
-    def _store_discovery(self, found: intents.Discovery) -> None:
-        """Keeps a discovery: its state whole, its intents and assignments as tables, and each turn under its request's intent."""
+    def _store_discovery(self, found: Discovery) -> None:
+        """Keeps a discovery: its state whole, its intents and assignments as tables, each turn and each eval case placed."""
         db = self.database
         with db.transaction():
-            db.set_blob("discovery", found.to_bytes())
+            for name, table in found.to_tables().items():
+                db.set_blob(f"discovery.{name}", _to_ipc(table))
             db.run("DELETE FROM intents")
-            db.insert("intents", found.table())
+            db.insert("intents", _intent_table(found))
             ready = "(SELECT conversation_id FROM conversations WHERE origin = 'outcomes')"
             db.run(f"DELETE FROM assignments WHERE conversation_id NOT IN {ready}")
             db.insert("assignments", found.assignments)
@@ -386,14 +391,14 @@ class Workspace:
             """
         )
 
-    def _place_cases(self, found: intents.Discovery) -> None:
+    def _place_cases(self, found: Discovery) -> None:
         """Each eval case under the intent it is inside of, by the rule the requests follow; null where it is inside none."""
         db = self.database
         db.run("DELETE FROM case_intents")
         cases = db.table("SELECT suite, case_id, input FROM eval_cases ORDER BY suite, case_id")
         if not cases.num_rows:
             return
-        ids, confidence = intents.assign(cases["input"].to_pylist(), found)
+        ids, confidence = assign(cases["input"].to_pylist(), found)
         placed = cases.drop_columns(["input"]).append_column("intent_id", pa.array(ids, pa.string()))
         db.insert("case_intents", placed.append_column("confidence", pa.array(confidence, pa.float64())))
 
@@ -405,11 +410,8 @@ class Workspace:
             self._place_turns()
             return
         found = self._discovery()
-        if found is None:
+        if found is None or db.meta("requests_changed") == "yes":
             self.discover()
-        elif db.meta("requests_changed") == "yes":
-            requests = db.table("SELECT * FROM requests ORDER BY conversation_id, request")
-            self._store_discovery(intents.place(requests, found))
         elif db.meta("cases_changed") == "yes":
             with db.transaction():
                 self._place_cases(found)
@@ -581,7 +583,7 @@ class Workspace:
             trust=cohort_trust(panel),
             watched=self._watch(),
             provenance={
-                "embedder": found.embedder if found else None,
+                "embedder": found.embedder_name if found else None,
                 "signals": {name: signal.version for name, signal in signals().items()},
             },
         )
@@ -713,6 +715,47 @@ def list_plugins(kind: Literal["signals", "formats"]) -> Result:
 def summary_of(row: dict[str, Any]) -> Summary:
     """The totals of one row of `metrics.summarise`."""
     return Summary(row["users"], row["n"], row["y"], row["nn"], row["ny"], row["yy"], row["unknown"])
+
+
+def _zoned(requests: pa.Table) -> pa.Table:
+    """Stored requests as REQUEST_SCHEMA: their times are the instants they are."""
+    at = requests.column("at").cast(pa.timestamp("us")).cast(TIME)
+    return requests.set_column(requests.schema.get_field_index("at"), "at", at).cast(REQUEST_SCHEMA)
+
+
+def _to_ipc(table: pa.Table) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return bytes(sink.getvalue().to_pybytes())
+
+
+def _from_ipc(value: bytes) -> pa.Table:
+    return pa.ipc.open_stream(value).read_all()
+
+
+def _intent_table(found: Discovery) -> pa.Table:
+    """The intents as the stored table shows them to people and queries."""
+    return pa.Table.from_pylist(
+        [
+            {
+                "intent_id": i.intent_id,
+                "label": i.label,
+                "description": i.description,
+                "phrases": orjson.dumps(list(i.phrases)).decode(),
+                "size": i.size,
+                "users": i.users,
+                "first_seen": i.first_seen,
+                "last_seen": i.last_seen,
+            }
+            for i in found.intents
+        ],
+        pa.schema(
+            [(n, pa.string()) for n in ("intent_id", "label", "description", "phrases")]
+            + [(n, pa.int64()) for n in ("size", "users")]
+            + [(n, TIME) for n in ("first_seen", "last_seen")]
+        ),
+    )
 
 
 def _export_field(field: pa.Field) -> pa.Field:

@@ -1,0 +1,221 @@
+"""Facts about what users ask for, the human queue and the gap to evals -> Finding."""
+
+from __future__ import annotations
+
+from everyturn.analysis import Finding
+from everyturn.analysis.demand import NewIntent, QueueGrowth, ShareChange
+from everyturn.analysis.drift import Node, day_after
+from everyturn.analysis.gap import EVALS_ONLY, GapRow
+from everyturn.analysis.panel import Rows
+from everyturn.analysis.teller import Teller
+from everyturn.analysis.words import (
+    counted,
+    day,
+    from_to,
+    joined,
+    listed,
+    moved,
+    percent,
+    points,
+    quoted,
+    short,
+    signed,
+    span,
+)
+from everyturn.stats import Estimate, NotEnough
+from everyturn.stats.compare import Split
+
+_HALF = 0.5  # of the answers fail, for ranking alone, where users' acceptance is not known yet
+
+
+def say_new_intent(t: Teller, fact: NewIntent, others: Rows, *, tickets: float) -> Finding:
+    """An intent that arrived; `others` is acceptance without the new intents, `tickets` what it adds to the queue a week."""
+    label, intent_id = t.label(fact.intent), t.intent_id(fact.intent)
+    accepted, elsewhere = t.accepted(Node(intent=fact.intent), fact.since), t.accepted(Node(), rows=others)
+    total = t.accepted(Node())
+    taken = "how users take the answers is not known yet"
+    if isinstance(accepted, Estimate):
+        taken = f"{percent(accepted.value)} of the answers are accepted ({span(accepted.low, accepted.high)})"
+        taken += f", {percent(elsewhere.value)} elsewhere" if isinstance(elsewhere, Estimate) else ""
+    rest = t.shift(others, fact.since)
+    steady = isinstance(rest, Estimate) and rest.low <= 0 <= rest.high
+    so_far = f"{counted(fact.users, 'user')} and {counted(fact.outputs, 'answer')} so far"
+    details = [f"First clear on {day(fact.found_at, t.latest)}; {so_far}."]
+    if isinstance(total, Estimate) and isinstance(elsewhere, Estimate):
+        details.append(
+            f"It moves total acceptance by {points(total.value - elsewhere.value)}: {percent(elsewhere.value)} without it,"
+            f" {percent(total.value)} with it."
+        )
+    if isinstance(rest, Estimate) and not steady:
+        details.append(f"Acceptance of everything else: {moved(rest.value, rest.low, rest.high)}.")
+    if tickets >= 1:
+        details.append(f"It brings {counted(tickets, 'ticket')} a week to the human queue.")
+    untested = t.evals.cases > 0 and not t.evals.count(intent_id)
+    return Finding(
+        "new_intent",
+        "acceptance",
+        None,
+        label,
+        t.panel.weeks[fact.since],
+        fact.found_at,
+        fact.share.value,
+        fact.share.low,
+        fact.share.high,
+        f"New and untested: {short(label)}" if untested else f"New request: {short(label)}",
+        joined(
+            f"Users began to ask for {quoted(label)} in {t.started(fact.since)}; it is now {percent(fact.share.value)} of all"
+            f" requests ({span(fact.share.low, fact.share.high)}), and {taken}.",
+            t.evals_score(fact.intent),
+            "The rest of the product did not move." if steady else "",
+        ),
+        unit="share",
+        story="new intent",
+        intent_id=intent_id,
+        details=tuple(details),
+        series=t.share_series(fact.intent),
+        where=t.where(Node(intent=fact.intent), fact.since, "acceptance", 0),
+        severity=fact.outputs * (1 - accepted.value if isinstance(accepted, Estimate) else _HALF),
+    )
+
+
+def say_share(t: Teller, fact: ShareChange) -> Finding:
+    """An intent asked for more, or less, than before."""
+    label, change, node = t.label(fact.intent), fact.change, Node(intent=fact.intent)
+    accepted = t.accepted(node, fact.since)
+    how = "more" if change.value > 0 else "less"
+    traffic = t.panel.traffic
+    shortfall = 1 - accepted.value if isinstance(accepted, Estimate) else _HALF
+    return Finding(
+        "share",
+        "acceptance",
+        None,
+        label,
+        t.panel.weeks[fact.since],
+        day_after(t.panel, fact.found_week),
+        change.value,
+        change.low,
+        change.high,
+        f"{short(label)}: asked {how} often",
+        joined(
+            f"Users have asked {how} for {quoted(label)} since {t.started(fact.since)}:"
+            f" {from_to(fact.baseline.value, change.value)} of all requests"
+            f" ({moved(change.value, change.low, change.high)}).",
+            "It is the same within each cohort.",
+            f"{percent(accepted.value)} of its answers are accepted." if isinstance(accepted, Estimate) else "",
+            t.evals_score(fact.intent),
+        ),
+        unit="share",
+        story="demand",
+        intent_id=t.intent_id(fact.intent),
+        details=(*t.start_range(fact.first, fact.last), f"{counted(change.users, 'user')} compared."),
+        series=t.share_series(fact.intent),
+        where={"intent_id": t.intent_id(fact.intent), "weeks": tuple(t.panel.weeks[fact.since :])},
+        severity=max(change.value, 0.0) * float(traffic.n[traffic.week >= fact.since].sum()) * shortfall,
+    )
+
+
+def say_queue(t: Teller, fact: QueueGrowth) -> Finding:
+    """More matters handed to people."""
+    rise = fact.after.value - fact.before.value
+    sources = [(intent, n) for intent, n in fact.added if n >= 1][:2]
+    named = [f"{quoted(t.label(intent))} (+{n:.0f} a week)" for intent, n in sources]
+    per_hundred = f"{fact.before.value * 100:.1f} → {fact.after.value * 100:.1f} tickets per 100 answers"
+    return Finding(
+        "level",
+        "escalation",
+        None,
+        None,
+        t.panel.weeks[fact.since],
+        day_after(t.panel, fact.found_week),
+        rise,
+        fact.low,
+        fact.high,
+        "The human queue grows",
+        joined(
+            f"The human queue has grown since {t.started(fact.since)}: {per_hundred}"
+            f" ({signed(rise)}, between {signed(fact.low)} and {signed(fact.high)}).",
+            f"Most of it: {listed(named)}." if named else "The tickets do not say through which requests.",
+            "More traffic does not explain it: it is counted per answer.",
+            t.evals_moved(None, fact.since),
+        ),
+        story="queue",
+        details=(
+            f"{counted(rise * fact.after.n, 'ticket')} more so far than at the earlier rate.",
+            *t.start_range(fact.first, fact.last),
+        ),
+        series=fact.weekly,
+        where=t.where(Node(intent=sources[0][0] if sources else None), fact.since, "escalation", 1),
+        severity=rise * fact.after.n,
+    )
+
+
+def say_mix(t: Teller, split: Split, since: int) -> Finding:
+    """A total that moved because other people came, or came for other things."""
+    mix, within = split.mix, split.within
+    rows = t.panel.rows("acceptance")
+    still = within.low <= 0 <= within.high
+    return Finding(
+        "mix",
+        "acceptance",
+        None,
+        None,
+        t.panel.weeks[since],
+        day_after(t.panel, t.panel.complete),
+        mix.value,
+        mix.low,
+        mix.high,
+        "Acceptance moved because the mix did",
+        joined(
+            f"In the weeks from {t.started(since)} on, other people and other requests moved total acceptance by"
+            f" {points(mix.value)} (between {signed(mix.low)} and {signed(mix.high)}).",
+            "The same requests of the same cohorts did not move."
+            if still
+            else f"The rates themselves moved it by another {points(within.value)}.",
+            "Evals weigh every case alike and cannot see a mix." if t.evals.cases else "",
+        ),
+        story="mix",
+        details=(f"{counted(split.total.users, 'user')} compared with all earlier weeks.",),
+        series=t.panel.weekly("acceptance", needed=t.needed),
+        where={"weeks": tuple(t.panel.weeks[since:])},
+        severity=max(-mix.value, 0.0) * float(rows.n[rows.week >= since].sum()),
+    )
+
+
+def say_gap(row: GapRow, overall: Estimate) -> Finding | None:
+    """An intent where users get little and the evals do not say so; None where too little is known of it."""
+    accepted, score = row.acceptance, row.eval_score
+    if isinstance(accepted, NotEnough):
+        return None
+    users = f"users accept {percent(accepted.value)} of the answers ({span(accepted.low, accepted.high)})"
+    if EVALS_ONLY in row.status and row.distance is not None and isinstance(score, Estimate):
+        size = row.distance
+        evals = f"Evals score {quoted(row.intent)} {percent(score.value)} ({span(score.low, score.high)})"
+        said, title = f"{evals}; {users}.", f"{short(row.intent)}: evals good, users not"
+    else:
+        shortfall = overall.value - accepted.value
+        size = Estimate(shortfall, overall.low - accepted.high, overall.high - accepted.low, accepted.users, accepted.n)
+        said = f"No eval case covers {quoted(row.intent)}, and {users}."
+        title = f"{short(row.intent)}: little value, no eval"
+    return Finding(
+        "gap",
+        "acceptance",
+        None,
+        row.intent,
+        None,
+        None,
+        size.value,
+        size.low,
+        size.high,
+        title,
+        joined(
+            said,
+            f"In the product as a whole it is {percent(overall.value)}.",
+            f"It has been so all along, for {counted(row.users, 'user')}.",
+        ),
+        story="gap",
+        intent_id=row.intent_id,
+        details=(f"At the product's own rate {counted(row.lost, 'answer')} more would have been accepted.",),
+        series=row.acceptance_weekly,
+        where={"intent_id": row.intent_id, "signal": "acceptance", "value": 0},
+        severity=row.lost,
+    )

@@ -1,0 +1,125 @@
+"""What every sentence needs: names, dates, what the evals said, and the way to the conversations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+
+from everyturn.analysis import Weekly
+from everyturn.analysis.drift import Node
+from everyturn.analysis.evals import Evals
+from everyturn.analysis.panel import Mask, Panel, Rows
+from everyturn.analysis.words import counted, percent, quoted, span, week
+from everyturn.stats import Estimate, NotEnough
+from everyturn.stats.intervals import difference, rate
+from everyturn.stats.summaries import join, summarise, summarise_one
+
+
+@dataclass(frozen=True)
+class Teller:
+    """Turns codes and weeks of one panel into names, dates and filters; holds the evals beside it."""
+
+    panel: Panel
+    evals: Evals
+    names: Mapping[str, str]
+    needed: int
+
+    def intent_id(self, code: int | None) -> str | None:
+        """The id of an intent's code, None for requests no intent fits and for no intent in particular."""
+        return None if code is None else self.panel.intents[code]
+
+    def label(self, code: int) -> str:
+        """The name of an intent's code."""
+        intent_id = self.panel.intents[code]
+        return "unclear requests" if intent_id is None else self.names.get(intent_id, intent_id)
+
+    def cohort(self, code: int | None) -> str | None:
+        """The name of a cohort's code."""
+        return None if code is None else self.panel.cohorts[code]
+
+    def place(self, node: Node) -> str:
+        """Where, as it follows "answers": to which intent, for which cohort."""
+        intent = f" to {quoted(self.label(node.intent))}" if node.intent is not None else ""
+        return intent + (f" for {self.cohort(node.cohort)}" if node.cohort is not None else "")
+
+    @property
+    def latest(self) -> date:
+        """The Monday of the last finished week: days of other years are said with their year."""
+        return self.panel.weeks[max(self.panel.complete - 1, 0)]
+
+    def started(self, since: int) -> str:
+        """A week of the panel in words."""
+        return week(self.panel.weeks[since], self.latest)
+
+    def start_range(self, first: int, last: int) -> tuple[str, ...]:
+        """What the data leave open about a start, nothing where it is one week."""
+        if first == last:
+            return ()
+        return (f"The data leave open a start between {self.started(first)} and {self.started(last)}.",)
+
+    def where(self, node: Node, start: int, signal: str, value: int) -> dict[str, Any]:
+        """The filters of the conversations that show a finding: answers of `signal` with `value` from a week on."""
+        where: dict[str, Any] = {"weeks": tuple(self.panel.weeks[start:]), "signal": signal, "value": value}
+        if node.intent is not None:
+            where["intent_id"] = self.intent_id(node.intent)
+        if node.cohort is not None:
+            where["cohort"] = self.cohort(node.cohort)
+        return where
+
+    def accepted(self, keep: Node, since: int = 0, rows: Rows | None = None) -> Estimate | NotEnough:
+        """Acceptance at a node from a week on."""
+        rows = self.panel.rows("acceptance") if rows is None else rows
+        own = rows.take(keep.mask(rows) & (rows.week >= since))
+        return rate(summarise_one(own.user, own.n, own.y, own.unknown), needed=self.needed)
+
+    def shift(self, rows: Rows, since: int) -> Estimate | NotEnough:
+        """How far a rate over some rows moved from the weeks before to those since, users paired."""
+        late = rows.week >= since
+        return difference(
+            summarise_one(rows.user[late], rows.n[late], rows.y[late]),
+            summarise_one(rows.user[~late], rows.n[~late], rows.y[~late]),
+            join(rows.user, (rows.n * late, rows.y * late), (rows.n * ~late, rows.y * ~late)),
+            needed=min(self.needed, len(np.unique(rows.user))),
+        )
+
+    def share_series(self, intent: int) -> tuple[Weekly, ...]:
+        """An intent's weekly share of the traffic."""
+        rows = self.panel.traffic
+        return self.series(rows, rows.n * (rows.intent == intent), needed=self.needed)
+
+    def series(self, rows: Rows, y: np.ndarray, *, needed: int) -> tuple[Weekly, ...]:
+        """The weekly rate of `y` over finished weeks."""
+        done: Mask = rows.week < self.panel.complete
+        totals = summarise(rows.week[done], rows.user[done], rows.n[done], y[done], groups=self.panel.complete)
+        mondays = self.panel.weeks[: self.panel.complete]
+        return tuple((day, rate(total, needed=needed)) for day, total in zip(mondays, totals, strict=True))
+
+    def evals_score(self, intent: int | None) -> str:
+        """What the last eval runs gave an intent (None: everything)."""
+        intent_id = self.intent_id(intent)
+        cases = self.evals.count(intent_id)
+        if not cases:
+            return "No eval case covers it." if self.evals.cases else "No evals are loaded."
+        score = self.evals.latest(intent_id)
+        if isinstance(score, NotEnough):
+            return f"Its {counted(cases, 'eval case')} have no score."
+        return f"The evals score it {percent(score.value)} ({span(score.low, score.high)})."
+
+    def evals_moved(self, intent: int | None, since: int) -> str:
+        """What the evals of an intent (None: of everything) did since a week."""
+        intent_id = self.intent_id(intent)
+        before, after = self.evals.around(intent_id, self.panel.weeks[since])
+        if not self.evals.count(intent_id) or (isinstance(before, NotEnough) and isinstance(after, NotEnough)):
+            return self.evals_score(intent)
+        if isinstance(after, NotEnough):
+            return "No eval has run since."
+        if isinstance(before, NotEnough):
+            return f"The evals score it {percent(after.value)} ({span(after.low, after.high)})."
+        scores = f"{percent(before.value)} before, {percent(after.value)} since"
+        if after.high < before.low or after.low > before.high:
+            return f"The evals moved as well: {scores}."
+        return f"The evals did not see it: {scores}."

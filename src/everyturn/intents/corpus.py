@@ -1,0 +1,115 @@
+"""The requests as a discovery sees them: distinct texts, and for each request its text, its user and its time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+from typing import cast
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from everyturn.intents.grid import Labels
+from everyturn.intents.words import tokens
+from everyturn.model import REQUEST_SCHEMA, digest
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """Requests in order of conversation and number, whatever order they came in.
+
+    `texts` are distinct by their words, and `words` are these, in alphabetical order. `text[r]` is the number of request
+    r's text, -1 where it has no word; `user[r]` numbers who made it, a conversation without a user id counting as one
+    user. `order[r]` is where request r stood in the table. `fingerprint` is of all content.
+    """
+
+    requests: pa.Table
+    order: Labels
+    texts: list[str]
+    words: list[str]
+    text: Labels
+    user: Labels
+    fingerprint: str
+
+    @classmethod
+    def of(cls, requests: pa.Table) -> Corpus:
+        """The corpus of a table of `model.REQUEST_SCHEMA`."""
+        order = pc.sort_indices(requests, [("conversation_id", "ascending"), ("request", "ascending")])
+        requests = requests.select(REQUEST_SCHEMA.names).take(order).combine_chunks()
+        encoded = _whole(requests["text"]).dictionary_encode()
+        raw = encoded.dictionary.to_pylist()
+        words = [" ".join(found) if any(word != "0" for word in found) else "" for found in map(tokens, raw)]
+        shown: dict[str, str] = {}
+        for key, text in zip(words, raw, strict=True):
+            if key:
+                shown[key] = min(shown.get(key, text), text)
+        distinct = sorted(shown)
+        number = {"": -1} | {key: i for i, key in enumerate(distinct)}
+        numbers = np.array([*(number[key] for key in words), -1], np.int64)  # the last stands for null
+        owner = pc.coalesce(requests["user_id"], pc.binary_join_element_wise("\x00", requests["conversation_id"], ""))
+        times = requests["at"].cast(pa.int64())  # a stored time zone may be written in several ways
+        content = requests.set_column(requests.schema.get_field_index("at"), "at", times)
+        return cls(
+            requests,
+            order.to_numpy().astype(np.int64),
+            [shown[key] for key in distinct],
+            distinct,
+            numbers[encoded.indices.fill_null(len(raw)).to_numpy()],
+            _whole(owner).dictionary_encode().indices.to_numpy().astype(np.int64),
+            digest(*(repr(content[name].to_pylist()) for name in REQUEST_SCHEMA.names)),
+        )
+
+    def groups(self, labels: Labels) -> Labels:
+        """The group of each request, given the group of each text; -1 where it is in none."""
+        return cast("Labels", np.append(labels, -1)[self.text])
+
+    def codes(self, assignments: pa.Table, ids: list[str]) -> Labels:
+        """For each request the number of the id it has in `assignments`: -1 where that is null, -2 where it is not there."""
+        places = pc.index_in(_key(self.requests), _key(assignments))
+        code = pc.index_in(assignments["intent_id"], pa.array(ids, pa.string())).fill_null(-1)
+        known = np.append(_whole(code).to_numpy().astype(np.int64), -2)
+        return cast("Labels", known[_whole(places).fill_null(len(assignments)).to_numpy()])
+
+    def users_of(self, groups: Labels) -> Labels:
+        """How many distinct users each group has, given the group of each request."""
+        pairs = np.unique(np.stack([groups, self.user])[:, groups >= 0], axis=1)
+        return np.bincount(pairs[0], minlength=int(groups.max(initial=-1)) + 1)
+
+    def senders(self, texts: Labels) -> dict[int, frozenset[int]]:
+        """Who sent each of the texts numbered."""
+        wanted = np.zeros(len(self.texts) + 1, bool)
+        wanted[texts] = True
+        rows = np.flatnonzero(wanted[self.text])
+        found: dict[int, set[int]] = {}
+        for text, user in zip(self.text[rows].tolist(), self.user[rows].tolist(), strict=True):
+            found.setdefault(text, set()).add(user)
+        return {text: frozenset(users) for text, users in found.items()}
+
+    def key(self, request: int) -> tuple[str, int]:
+        """The conversation and number of a request."""
+        return self.requests["conversation_id"][request].as_py(), self.requests["request"][request].as_py()
+
+    def span(self, requests: Labels) -> tuple[datetime | None, datetime | None]:
+        """The times of the first and the last of the requests numbered, None where none has a time."""
+        limits = pc.min_max(self.requests["at"].take(pa.array(requests)))
+        return limits["min"].as_py(), limits["max"].as_py()
+
+
+def members(groups: Labels) -> Iterator[Labels]:
+    """The places of each group's members, group by group."""
+    order = np.argsort(groups, kind="stable")
+    bounds = np.searchsorted(groups[order], np.arange(int(groups.max(initial=-1)) + 2))
+    for start, end in pairwise(bounds.tolist()):
+        yield order[start:end]
+
+
+def _whole(column: pa.ChunkedArray | pa.Array) -> pa.Array:
+    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+
+
+def _key(table: pa.Table) -> pa.Array:
+    number = table["request"].cast(pa.string())
+    return _whole(pc.binary_join_element_wise(table["conversation_id"], number, "\x00"))

@@ -1,0 +1,106 @@
+"""A discovery as Arrow tables, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from everyturn.errors import WorkspaceError
+from everyturn.intents import Discovery, Event, Gathering, Intent
+from everyturn.model import ASSIGNMENT_SCHEMA, TIME
+
+VERSION = 1
+
+_EXAMPLES = pa.list_(pa.struct([("conversation_id", pa.string()), ("request", pa.int32())]))
+INTENT_SCHEMA = pa.schema(
+    [
+        ("intent_id", pa.string()),
+        ("label", pa.string()),
+        ("description", pa.string()),
+        ("phrases", pa.list_(pa.string())),
+        ("size", pa.int64()),
+        ("users", pa.int64()),
+        ("first_seen", TIME),
+        ("last_seen", TIME),
+        ("examples", _EXAMPLES),
+        ("centroid", pa.list_(pa.float32())),
+        ("prototypes", pa.list_(pa.float32())),  # row after row, each as long as the centroid
+        ("cut", pa.float64()),
+        ("typical", pa.float64()),
+    ]
+)
+EVENT_SCHEMA = pa.schema([("kind", pa.string()), ("intent_id", pa.string()), ("at", TIME), ("other", pa.string())])
+GATHERING_SCHEMA = pa.schema(
+    [("size", pa.int64()), ("users", pa.int64()), ("first_seen", TIME), ("last_seen", TIME), ("examples", _EXAMPLES)]
+)
+STATE_SCHEMA = pa.schema(
+    [
+        ("version", pa.int32()),
+        ("embedder_name", pa.string()),
+        ("embedder_state", pa.binary()),
+        ("fingerprint", pa.string()),
+        ("compared", pa.int64()),
+    ]
+)
+
+
+def to_tables(discovery: Discovery) -> dict[str, pa.Table]:
+    """Tables intents, assignments, events, gatherings and state, of the schemas above."""
+    intents = [
+        {
+            **{name: getattr(intent, name) for name in INTENT_SCHEMA.names},
+            "examples": _structs(intent.examples),
+            "prototypes": intent.prototypes.ravel(),
+        }
+        for intent in discovery.intents
+    ]
+    events = [{name: getattr(event, name) for name in EVENT_SCHEMA.names} for event in discovery.events]
+    gatherings = [
+        {name: getattr(gathering, name) for name in GATHERING_SCHEMA.names} | {"examples": _structs(gathering.examples)}
+        for gathering in discovery.gatherings
+    ]
+    state = {name: getattr(discovery, name) for name in STATE_SCHEMA.names if name != "version"} | {"version": VERSION}
+    return {
+        "intents": pa.Table.from_pylist(intents, INTENT_SCHEMA),
+        "assignments": discovery.assignments,
+        "events": pa.Table.from_pylist(events, EVENT_SCHEMA),
+        "gatherings": pa.Table.from_pylist(gatherings, GATHERING_SCHEMA),
+        "state": pa.Table.from_pylist([state], STATE_SCHEMA),
+    }
+
+
+def from_tables(tables: Mapping[str, pa.Table]) -> Discovery:
+    """The discovery that `to_tables` stored."""
+    state = tables["state"].to_pylist()[0]
+    if state["version"] != VERSION:
+        raise WorkspaceError(
+            f"the intents were stored in form {state['version']}", expected=f"form {VERSION}", try_="everyturn discover"
+        )
+    return Discovery(
+        tuple(_intent(row) for row in tables["intents"].to_pylist()),
+        tables["assignments"].cast(ASSIGNMENT_SCHEMA),
+        tuple(Event(**row) for row in tables["events"].to_pylist()),
+        tuple(Gathering(**(row | {"examples": _pairs(row["examples"])})) for row in tables["gatherings"].to_pylist()),
+        state["embedder_name"],
+        state["embedder_state"],
+        state["fingerprint"],
+        state["compared"],
+    )
+
+
+def _intent(row: dict[str, Any]) -> Intent:
+    centroid = np.array(row["centroid"], np.float32)
+    prototypes = np.array(row["prototypes"], np.float32).reshape(-1, len(centroid))
+    told = {"phrases": tuple(row["phrases"]), "examples": _pairs(row["examples"])}
+    return Intent(**(row | told | {"centroid": centroid, "prototypes": prototypes}))
+
+
+def _structs(examples: tuple[tuple[str, int], ...]) -> list[dict[str, object]]:
+    return [{"conversation_id": conversation, "request": request} for conversation, request in examples]
+
+
+def _pairs(examples: list[dict[str, Any]]) -> tuple[tuple[str, int], ...]:
+    return tuple((example["conversation_id"], example["request"]) for example in examples)
