@@ -32,6 +32,7 @@ from everyturn.stats.summaries import summarise_one
 WEEKS = 26  # what is older is not this Monday's news, and people and products change
 FALSE_USERS = 0.1  # of the eroding users named, at most this share by accident
 _WORTH_GAP = 0.05  # below the product's acceptance, for an untested intent to be told
+_LARGEST = 0.3  # points; data that show no smaller change show nothing one would wait for
 _FEWEST_ERODING = 3  # fewer are persons, not a finding
 _LEAST_WEEKS = WEEKS_BEFORE + 2
 
@@ -214,19 +215,18 @@ def _ranked(found: Sequence[Finding]) -> tuple[Finding, ...]:
 
 def _summary(panel: Panel, found: Sequence[Finding], needed: int) -> str:
     """One sentence on the whole look: how much was looked at, and what it could have shown."""
-    rows, weeks = panel.trend("acceptance")
     traffic = panel.traffic
+    done = traffic.take(traffic.week < panel.complete)
     seen = (
-        f"{counted(weeks, 'week')}, {counted(len({*traffic.user.tolist()}), 'user')},"
-        f" {counted(float(traffic.n.sum()), 'answer')}"
+        f"{counted(panel.complete, 'week')}, {counted(len(np.unique(done.user)), 'user')},"
+        f" {counted(float(done.n.sum()), 'answer')}"
     )
     changed = sum(finding.kind != "gap" for finding in found)
     if changed:
-        return f"{counted(changed, 'thing')} changed beyond chance in {seen}."
+        return f"{counted(changed, 'thing')} changed or stands out beyond chance in {seen}."
+    rows, weeks = panel.trend("acceptance")
     least = smallest_change(summarise_one(rows.user, rows.n, rows.y), weeks=max(weeks, 1), needed=needed)
-    could = (
-        f" This much data would probably show a change of {least * 100:.0f} points in total acceptance within four weeks."
-        if isinstance(least, float)
-        else ""
-    )
+    could = " This is too little to show any but the largest change."
+    if isinstance(least, float) and least < _LARGEST:
+        could = f" This much data would probably show a change of {least * 100:.0f} points in total acceptance within four weeks."
     return f"Nothing changed beyond chance in {seen}.{could}"

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from everyturn.errors import InputError
+from everyturn.errors import InputError, NoUserIds
 from everyturn.stats import Estimate, NotEnough
 from everyturn.stats.intervals import NEEDED_USERS, rate
 from everyturn.stats.summaries import Codes, Floats, sum_by, summarise
@@ -172,12 +172,20 @@ def read_panel(cells: pa.Table, weeks_complete: date | None) -> Panel:
     """The panel of a table with the columns user_id, cohort, intent_id, week, signal, n, y, unknown.
 
     `weeks_complete` is the Monday of the last week that is over, None where none is. The order of the table's rows does not
-    matter. Rows without a user have no place here: without a person there is no honest range.
+    matter. Rows without a user have no place here: without a person there is no honest range; NoUserIds where all lack one.
     """
     missing = [name for name in COLUMNS if name not in cells.column_names]
     if missing:
         raise InputError("the totals lack columns", where="cells", expected=", ".join(missing))
-    cells = cells.filter(pc.is_valid(cells["user_id"])).sort_by(
+    people = pc.is_valid(cells["user_id"])
+    if cells.num_rows and not pc.any(people).as_py():
+        raise NoUserIds(
+            "no user ids, so nothing can be said with an honest range",
+            where=f"{cells.num_rows:,} totals, none with a user id",
+            expected="an id per person: the same person twice must count once",
+            try_="everyturn load … --user-id metadata.user",
+        )
+    cells = cells.filter(people).sort_by(
         [(name, "ascending") for name in ("signal", "user_id", "cohort", "intent_id", "week")]
     )
     users, user = _coded(cells["user_id"])

@@ -33,7 +33,7 @@ LEVELS = {
 }  # fmt: skip
 SLIDE = (0.72,) * 6 + (0.685, 0.65, 0.615, 0.58)
 BILLING_ACCEPTED = 0.045
-DROP = 0.082
+DROP = 0.08
 _REWRITTEN = 0.258  # of a draft's known outcomes; makes about 31 in 100 accepted drafts more than half redone
 _EDITED = 0.13
 _ABANDONED = 0.035
@@ -138,7 +138,7 @@ class Steering:
         """The chance that an edit drops whole sentences."""
         if person.eroding:
             return 0.3 if week < EROSION_WEEK else 0.3 + 0.12 * (week - EROSION_WEEK + 1)
-        return 0.7 if wary(person, week) else 0.35
+        return 0.8 if wary(person, week) else 0.35
 
 
 def wary(person: Person, week: int) -> bool:

@@ -43,12 +43,14 @@ class Membership:
     def confidence(self, scores: Doubles, groups: Labels) -> Doubles:
         """How sure it is that each row of `scores` belongs to its group, 0 to 1.
 
-        The group's part of all groups' scores to the fourth power, so that a second group as near halves it, times the
-        score by the members' middle one where it is lower.
+        The group's score by the length (4-norm) of all groups' scores, so that others as near lower it, times the score by
+        the members' middle one where it is lower.
         """
-        score = np.maximum(scores[np.arange(len(scores)), groups], 0)
-        apart = score**4 / np.maximum((np.maximum(scores, 0) ** 4).sum(axis=1), 1e-12)
-        return cast("Doubles", np.round(apart * np.minimum(score / np.maximum(self.typical[groups], 1e-6), 1), 4))
+        positive = np.maximum(scores, 0)
+        score = positive[np.arange(len(scores)), groups]
+        length = (positive**4).sum(axis=1) ** 0.25
+        alike = np.minimum(score / np.maximum(self.typical[groups], 1e-6), 1)
+        return cast("Doubles", np.round(score / np.maximum(length, 1e-6) * alike, 4))
 
     def scores(self, vectors: Floats, familiar: Floats | None = None, *, itself: Labels | None = None) -> Doubles:
         """Rows by groups. `itself` numbers the prototype that each row is, -1 for none, so that it is left out."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,8 +53,11 @@ class Residuals:
     spread: float
 
 
+@cache
 def shapes(weeks: int, *, before: int = WEEKS_BEFORE) -> Shapes:
-    """Every step and every four-week ramp that leaves `before` weeks of history; steps first, none in too short a series.
+    """Every step and every four-week ramp that leaves `before` weeks of history, in order of their middles.
+
+    None in too short a series. Neighbours are alike, which keeps the price of looking at all of them low.
 
     >>> shapes(5).weights.tolist()
     [[0.0, 0.0, 0.0, 1.0, 1.0], [0.0, 0.0, 0.0, 0.0, 1.0], [0.0, 0.0, 0.0, 0.25, 0.5]]
@@ -63,8 +67,10 @@ def shapes(weeks: int, *, before: int = WEEKS_BEFORE) -> Shapes:
     ramps = np.arange(before, weeks - 1)  # a ramp seen for one week is a step
     weights = [(week >= s).astype(float) for s in steps]
     weights += [np.clip((week - s + 1) / RAMP_WEEKS, 0.0, 1.0) for s in ramps]
-    settled = np.concatenate([steps, np.minimum(ramps + RAMP_WEEKS - 1, weeks - 2)])
-    return Shapes(np.array(weights).reshape(-1, weeks), np.concatenate([steps, ramps]), np.maximum(settled, 0))
+    since = np.concatenate([steps, ramps]).astype(np.int64)
+    settled = np.concatenate([steps, np.minimum(ramps + RAMP_WEEKS - 1, weeks - 2)]).astype(np.int64)
+    order = np.argsort(np.concatenate([steps, ramps + (RAMP_WEEKS - 1) / 2]), kind="stable")
+    return Shapes(np.array(weights).reshape(len(order), weeks)[order], since[order], settled[order])
 
 
 def weekly_residuals(stratum: Codes, user: Codes, week: Codes, n: Floats, y: Floats, *, weeks: int) -> Residuals:
@@ -166,10 +172,9 @@ def _any_as_large(z: float, influence: Floats) -> float:
 
     norms = np.sqrt((influence**2).sum(0))
     live = influence[:, norms > 1e-9] / norms[norms > 1e-9]
-    correlation = live.T @ live
-    nearest = np.array([correlation[i, :i].max() for i in range(1, len(correlation))])
-    # With r the correlation to the nearest earlier column, P(this one over z, that one not) = 2 T(z, sqrt((1-r)/(1+r))).
-    slope = np.sqrt(np.clip(1 - nearest, 0.0, 2.0) / np.clip(1 + nearest, 1e-12, 2.0))
+    alike = np.clip((live[:, 1:] * live[:, :-1]).sum(0), -1.0, 1.0)
+    # With r the correlation to the column before, P(this one over z, that one not) = 2 T(z, sqrt((1-r)/(1+r))).
+    slope = np.sqrt((1 - alike) / np.maximum(1 + alike, 1e-12))
     return float(min(ndtr(-z) + 2 * owens_t(z, slope).sum(), 1.0))
 
 

@@ -273,7 +273,7 @@ def half_width(influence: Floats, *, level: float = 0.95) -> float:
     Method: t with 3 (Σψ²)²/Σψ⁴ - 1 degrees, Satterthwaite's where influences are normal.
 
     >>> round(half_width(np.array([0.1, -0.1, 0.05, -0.05])), 2)
-    0.41
+    0.42
     """
     squares = float((influence**2).sum())
     users = int(np.count_nonzero(influence))
