@@ -89,8 +89,26 @@ def measure_novelty(texts: list[str], labels: npt.NDArray[np.str_], *, only_out_
 def generated(n: int) -> list[str]:
     """Requests made of 60 subjects' own words, shared verbs and numbers: sizes as in life, a few subjects large."""
     random = np.random.default_rng(3)
-    verbs = "change cancel find check update explain send fix compare open close move".split()
-    frames = ["how do I {v} {a} {b}", "{a} {b} {v} please", "{v} the {a} for my {b} {c}", "my {a} is {c} and I want to {v} {b}"]
+    verbs = [
+        "change",
+        "cancel",
+        "find",
+        "check",
+        "update",
+        "explain",
+        "send",
+        "fix",
+        "compare",
+        "open",
+        "close",
+        "move",
+    ]
+    frames = [
+        "how do I {v} {a} {b}",
+        "{a} {b} {v} please",
+        "{v} the {a} for my {b} {c}",
+        "my {a} is {c} and I want to {v} {b}",
+    ]
     syllables = [x + y for x in "bdfgklmnprstvz" for y in ("a", "e", "i", "o", "u")]
     words = [["".join(random.choice(syllables, 3)) for _ in range(14)] for _ in range(60)]
     share = 1 / np.arange(1, 61)
@@ -98,8 +116,8 @@ def generated(n: int) -> list[str]:
     texts = []
     for subject in subjects:
         a, b, c = random.choice(words[subject], 3)
-        text = frames[random.integers(len(frames))].format(v=verbs[random.integers(len(verbs))], a=a, b=b, c=c)
-        texts.append(f"{text} {random.choice(words[random.integers(60)])} {random.integers(10**6)}")
+        frame = frames[random.integers(len(frames))]
+        texts.append(f"{frame.format(v=verbs[random.integers(len(verbs))], a=a, b=b, c=c)} {random.integers(10**6)}")
     return texts
 
 
@@ -134,7 +152,9 @@ def main(arguments: list[str]) -> None:
     if "--texts" in arguments:
         print(measure_speed(int(arguments[arguments.index("--texts") + 1])))
         return
-    print("set              NMI   ARI found  true unclear texts/CPU-s | hidden AUROC inside(known) inside(new) | oos ...")
+    print(
+        "set              NMI   ARI found  true unclear texts/CPU-s | hidden AUROC inside(known) inside(new) | oos ..."
+    )
     for path in sorted(Path(arguments[0]).glob("*.tsv.gz")):
         texts, labels = read(path)
         in_scope = np.flatnonzero(~np.isin(labels, list(OUT_OF_SCOPE)))

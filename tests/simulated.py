@@ -40,7 +40,7 @@ class World:
     def but(self, **changes) -> World:
         return replace(self, truth={}, **changes)
 
-    def tables(self) -> dict:
+    def tables(self) -> dict:  # noqa: PLR0915  # one product, drawn in one order
         rng = np.random.default_rng(self.seed)
         k, weeks, users = self.intents, self.weeks, self.users
         cohort_of = rng.choice(len(COHORTS), users, p=COHORT_SHARES)
@@ -101,7 +101,11 @@ class World:
                 (draw[3] < rework_rate).astype(float),
                 known & accepted & (week == weeks - 1),
             ),
-            "complaint": (np.ones(len(user), bool), (draw[4] < np.where(accepted, 0.02, 0.12) + worse).astype(float), None),
+            "complaint": (
+                np.ones(len(user), bool),
+                (draw[4] < np.where(accepted, 0.02, 0.12) + worse).astype(float),
+                None,
+            ),
             "escalation": (np.ones(len(user), bool), (draw[5] < np.where(accepted, 0.01, 0.08)).astype(float), None),
         }
         rows = [self._cells(name, user, cohort_of, intent, week, *columns) for name, columns in signals.items()]
@@ -158,8 +162,12 @@ class World:
                 "intent_id": [f"i{i}" for i in present],
                 "intent": [names[i] for i in present],
                 "first_seen": pa.array(
-                    [datetime.combine(MONDAY + timedelta(weeks=int(week[intent == i].min())), datetime.min.time(), UTC)
-                     for i in present],
+                    [
+                        datetime.combine(
+                            MONDAY + timedelta(weeks=int(week[intent == i].min())), datetime.min.time(), UTC
+                        )
+                        for i in present
+                    ],
                     pa.timestamp("us", tz="UTC"),
                 ),
                 "users": [len(np.unique(user[intent == i])) for i in present],
@@ -176,7 +184,11 @@ class World:
                 "intent_id": [intent for _ in runs for intent, _ in cases],
                 "run_id": [f"run {r:02d}" for r in runs for _ in cases],
                 "at": pa.array(
-                    [datetime.combine(MONDAY + timedelta(weeks=r), datetime.min.time(), UTC) for r in runs for _ in cases],
+                    [
+                        datetime.combine(MONDAY + timedelta(weeks=r), datetime.min.time(), UTC)
+                        for r in runs
+                        for _ in cases
+                    ],
                     pa.timestamp("us", tz="UTC"),
                 ),
                 "score": (rng.random(len(cases) * len(runs)) < 0.92).astype(float),

@@ -7,6 +7,7 @@ Names and postal addresses have no shape; they stay. Masking twice changes nothi
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import orjson
 import pyarrow as pa
@@ -101,23 +102,20 @@ def pseudonym(user_id: str, *, salt: str) -> str:
 
 def redact(table: pa.Table, *, salt: str) -> pa.Table:
     """The table with its text, JSON and user-id columns masked. Other columns and the row count are unchanged."""
+    changes: dict[str, Callable[[str], str]] = {
+        **dict.fromkeys(TEXT_COLUMNS, mask),
+        **dict.fromkeys(JSON_COLUMNS, mask_json),
+        **dict.fromkeys(ID_COLUMNS, lambda value: pseudonym(value, salt=salt)),
+    }
     for index, name in enumerate(table.column_names):
-        if name in TEXT_COLUMNS:
-            change = mask
-        elif name in JSON_COLUMNS:
-            change = mask_json
-        elif name in ID_COLUMNS:
-
-            def change(value: str) -> str:
-                return pseudonym(value, salt=salt)
-        else:
+        change = changes.get(name)
+        if change is None:
             continue
         column = table.column(name)
         suspect = pc.fill_null(pc.match_substring_regex(column, _SUSPECT), fill_value=False)
         if not pc.any(suspect).as_py():
             continue
         masked = pa.array([change(v) for v in column.filter(suspect).to_pylist()], pa.string())
-        table = table.set_column(
-            index, name, pc.replace_with_mask(column.combine_chunks(), suspect.combine_chunks(), masked)
-        )
+        whole = pc.replace_with_mask(column.combine_chunks(), suspect.combine_chunks(), masked)
+        table = table.set_column(index, name, whole)
     return table

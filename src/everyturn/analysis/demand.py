@@ -17,7 +17,7 @@ from everyturn.stats.intervals import difference, rate
 from everyturn.stats.sequential import rise_evidence
 from everyturn.stats.summaries import Codes, Floats, join, per_user, sum_by, summarise_one
 
-WARM_UP = 4  # weeks in which every intent is new, because everything is
+WARM_UP = 3  # weeks in which every intent is new, because everything is
 _NEW_USERS = 5  # distinct people, before an intent is more than somebody's
 _SMALLEST = 0.0025  # of all users' days: a rarer intent is not yet worth a name
 _NEWNESS = 5.0  # times its rate during the time before, at least; less is a rise, not an arrival

@@ -19,7 +19,7 @@ from everyturn.analysis.evals import Evals, read_evals
 from everyturn.analysis.gap import EVALS_ONLY, NO_CASES, intent_names, measure_gap
 from everyturn.analysis.hotspots import rework_hotspots
 from everyturn.analysis.panel import Panel, read_panel
-from everyturn.analysis.sentences import say_erosion, say_hotspot, say_slide, say_trust
+from everyturn.analysis.sentences import say_erosion, say_rework, say_slide, say_trust
 from everyturn.analysis.teller import Teller
 from everyturn.analysis.trust import TrustDrop, trust_drops
 from everyturn.analysis.words import counted
@@ -146,7 +146,8 @@ def _changes(
     ]
     told += [say_slide(teller, slide) for slide in own]
     told += [say_trust(teller, drop, _of_cohort(slides, drop)) for drop in drops]
-    told += [say_hotspot(teller, fact) for fact in hot]
+    if not any(slide.signal == "rework" and slide.node.level == 0 for slide in slides):
+        told += [finding for finding in [say_rework(teller, hot)] if finding is not None]
     if eroding:
         told.append(say_erosion(teller, eroding, found_week=_first_named(settled, eroding), false_share=FALSE_USERS))
     told += [say_share(teller, fact) for fact in demand]

@@ -19,6 +19,8 @@ from everyturn.analysis.trust import TrustDrop, cohort_trust
 from everyturn.analysis.words import counted, from_to, joined, listed, moved, percent, points, quoted, short, span
 from everyturn.stats import Estimate, NotEnough
 from everyturn.stats.compare import Split
+from everyturn.stats.intervals import rate
+from everyturn.stats.summaries import summarise_one
 
 _WORDS: Mapping[str, tuple[str, str]] = {
     "acceptance": ("Answers{} have been accepted less", "accepted less"),
@@ -30,6 +32,8 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "escalation": ("Answers{} have ended with a person more often", "more handovers"),
 }
 """Per signal: the clause of a sentence, with room for the place, and the end of a title."""
+
+_MUCH_REWORK = 0.15  # of accepted answers: nobody's normal, also where no place stands out
 
 _NOUNS: Mapping[str, str] = {
     "acceptance": "Acceptance",
@@ -174,6 +178,73 @@ def say_hotspot(t: Teller, fact: Hotspot) -> Finding:
         series=t.panel.weekly("rework", cohort=node.cohort, intent=node.intent, needed=t.needed),
         where=t.where(node, 0, "rework", 1),
         severity=fact.above.value * fact.rate.n,
+    )
+
+
+def say_rework(t: Teller, facts: Sequence[Hotspot]) -> Finding | None:
+    """What is accepted and then redone, told once: where it stands out, all such places together, or else in all.
+
+    None where rework is nowhere above the rest and, over the product, not surely above `_MUCH_REWORK`.
+    """
+    if len(facts) == 1:
+        return say_hotspot(t, facts[0])
+    rows, _ = t.panel.trend("rework")
+    inside = np.ones(len(rows), dtype=bool)
+    if facts:
+        inside = np.logical_or.reduce([fact.node.mask(rows) for fact in facts])
+    own, rest = rows.take(inside), rows.take(~inside)
+    level = rate(summarise_one(own.user, own.n, own.y, own.unknown), needed=t.needed)
+    usual = rate(summarise_one(rest.user, rest.n, rest.y), needed=t.needed) if facts else None
+    if isinstance(level, NotEnough) or not (facts or level.low >= _MUCH_REWORK):
+        return None
+    ordered = sorted(facts, key=lambda fact: -round(fact.above.value * fact.rate.n, 6))
+    names = [
+        quoted(t.label(f.node.intent)) if f.node.intent is not None else str(t.cohort(f.node.cohort)) for f in ordered
+    ]
+    many = f" and {len(names) - 2} more kinds of request" if len(names) > 2 else ""
+    place = f" to {', '.join(names[:2])}{many}" if names else ""
+    elsewhere = f"; in the rest of the product it is {percent(usual.value)}" if isinstance(usual, Estimate) else ""
+    known = t.panel.rows("acceptance")
+    asked = np.ones(len(known), dtype=bool)
+    if facts:
+        asked = np.logical_or.reduce([fact.node.mask(known) for fact in facts])
+    taken = rate(summarise_one(known.user[asked], known.n[asked], known.y[asked]), needed=t.needed)
+    fine = (
+        f"In the conversation all looks well: {percent(taken.value)} are accepted."
+        if isinstance(taken, Estimate)
+        else ""
+    )
+    where = t.where(Node(), 0, "rework", 1)
+    if ordered and ordered[0].node.intent is not None:
+        where["intent_id"] = t.intent_id(ordered[0].node.intent)
+    return Finding(
+        "level",
+        "rework",
+        None,
+        None,
+        None,
+        day_after(t.panel, max((fact.found_week for fact in facts), default=t.panel.complete)),
+        level.value,
+        level.low,
+        level.high,
+        "Accepted, then redone elsewhere",
+        joined(
+            f"{percent(level.value)} of the accepted answers{place} are redone elsewhere within 7 days"
+            f" ({span(level.low, level.high)}){elsewhere}. It has been so in all {t.panel.complete} weeks.",
+            fine,
+            t.evals_score(None),
+        ),
+        unit="share",
+        story="rework",
+        details=(
+            "Redone: the text kept elsewhere holds less than half of the answer, or the matter went to a person, or was reverted.",
+            *(f"{name}: {percent(fact.rate.value)}" for name, fact in list(zip(names, ordered, strict=True))[:8]),
+            f"{counted(level.users, 'user')}, {counted(level.n, 'accepted answer')} whose window is over;"
+            f" {level.unknown:,} are still open.",
+        ),
+        series=t.series(own, own.y, needed=t.needed),
+        where=where,
+        severity=level.value * level.n,
     )
 
 

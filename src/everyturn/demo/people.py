@@ -20,7 +20,7 @@ _PLANS = {
 }
 _LOCALES = ("en-US",) * 8 + ("en-GB",) * 6 + ("en-CA", "en-IE", "en-AU", "nl-NL", "de-DE", "de-DE", "fr-FR", "es-ES")
 _MONEY = {"en-US": "$", "en-CA": "$", "en-AU": "$", "en-GB": "£"}
-_DATES = {"en-US": "us", "en-GB": "long", "de-DE": "dot"}
+_DATES = {"en-US": "us", "de-DE": "dot", "es-ES": "slash", "fr-FR": "slash"}  # elsewhere "12 October"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -199,7 +199,7 @@ _AGO = ("yesterday", "two days ago", "three days ago", "last week", "a week ago"
 class Slots(dict[str, str]):
     """The details of one conversation, made when first named: `slots["order"]` is the same order ever after.
 
-    `day` is the day of the talk; `style` says how its person writes dates ("iso", "us", "long", "dot") and `money` which
+    `day` is the day of the talk; `style` says how its person writes dates ("long", "us", "dot", "slash") and `money` which
     sign stands before an amount. {ref} is the order as it comes to mind: with or without its letters.
     """
 
@@ -239,8 +239,8 @@ class Slots(dict[str, str]):
         month = _MONTHS[when.month - 1]
         if self.style == "us":
             return f"{month[:3]} {when.day}"
-        if self.style == "iso":
-            return when.isoformat()
+        if self.style == "slash":
+            return f"{when.day:02d}/{when.month:02d}"
         if self.style == "dot":
             return f"{when.day:02d}.{when.month:02d}"
         return f"{when.day} {month}"

@@ -21,8 +21,8 @@ BILLING = "billing"
 
 # Shares of the week's conversations; billing takes its part off the top.
 SHARES = {
-    "refund": 0.1, "shipping": 0.14, "password": 0.07, "account": 0.08, "returns": 0.06, "reply": 0.19,
-    "description": 0.145, "discount": 0.065, "inventory": 0.06, "tax": 0.04, "integration": 0.04, "other": 0.01,
+    "refund": 0.1, "shipping": 0.235, "password": 0.07, "account": 0.08, "returns": 0.06, "reply": 0.14,
+    "description": 0.105, "discount": 0.06, "inventory": 0.06, "tax": 0.04, "integration": 0.04, "other": 0.01,
 }  # fmt: skip
 DRAFTS = frozenset(("reply", "description"))
 BILLING_SHARES = (0.0, 0.0, 0.0, 0.062, 0.058, 0.056, 0.055, 0.056, 0.088, 0.1)
@@ -32,8 +32,8 @@ LEVELS = {
     "discount": 0.73, "inventory": 0.73, "tax": 0.70, "integration": 0.70, "other": 0.70,
 }  # fmt: skip
 SLIDE = (0.72,) * 6 + (0.685, 0.65, 0.615, 0.58)
-BILLING_ACCEPTED = 0.045
-DROP = 0.08
+BILLING_ACCEPTED = 0.02
+DROP = 0.075
 _REWRITTEN = 0.258  # of a draft's known outcomes; makes about 31 in 100 accepted drafts more than half redone
 _EDITED = 0.13
 _ABANDONED = 0.035
@@ -96,7 +96,7 @@ class Steering:
         """What becomes of the next output whose outcome can be seen."""
         fates = _DRAFT_FATES if intent in DRAFTS else _ANSWER_FATES
         rates = _rates(intent, person.cohort, week)
-        account = self._account(intent, "all" if intent in (SLIDING, BILLING) else person.cohort, len(rates))
+        account = self._account(intent, "all" if intent == BILLING else person.cohort, len(rates))
         if person.eroding:
             own = self._account("draft" if intent in DRAFTS else "answer", person.user_id, len(rates))
             at = own.draw(_eroding_rates(intent, week), self._draw)

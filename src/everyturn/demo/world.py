@@ -185,9 +185,10 @@ class _Tale:
         for week in range(WEEKS):
             for visit in self._visits(week):
                 talk = teller.tell(visit)
-                billing = talk.intent == BILLING
+                billing = visit.intent == BILLING
                 rate = BILLING_TICKETS if billing else TICKETS
-                if queue[billing].draw((rate, 1 - rate), rng.random, push=0.5 if talk.gave_up else -0.4) == 0:
+                push = 0.5 if talk.gave_up else -0.4
+                if visit.intent != "other" and queue[billing].draw((rate, 1 - rate), rng.random, push=push) == 0:
                     teller.ticket(talk)
                 self._tally.add(talk)
                 for done in talk.actions:

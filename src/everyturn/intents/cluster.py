@@ -16,7 +16,7 @@ UNPLACED = -2
 
 _RESOLUTIONS = (1, 1.5, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 _SAME = 0.9  # cosine from which two texts are variants of one wording
-_HALVES = 6
+_HALVES = 4
 _CLOSE, _FALL = 0.01, 0.02  # of stability: what counts as equal, what as past the peak
 _ALIKE = 0.55  # similarity between two groups, of that within them, from which they are one
 _BETTER = 1.1  # how much better another group must fit for a text to move to it
@@ -70,9 +70,10 @@ def extend(vectors: Floats, labels: Labels, *, seed: int) -> Labels:
 def settle(vectors: Floats, labels: Labels, *, seed: int) -> Labels:
     """The labels after each row has moved to the group that fits it clearly better than its own, if there is one."""
     learnt = membership.learn(vectors, labels, seed=seed)
+    scores = learnt.membership.scores(vectors, itself=learnt.itself)
     rows = np.flatnonzero(labels >= 0)
-    best = learnt.scores[rows].argmax(axis=1)
-    better = learnt.scores[rows, best] > np.maximum(_BETTER * learnt.own[rows], 0)
+    best = scores[rows].argmax(axis=1)
+    better = scores[rows, best] > np.maximum(_BETTER * learnt.own[rows], 0)
     settled = labels.copy()
     settled[rows[better]] = best[better]
     return settled

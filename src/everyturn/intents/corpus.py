@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import pairwise
 from typing import cast
 
 import numpy as np
@@ -96,14 +94,6 @@ class Corpus:
         """The times of the first and the last of the requests numbered, None where none has a time."""
         limits = pc.min_max(self.requests["at"].take(pa.array(requests)))
         return limits["min"].as_py(), limits["max"].as_py()
-
-
-def members(groups: Labels) -> Iterator[Labels]:
-    """The places of each group's members, group by group."""
-    order = np.argsort(groups, kind="stable")
-    bounds = np.searchsorted(groups[order], np.arange(int(groups.max(initial=-1)) + 2))
-    for start, end in pairwise(bounds.tolist()):
-        yield order[start:end]
 
 
 def _whole(column: pa.ChunkedArray | pa.Array) -> pa.Array:

@@ -10,9 +10,9 @@ import pyarrow as pa
 
 from everyturn.intents import Discovery, Gathering, Intent
 from everyturn.intents.cluster import UNPLACED, cluster, extend
-from everyturn.intents.corpus import Corpus, members
+from everyturn.intents.corpus import Corpus
 from everyturn.intents.embed import Embedder, Lexical, stored
-from everyturn.intents.grid import Doubles, Floats, Labels, directions, group_sums, on_grid
+from everyturn.intents.grid import Doubles, Floats, Labels, directions, group_sums, members, on_grid
 from everyturn.intents.identify import Event, lived, match, new_ids, restructured
 from everyturn.intents.label import TEXTS, Name, name_groups
 from everyturn.intents.membership import Learnt, Membership, learn
@@ -64,7 +64,9 @@ def run(
     intents = _Description(corpus, vectors, labels, learnt, minimum_users).intents(before, known)
     return Discovery(
         tuple(intents),
-        _assignments(corpus, labels, _confidence(learnt, labels), [intent.intent_id for intent in intents]),
+        _assignments(
+            corpus, labels, _confidence(learnt, vectors, familiar, labels), [intent.intent_id for intent in intents]
+        ),
         _events(known, intents, continues, overlap, corpus),
         gatherings,
         embedder.name,
@@ -226,11 +228,12 @@ class _Description:
         return tuple(corpus.key(request) for request in chosen)
 
 
-def _confidence(learnt: Learnt, labels: Labels) -> Doubles:
+def _confidence(learnt: Learnt, vectors: Floats, familiar: Floats, labels: Labels) -> Doubles:
     """Of each text in its group, or in the nearest one where it is in none."""
-    if not learnt.scores.shape[1]:
+    scores = learnt.membership.scores(vectors, familiar, itself=learnt.itself)
+    if not scores.shape[1]:
         return np.zeros(len(labels))
-    return learnt.membership.confidence(learnt.scores, np.where(labels >= 0, labels, learnt.scores.argmax(axis=1)))
+    return learnt.membership.confidence(scores, np.where(labels >= 0, labels, scores.argmax(axis=1)))
 
 
 def _assignments(corpus: Corpus, labels: Labels, confidence: Doubles, ids: list[str]) -> pa.Table:

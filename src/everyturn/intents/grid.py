@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import pairwise
 from typing import TypeAlias, cast
 
 import numpy as np
@@ -39,3 +41,11 @@ def directions(sums: Doubles) -> Floats:
     """The rows at length 1; rows of zeros stay."""
     length = np.sqrt(np.einsum("ij,ij->i", sums, sums))
     return cast("Floats", (sums / np.where(length > 0, length, 1)[:, None]).astype(np.float32))
+
+
+def members(groups: Labels) -> Iterator[Labels]:
+    """The places of each group's members, group by group."""
+    order = np.argsort(groups, kind="stable")
+    bounds = np.searchsorted(groups[order], np.arange(int(groups.max(initial=-1)) + 2))
+    for start, end in pairwise(bounds.tolist()):
+        yield order[start:end]

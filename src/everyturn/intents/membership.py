@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import cast
 
 import numpy as np
 
-from everyturn.intents.grid import GRID, Doubles, Floats, Labels, on_grid
+from everyturn.intents.grid import GRID, Doubles, Floats, Labels, members, on_grid
 
-PROTOTYPES = 64  # members kept of each group
+PROTOTYPES = 512  # members kept of each group: with 64, a wide intent loses texts at its edge to narrow neighbours
 _NEAREST = 3
 _OUTSIDE = 0.03  # share of a group's own members that would be outside it
 _PRIOR = 10  # a small group's cut is mixed with that of all groups, as if it had so many members more of theirs
-_BATCH = 4096
+_BATCH = 2048
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,45 +52,72 @@ class Membership:
         alike = np.minimum(score / np.maximum(self.typical[groups], 1e-6), 1)
         return cast("Doubles", np.round(score / np.maximum(length, 1e-6) * alike, 4))
 
-    def scores(self, vectors: Floats, familiar: Floats | None = None, *, itself: Labels | None = None) -> Doubles:
-        """Rows by groups. `itself` numbers the prototype that each row is, -1 for none, so that it is left out."""
-        groups = len(self.cut)
-        starts = np.searchsorted(self.group, np.arange(groups + 1))
-        scores = np.full((len(vectors), groups), -1.0)
-        for first in range(0, len(vectors), _BATCH):
-            rows = slice(first, first + _BATCH)
-            similarity = on_grid(vectors[rows]) @ on_grid(self.prototypes).T / GRID**2
+    def scores(
+        self,
+        vectors: Floats,
+        familiar: Floats | None = None,
+        *,
+        itself: Labels | None = None,
+        own: Labels | None = None,
+    ) -> Doubles:
+        """The score of each row in each group, or with `own` in that group only (-1 where it is -1), as one column.
+
+        `itself` numbers the prototype that each row is, -1 for none, so that it is left out. -1 where nothing is left.
+        """
+        bounds = np.searchsorted(self.group, np.arange(len(self.cut) + 1))
+        prototypes = on_grid(self.prototypes)
+        scores = np.full((len(vectors), len(self.cut) if own is None else 1), -1.0)
+        batches: Iterable[tuple[int | None, Labels]]
+        if own is None:
+            batches = ((None, np.arange(i, min(i + _BATCH, len(vectors)))) for i in range(0, len(vectors), _BATCH))
+        else:
+            batches = enumerate(members(own))
+        for only, rows in batches:
+            groups = range(len(self.cut)) if only is None else range(only, only + 1)
+            first, last = bounds[groups.start], bounds[groups.stop]
+            similarity = on_grid(vectors[rows]) @ prototypes[first:last].T / GRID**2
             if itself is not None:
-                own = np.flatnonzero(itself[rows] >= 0)
-                similarity[own, itself[rows][own]] = -2
-            for g in range(groups):
-                part = similarity[:, starts[g] : starts[g + 1]]
-                top = min(_NEAREST, part.shape[1])
-                if top:
-                    part = -np.partition(-part, top - 1, axis=1)[:, :top]
-                    is_other = part > -2
-                    total = np.where(is_other, part, 0).sum(axis=1)
-                    scores[rows, g] = np.where(is_other.any(axis=1), total / np.maximum(is_other.sum(axis=1), 1), -1)
+                at = itself[rows] - first
+                here = np.flatnonzero((at >= 0) & (at < last - first))
+                similarity[here, at[here]] = -2
+            for group in groups:
+                part = similarity[:, bounds[group] - first : bounds[group + 1] - first]
+                scores[rows, group if only is None else 0] = _mean_of_nearest(part)
         if familiar is not None:
             scores *= np.where(scores > 0, familiar[:, None], 1)
         return cast("Doubles", np.round(scores, 4))
 
 
+def _mean_of_nearest(similarity: Floats | Doubles) -> Doubles:
+    """Each row's mean over its three greatest, those of -2 left out; -1 where none is left."""
+    n = similarity.shape[1]
+    top = min(_NEAREST, n)
+    if not top:
+        return np.full(len(similarity), -1.0)
+    nearest = np.partition(similarity, n - top, axis=1)[:, n - top :].astype(np.float64)
+    counts = nearest > -2
+    total = np.where(counts, nearest, 0).sum(axis=1)
+    return np.where(counts.any(axis=1), total / np.maximum(counts.sum(axis=1), 1), -1.0)
+
+
 @dataclass(frozen=True, slots=True)
 class Learnt:
-    """A membership, and the members' own scores: `scores` has a row for each row learnt from, without itself."""
+    """A membership, and the score of each row learnt from in its own group, without itself.
+
+    `own` is -1 where the row is in no group, or alone in it with nothing to compare with. `itself` numbers the prototype
+    that each row is, -1 for none.
+    """
 
     membership: Membership
-    scores: Doubles
     own: Doubles
+    itself: Labels
 
 
 def learn(vectors: Floats, labels: Labels, familiar: Floats | None = None, *, seed: int) -> Learnt:
     """The membership of the groups 0, 1, … in `labels` (-1 belongs to none), calibrated on their own members.
 
     Method: each member is scored against the prototypes of its group without itself (leave-one-out); the cut lets 97 %
-    of the members in (a conformal cut, Vovk et al. 2005). `own` is the score in the row's own group; in a group of one,
-    which has nothing to compare with, and where the label is -1, it is -1.
+    of the members in (a conformal cut, Vovk et al. 2005).
     """
     groups = int(labels.max(initial=-1)) + 1
     shuffled = np.random.default_rng(seed).permutation(len(labels))
@@ -102,13 +129,9 @@ def learn(vectors: Floats, labels: Labels, familiar: Floats | None = None, *, se
     itself[chosen] = np.arange(len(chosen))
     prototypes = vectors[chosen].astype(np.float16).astype(np.float32)
     raw = Membership(prototypes, labels[chosen], np.zeros(groups), np.zeros(groups))
-    scores = raw.scores(vectors, familiar, itself=itself)
-    own = np.full(len(labels), -1.0)
-    members = np.flatnonzero(labels >= 0)
-    own[members] = scores[members, labels[members]]
-    return Learnt(
-        replace(raw, cut=_quantiles(own, labels, _OUTSIDE), typical=_quantiles(own, labels, 0.5)), scores, own
-    )
+    own = raw.scores(vectors, familiar, itself=itself, own=labels)[:, 0]
+    cut, typical = _quantiles(own, labels, _OUTSIDE), _quantiles(own, labels, 0.5)
+    return Learnt(replace(raw, cut=cut, typical=typical), own, itself)
 
 
 def _quantiles(own: Doubles, labels: Labels, quantile: float) -> Doubles:
@@ -116,11 +139,8 @@ def _quantiles(own: Doubles, labels: Labels, quantile: float) -> Doubles:
     compared = (labels >= 0) & (own > -1)
     everyone = float(np.quantile(own[compared], quantile)) if compared.any() else 0.0
     quantiles = np.full(int(labels.max(initial=-1)) + 1, everyone)
-    order = np.flatnonzero(compared)
-    order = order[np.argsort(labels[order], kind="stable")]
-    bounds = np.searchsorted(labels[order], np.arange(len(quantiles) + 1))
-    for group, (start, end) in enumerate(pairwise(bounds.tolist())):
-        if end > start:
-            value = float(np.quantile(own[order[start:end]], quantile))
-            quantiles[group] = ((end - start) * value + _PRIOR * everyone) / (end - start + _PRIOR)
+    for group, rows in enumerate(members(np.where(compared, labels, -1))):
+        if len(rows):
+            value = float(np.quantile(own[rows], quantile))
+            quantiles[group] = (len(rows) * value + _PRIOR * everyone) / (len(rows) + _PRIOR)
     return cast("Doubles", np.round(quantiles, 4))

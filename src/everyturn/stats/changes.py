@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from everyturn.stats.summaries import Codes, Floats, sum_by
+from everyturn.stats.summaries import Codes, Floats, per_user, sum_by
 
 RAMP_WEEKS = 4  # the slow change looked for beside the sudden one
 WEEKS_BEFORE = 3  # the least history a change is held against
@@ -83,6 +83,10 @@ def weekly_residuals(stratum: Codes, user: Codes, week: Codes, n: Floats, y: Flo
     strata = int(stratum.max()) + 1 if len(stratum) else 1
     _, who = np.unique(user, return_inverse=True)
     users = int(who.max()) + 1 if len(who) else 0
+    keys, (n, y) = per_user((who * strata + stratum) * weeks + week, n, y)
+    pair, week = np.divmod(keys, weeks)
+    who, stratum = np.divmod(pair, strata)
+
     by_week = sum_by(stratum * weeks + week, n, strata * weeks).reshape(strata, weeks)
     totals = by_week.sum(1)
     used = totals > 0
@@ -90,8 +94,7 @@ def weekly_residuals(stratum: Codes, user: Codes, week: Codes, n: Floats, y: Flo
     shares = np.divide(by_week, totals[:, None], out=np.zeros_like(by_week), where=used[:, None])
     excess = y - rates[stratum] * n
     residuals = sum_by(who * weeks + week, excess, users * weeks).reshape(users, weeks)
-    pairs, place = np.unique(who * strata + stratum, return_inverse=True)
-    pair_excess = sum_by(place, excess, len(pairs))
+    pairs, (pair_excess,) = per_user(pair, excess)
     pair_user, pair_stratum = np.divmod(pairs, strata)
     for t in range(weeks):
         residuals[:, t] -= sum_by(pair_user, pair_excess * shares[pair_stratum, t], users)
@@ -155,8 +158,8 @@ def z_values(influence: Floats, *, least: Floats | float = 0.0) -> Floats:
     """
     from scipy.special import ndtri, stdtr
 
-    squares = (influence**2).sum(0)
-    fourth = (influence**4).sum(0)
+    squared = influence * influence
+    squares, fourth = squared.sum(0), (squared * squared).sum(0)
     live = squares > 1e-18  # a column of rounding errors is no evidence
     score = np.divide(influence.sum(0), np.sqrt(np.maximum(squares, least)), out=np.zeros_like(squares), where=live)
     users = np.divide(3 * squares**2, fourth, out=np.full_like(squares, 2.0), where=live)

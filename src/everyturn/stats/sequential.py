@@ -26,7 +26,7 @@ def rise_evidence(counts: Floats, expected: Floats, *, days: Floats) -> Floats:
     running = np.zeros(len(_SIZES))
     sizes = np.array(_SIZES)
     for t in range(len(counts)):
-        gain = np.exp(np.minimum(sizes * counts[t] - np.expm1(sizes) * expected[t] * _SLACK, 600.0))
-        running = np.minimum((running + days[t]) * gain, 1e300)
+        gain = np.exp(np.minimum(sizes * counts[t] - np.expm1(sizes) * expected[t] * _SLACK, 500.0))
+        running = np.minimum((running + days[t]) * gain, 1e30)  # any bar is far below
         evidence[t] = running.mean()
     return evidence

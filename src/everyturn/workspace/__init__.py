@@ -551,7 +551,7 @@ class Workspace:
         return Result(
             schema="everyturn/1",
             verb="show",
-            intent=intent_json(self.database, found, panel),
+            intent=intent_json(self.database, found),
             conversations=self._shown(ids),
         )
 

@@ -49,7 +49,8 @@ def build(
     findings = watched.findings[:_FINDINGS]
     counts = inputs.counts(database)
     complete = metrics.last_complete_week(database)
-    intents = [intent_json(database, row, panel) for row in gap.rows]
+    arrived = {f.intent_id for f in watched.findings if f.kind == "new_intent"}
+    intents = [intent_json(database, row, is_new=row.intent_id in arrived) for row in gap.rows]
     wanted = dict.fromkeys(c for group in (findings, intents) for item in group for c in _conversations(item))
     return {
         "title": title,
@@ -99,13 +100,12 @@ def _sentence(gap: Gap) -> str:
     return "Not enough is known yet to say what users keep."
 
 
-def intent_json(database: Database, row: GapRow, panel: Panel) -> dict[str, Json]:
+def intent_json(database: Database, row: GapRow, *, is_new: bool = False) -> dict[str, Json]:
     """One row of the intent table: what the gap row says, with its name, its novelty and conversations to read."""
     told = database.rows(
         "SELECT description, phrases, first_seen::DATE FROM intents WHERE intent_id = ?", [row.intent_id]
     )
     description, phrases, first_seen = told[0] if told else (None, "[]", None)
-    is_new = first_seen is not None and panel.weeks and first_seen >= panel.weeks[0] + timedelta(days=14)
     form = row.to_json()
     estimates = form["estimates"]
     conversations = evidence.examples(

@@ -1,0 +1,142 @@
+"""Simulated users with known rates: do the ranges hold as often as they say?
+
+Measured with 4,000 runs a cell (rates .05 .3 .7 .95, users 20 to 500, correlation of two answers of one user 0 to .3,
+log-normal use): 91.1 to 98.7 %, for .3 and .7 between 92.9 and 97.8 %. Counting answers as independent: down to 58 %.
+"""
+
+import sys
+
+import numpy as np
+import pytest
+
+from everyturn.stats import Estimate, Summary
+from everyturn.stats.compare import split_difference
+from everyturn.stats.intervals import always_valid, difference, rate, wilson
+from everyturn.stats.summaries import join, summarise, summarise_one
+
+pytestmark = pytest.mark.statistics
+
+RUNS = 500
+SIZES = (20, 50, 200, 500)
+LIKENESS = (0.0, 0.1, 0.3)
+
+
+def people(rng, runs, users, p, likeness):
+    """(n, y) of shape runs x users: rates beta-distributed over users, use heavy-tailed."""
+    n = np.ceil(rng.lognormal(np.log(6) - 0.5, 1.0, (runs, users)))
+    spread = 1 / likeness - 1 if likeness else None
+    own = rng.beta(p * spread, (1 - p) * spread, (runs, users)) if spread else np.full((runs, users), p)
+    return n, rng.binomial(n.astype(int), own).astype(float)
+
+
+def summaries(n, y):
+    runs, users = n.shape
+    group = np.repeat(np.arange(runs), users)
+    return summarise(group, np.tile(np.arange(users), runs), n.ravel(), y.ravel(), groups=runs)
+
+
+def holds(estimates, truth):
+    return float(np.mean([e.low <= truth <= e.high for e in estimates if isinstance(e, Estimate)]))
+
+
+def tolerance(share, runs):
+    return 3 * np.sqrt(share * (1 - share) / runs)
+
+
+@pytest.mark.parametrize("p", [0.05, 0.3, 0.7, 0.95])
+def test_rates_hold_as_stated_and_counting_answers_does_not(p):
+    rng = np.random.default_rng([7, round(p * 100)])
+    table = [f"rate {p}: users, correlation -> ours, answers as independent"]
+    ours, naive = {}, {}
+    for users in SIZES:
+        for likeness in LIKENESS:
+            n, y = people(rng, RUNS, users, p, likeness)
+            made = summaries(n, y)
+            ours[users, likeness] = holds([rate(s) for s in made], p)
+            naive[users, likeness] = holds([wilson(s.y, round(s.n)) for s in made], p)
+            table.append(f"{users:>5} {likeness:.1f} -> {ours[users, likeness]:.3f} {naive[users, likeness]:.3f}")
+    text = "\n".join(table)
+    sys.stdout.write(text + "\n")
+    low, high = 0.92 - tolerance(0.92, RUNS), 0.97 + tolerance(0.97, RUNS)
+    rare = p in {0.05, 0.95}  # few yes answers: discrete, and taken with care where nothing tells the users apart
+    assert min(ours.values()) >= low - 0.01 * rare, text
+    assert max(ours.values()) <= (1.0 if rare else high), text
+    assert np.mean(list(ours.values())) == pytest.approx(0.95, abs=0.02), text
+    assert max(naive[users, 0.3] for users in SIZES) < 0.85, text
+
+
+def test_graded_answers_hold_as_stated():
+    rng = np.random.default_rng(8)
+    made = []
+    for _ in range(RUNS):
+        n = np.ceil(rng.lognormal(1, 0.8, 60))
+        level = rng.beta(4, 6, 60)
+        y = n * np.clip(level + rng.normal(0, 0.2 / np.sqrt(n)), 0, 1)
+        made.append(rate(summarise_one(np.arange(60), n, y)))
+    assert holds(made, 0.4) == pytest.approx(0.95, abs=tolerance(0.95, RUNS) + 0.01)
+
+
+def test_a_sequence_watched_every_week_holds_throughout():
+    rng = np.random.default_rng(9)
+    weeks, users, runs = 16, 150, 150
+    fixed = anytime = 0
+    for _ in range(runs):
+        own = rng.beta(6.3, 2.7, users)
+        n = rng.poisson(0.8, (weeks, users)).cumsum(0).astype(float)
+        y = rng.binomial(np.diff(n, axis=0, prepend=0).astype(int), own).cumsum(0).astype(float)
+        looks = [summarise_one(np.arange(users), a, b) for a, b in zip(n, y, strict=True)]
+        fixed += all(holds([rate(s)], 0.7) for s in looks)
+        anytime += all(holds([always_valid(s)], 0.7) for s in looks)
+    assert anytime / runs >= 0.95 - tolerance(0.95, runs)
+    assert fixed / runs < 0.92
+
+
+def test_paired_differences_hold_as_stated():
+    rng = np.random.default_rng(10)
+    runs, users = RUNS, 80
+    user, zero = np.r_[np.arange(users), np.arange(users)], np.zeros(users)
+    paired, independent = [], []
+    for _ in range(runs):
+        own = np.clip(rng.beta(6, 3, users), 0.1, 0.95)
+        n1, n2 = (np.ceil(rng.lognormal(1.5, 0.7, users)) for _ in range(2))
+        y1 = rng.binomial(n1.astype(int), own - 0.06).astype(float)
+        y2 = rng.binomial(n2.astype(int), own).astype(float)
+        joint = join(user, (np.r_[n1, zero], np.r_[y1, zero]), (np.r_[zero, n2], np.r_[zero, y2]))
+        sides = summarise_one(np.arange(users), n1, y1), summarise_one(np.arange(users), n2, y2)
+        paired.append(difference(*sides, joint))
+        independent.append(difference(*sides))
+    assert holds(paired, -0.06) == pytest.approx(0.95, abs=tolerance(0.95, runs) + 0.01)
+    assert holds(independent, -0.06) > 0.965  # what pairing saves: the same people seen twice are not two samples
+
+
+def test_mix_and_rate_parts_hold_as_stated():
+    rng = np.random.default_rng(11)
+    runs, users = 300, 200
+    truth_mix, truth_within = (
+        -0.3 * 0.3,
+        -0.05,
+    )  # weights .2 -> .5 of a group 30 points lower; every rate falls 5 points
+    hits = np.zeros(2)
+    for _ in range(runs):
+        own = rng.normal(0, 0.08, users)
+        rows = []
+        for current in (False, True):
+            n = rng.poisson(3, users)
+            user = np.repeat(np.arange(users), n)
+            group = (rng.random(len(user)) < (0.5 if current else 0.2)).astype(np.int64)
+            p = np.clip(0.75 - 0.3 * group - 0.05 * current + own[user], 0, 1)
+            rows.append(
+                (user, group, np.full(len(user), current), np.ones(len(user)), (rng.random(len(user)) < p) * 1.0)
+            )
+        made = split_difference(*(np.concatenate(c) for c in zip(*rows, strict=True)))
+        hits += [made.mix.low <= truth_mix <= made.mix.high, made.within.low <= truth_within <= made.within.high]
+    assert (hits / runs >= 0.95 - tolerance(0.95, runs) - 0.01).all(), hits / runs
+
+
+def test_no_range_is_empty_at_the_edges():
+    for users in (10, 40, 400):
+        for answers in (1.0, 9.0):
+            n = users * answers
+            for y in (0.0, n):
+                made = rate(Summary(users, n, y, users * answers**2, y * answers, y * answers))
+                assert made.high - made.low > 0.3 / users

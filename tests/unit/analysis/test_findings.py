@@ -1,0 +1,142 @@
+import json
+import re
+from datetime import timedelta
+
+import numpy as np
+import pytest
+
+from everyturn.analysis.findings import findings, watch
+from everyturn.errors import InputError
+from everyturn.stats import Estimate, NotEnough
+from simulated import MONDAY, World
+
+FIELDS = {
+    "id", "kind", "signal", "cohort", "intent", "since", "found_at", "size", "low", "high", "sentence", "conversations",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def broken():
+    """A product in which all five failures happen at once."""
+    return World(
+        seed=1, weeks=14, new_intent=0.08, slide=(2, 0.25), distrust=(2, 0.07), eroding=(15, 4.0), rework=(5, 0.35)
+    ).tables()
+
+
+@pytest.fixture(scope="module")
+def watched(broken):
+    return watch(**broken)
+
+
+def test_the_first_five_tell_the_five_stories(watched):
+    assert {f.story for f in watched.findings[:5]} == {"new intent", "slide", "cohort", "rework", "erosion"}
+
+
+def test_each_incident_is_told_once(watched):
+    changed = [f for f in watched.findings if f.kind != "gap"]
+    assert len(changed) == 5
+    assert len({f.intent_id for f in watched.findings if f.intent_id}) == sum(
+        f.intent_id is not None for f in watched.findings
+    )
+    assert {f.story: (f.cohort, f.intent_id) for f in changed} == {
+        "new intent": (None, "i10"),
+        "slide": (None, "i2"),
+        "cohort": ("Managers", None),
+        "rework": (None, "i5"),
+        "erosion": (None, None),
+    }
+
+
+def test_each_says_since_when_how_large_and_what_evals_said(watched):
+    for finding in watched.findings:
+        text = finding.sentence
+        assert re.search(r"the week of \d+ (January|February|March)|in all 14 weeks", text), text
+        assert re.search(r"between .+ and |\(\d.*–\d", text), text
+        assert re.search("eval", text), text
+        assert not re.search(r"p-value|p =|p <|sigma|z-score|NaN|None|nan\b", text), text
+        assert len(finding.title.split()) <= 9
+        assert finding.low <= finding.size <= finding.high
+        assert finding.severity > 0
+    hidden = next(f for f in watched.findings if f.story == "cohort")
+    assert "The product as a whole hides it" in hidden.sentence
+
+
+def test_the_series_stop_at_the_last_finished_week(watched):
+    for finding in watched.findings:
+        assert finding.series
+        assert max(week for week, _ in finding.series) <= MONDAY + timedelta(weeks=13)
+        assert all(isinstance(e, Estimate | NotEnough) for _, e in finding.series)
+
+
+def test_found_lies_between_the_start_and_the_end(watched):
+    for finding in watched.findings:
+        if finding.since and finding.found_at:
+            assert finding.since <= finding.found_at <= MONDAY + timedelta(weeks=14)
+
+
+def test_json_is_the_agreed_form(watched):
+    made = json.loads(json.dumps(watched.to_json(), allow_nan=False))
+    assert made["sentence"].startswith("5 things")
+    for finding in made["findings"]:
+        assert set(finding) >= FIELDS
+        assert finding["kind"] in {"level", "share", "new_intent", "mix", "user", "gap"}
+        assert finding["series"][0]["week"] == "2026-01-05"
+        assert finding["where"]
+    users = next(f for f in made["findings"] if f["kind"] == "user")
+    assert len(users["where"]["user_ids"]) == users["size"]
+    assert users["unit"] == "count"
+
+
+def test_rows_in_any_order_give_the_same_bytes(broken, watched):
+    order = np.random.default_rng(0).permutation(broken["cells"].num_rows)
+    shuffled = broken | {"cells": broken["cells"].take(order)}
+    assert json.dumps(watch(**shuffled).to_json()) == json.dumps(watched.to_json())
+
+
+def test_ids_are_stable_and_name_the_place_not_the_label(broken, watched):
+    renamed = broken | {"intents": broken["intents"].set_column(1, "intent", [["other"] * broken["intents"].num_rows])}
+    again = watch(**renamed)
+    assert {f.id for f in again.findings} == {f.id for f in watched.findings}
+    assert len({f.id for f in again.findings}) == len(again.findings)
+
+
+def test_nothing_wrong_is_an_empty_list_and_an_honest_sentence():
+    quiet = watch(**World(seed=3).tables())
+    assert quiet.findings == ()
+    assert quiet.sentence.startswith("Nothing changed beyond chance in 12 weeks")
+    assert re.search(r"a change of \d+ points in total acceptance", quiet.sentence)
+
+
+def test_too_few_weeks_say_so():
+    tables = World(seed=3, weeks=4, users=100, per_week=100).tables()
+    made = watch(**tables)
+    assert not [f for f in made.findings if f.kind != "gap"]
+    assert made.sentence == "Changes need 5 finished weeks to show; there are 4 so far."
+
+
+def test_an_unfinished_week_moves_nothing(broken):
+    earlier = broken | {"weeks_complete": MONDAY + timedelta(weeks=12)}
+    cells = broken["cells"]
+    cut = cells.filter(np.array([w <= MONDAY + timedelta(weeks=12) for w in cells["week"].to_pylist()]))
+    with_it, without = watch(**earlier), watch(**(earlier | {"cells": cut}))
+    assert [(f.id, round(f.size, 6)) for f in with_it.findings] == [(f.id, round(f.size, 6)) for f in without.findings]
+
+
+def test_evals_tickets_and_intents_are_optional(broken):
+    made = findings(broken["cells"], None, None, None, weeks_complete=broken["weeks_complete"])
+    assert {f.story for f in made} >= {"new intent", "slide", "rework", "erosion", "cohort"}
+    assert next(f for f in made if f.story == "slide").intent == "i2"
+    assert all("No evals are loaded." in f.sentence for f in made if f.kind != "gap")
+
+
+def test_a_larger_budget_finds_no_less(broken):
+    few, many = watch(**broken, budget=1.0), watch(**broken, budget=60.0)
+    assert {f.intent_id for f in few.findings if f.kind == "new_intent"} <= {f.intent_id for f in many.findings}
+    assert len(few.findings) <= len(many.findings)
+    with pytest.raises(InputError):
+        watch(**broken, budget=0)
+
+
+def test_new_intents_explain_the_queue_they_fill():
+    tables = World(seed=4, new_intent=0.15).tables()
+    assert "queue" not in {f.story for f in watch(**tables).findings}

@@ -1,0 +1,139 @@
+import json
+
+import numpy as np
+import pyarrow.compute as pc
+import pytest
+
+from everyturn.analysis.coverage import measure_coverage
+from everyturn.analysis.evals import read_evals
+from everyturn.analysis.gap import EVALS_ONLY, NO_CASES, intent_names, measure_gap
+from everyturn.analysis.panel import read_panel
+from everyturn.stats import Estimate, NotEnough
+from simulated import World
+
+
+@pytest.fixture(scope="module")
+def product():
+    tables = World(seed=1, new_intent=0.08, slide=(2, 0.5), start=1, weeks=8).tables()
+    return tables, read_panel(tables["cells"], tables["weeks_complete"]), read_evals(tables["evals"])
+
+
+@pytest.fixture(scope="module")
+def gap(product):
+    tables, panel, evals = product
+    return measure_gap(panel, evals, intent_names(tables["intents"]))
+
+
+def rows_of(tables, **where):
+    cells = tables["cells"]
+    for name, value in where.items():
+        cells = cells.filter(pc.equal(cells[name], value))
+    return cells
+
+
+def test_a_row_is_what_its_totals_say(product, gap):
+    tables, _, _ = product
+    row = next(r for r in gap.rows if r.intent_id == "i4")
+    cells = rows_of(tables, signal="acceptance", intent_id="i4")
+    n, y = pc.sum(cells["n"]).as_py(), pc.sum(cells["y"]).as_py()
+    assert row.acceptance.value == pytest.approx(y / n)
+    assert row.acceptance.unknown == pc.sum(cells["unknown"]).as_py()
+    assert row.users == len(pc.unique(rows_of(tables, intent_id="i4")["user_id"]))
+    assert sum(n for _, n in row.weekly) == row.volume
+    assert row.cases == 20
+    scores = tables["evals"].filter(pc.equal(tables["evals"]["intent_id"], "i4"))
+    last = scores.filter(pc.equal(scores["run_id"], max(scores["run_id"].to_pylist())))
+    assert row.eval_score.value == pytest.approx(pc.mean(last["score"]).as_py())
+    assert row.distance.value == pytest.approx(row.eval_score.value - row.acceptance.value)
+    assert row.distance.low < row.distance.value < row.distance.high
+    assert len(row.runs) == 4
+
+
+def test_no_cases_means_no_score_and_no_distance(gap):
+    for intent in ("i7", "i10"):
+        row = next(r for r in gap.rows if r.intent_id == intent)
+        assert row.cases == 0
+        assert isinstance(row.eval_score, NotEnough)
+        assert row.distance is None
+        assert NO_CASES in row.status
+        made = row.to_json()
+        assert (made["eval_score"], made["distance"], made["low"], made["high"]) == (None,) * 4
+    assert gap.rows[0].intent_id == "i10"  # the intent nobody is served in comes first, tested or not
+
+
+def test_evals_that_say_good_where_users_do_not_are_marked(gap):
+    row = next(r for r in gap.rows if r.intent_id == "i2")
+    assert EVALS_ONLY in row.status
+    assert row.lost > 100
+    assert sum(EVALS_ONLY in r.status for r in gap.rows) == 1
+
+
+def test_the_headline_multiplies_acceptance_and_what_stands(product, gap):
+    tables, _, _ = product
+    head = gap.headline
+    rework = rows_of(tables, signal="rework")
+    stands = 1 - pc.sum(rework["y"]).as_py() / pc.sum(rework["n"]).as_py()
+    assert head.kept.value == pytest.approx(head.acceptance.value * stands)
+    assert head.kept.low < head.kept.value < head.kept.high < head.acceptance.high
+    assert head.acceptance_bounds[0] < head.acceptance.value < head.acceptance_bounds[1]
+    assert head.distance.value == pytest.approx(head.eval_score.value - head.kept.value)
+
+
+def test_without_actions_what_users_kept_is_what_they_accepted(product):
+    tables, _, evals = product
+    cells = tables["cells"].filter(pc.not_equal(tables["cells"]["signal"], "rework"))
+    made = measure_gap(read_panel(cells, tables["weeks_complete"]), evals, {}).headline
+    assert made.rework is None
+    assert made.kept == made.acceptance
+
+
+def test_json_has_the_agreed_fields_and_no_nan(gap):
+    made = json.loads(json.dumps(gap.to_json(), allow_nan=False))
+    assert {"intent", "volume", "cases", "eval_score", "acceptance", "distance", "low", "high"} <= set(made["rows"][0])
+    assert made["headline"]["eval_runs"][0]["cases"] == 180
+
+
+def test_coverage_is_the_tested_share_of_traffic(product):
+    tables, panel, evals = product
+    made = measure_coverage(panel, evals, intent_names(tables["intents"]))
+    volume = {i: pc.sum(pc.add(c["n"], c["unknown"])).as_py() for i in panel.intents
+              if (c := rows_of(tables, signal="acceptance", intent_id=i)).num_rows}  # fmt: skip
+    tested = sum(v for i, v in volume.items() if i not in {"i7", "i10"})
+    assert made.traffic.value == pytest.approx(tested / sum(volume.values()))
+    assert made.traffic.low < made.traffic.value < made.traffic.high
+    assert {u.intent for u in made.uncovered} == {"intent 7", "billing address"}
+    assert [u.outputs for u in made.uncovered] == sorted((volume["i7"], volume["i10"]), reverse=True)
+    failed = {i: pc.sum(pc.subtract(c["n"], c["y"])).as_py() for i in volume
+              if (c := rows_of(tables, signal="acceptance", intent_id=i)).num_rows}  # fmt: skip
+    missed = (failed["i7"] + failed["i10"]) / sum(failed.values())
+    assert made.of_failures.value == pytest.approx(1 - missed)
+    shape = made.to_json()
+    assert {"coverage", "low", "high", "uncovered"} <= set(shape)
+    assert {"intent", "share", "acceptance"} <= set(shape["uncovered"][0])
+
+
+def test_unclear_requests_are_neither_covered_nor_uncovered(product):
+    tables, _, evals = product
+    cells = tables["cells"]
+    unclear = pc.if_else(pc.equal(cells["intent_id"], "i0"), None, cells["intent_id"])
+    panel = read_panel(cells.set_column(2, "intent_id", unclear), tables["weeks_complete"])
+    made = measure_coverage(panel, evals, {})
+    assert 0.1 < made.unclear < 0.4
+    assert {u.intent_id for u in made.uncovered} == {"i7", "i10"}
+    assert isinstance(made.traffic, Estimate)
+
+
+def test_without_evals_nothing_is_covered_and_nothing_is_said_of_distance(product):
+    tables, panel, _ = product
+    none = read_evals(None)
+    assert measure_coverage(panel, none, {}).traffic.value == 0
+    made = measure_gap(panel, none, {})
+    assert made.headline.distance is None
+    assert all(row.distance is None and not row.status for row in made.rows)
+
+
+def test_few_users_give_no_rate(product):
+    _, panel, evals = product
+    one = panel.without(users=list(np.arange(5, len(panel.users))))
+    assert all(isinstance(row.acceptance, NotEnough) for row in measure_gap(one, evals, {}).rows)
+    assert isinstance(measure_coverage(one, evals, {}).traffic, NotEnough)
