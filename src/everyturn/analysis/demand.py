@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from everyturn.analysis.panel import Panel, Rows
 from everyturn.stats import Estimate, NotEnough
-from everyturn.stats.changes import Scan, scan, scan_counts, shapes, weekly_residuals
+from everyturn.stats.changes import Scan, scan, shapes, weekly_residuals
 from everyturn.stats.compare import Split, benjamini_hochberg, split_difference
 from everyturn.stats.intervals import difference, rate
 from everyturn.stats.sequential import rise_evidence
@@ -53,22 +53,6 @@ class ShareChange:
     found_week: int
     baseline: Estimate
     change: Estimate
-
-
-@dataclass(frozen=True, slots=True)
-class QueueGrowth:
-    """More matters handed to people per output: rates before `since` and after, `added` tickets a week by intent code."""
-
-    since: int
-    first: int
-    last: int
-    found_week: int
-    before: Estimate
-    after: Estimate
-    low: float
-    high: float
-    weekly: tuple[tuple[date, Estimate], ...]
-    added: tuple[tuple[int, float], ...]
 
 
 def new_intents(panel: Panel, days: pa.Table | None, *, patience_days: float) -> list[NewIntent]:
@@ -242,82 +226,3 @@ def mix_shift(panel: Panel, *, needed: int) -> Split | None:
     if abs(strict.mix.value) < _WORTH or strict.mix.low <= 0 <= strict.mix.high:
         return None
     return split_difference(rows.user, group.astype(np.int64), is_current, rows.n, rows.y)
-
-
-def queue_growth(panel: Panel, tickets: pa.Table | None, *, share: float) -> QueueGrowth | None:
-    """Whether more matters per output are handed to people than before, and through which intents; None where not.
-
-    `tickets` has the columns week, intent_id (null where unknown) and n. A ticket has no user here, so weeks are the unit:
-    their spread beyond chance is measured from the weeks themselves.
-    """
-    if tickets is None or not tickets.num_rows or panel.complete < 2 * WARM_UP:
-        return None
-    week = np.array(
-        [panel.weeks.index(w) if w in panel.weeks else -1 for w in tickets["week"].cast(pa.date32()).to_pylist()]
-    )
-    count = tickets["n"].cast(pa.float64()).to_numpy()
-    inside = (week >= 0) & (week < panel.complete)
-    traffic = panel.traffic
-    outputs = sum_by(traffic.week, traffic.n, len(panel.weeks))[: panel.complete]
-    counts = sum_by(week[inside], count[inside], panel.complete)
-    course = shapes(panel.complete)
-    look = scan_counts(counts, outputs, course)
-    if look.p > share:
-        return None
-    since, settled = int(course.since[look.shape]), int(course.settled[look.shape])
-    spread = _overdispersion(counts, outputs, since)
-    before, after = (
-        _per_output(counts[:since], outputs[:since], spread),
-        _per_output(counts[settled:], outputs[settled:], spread),
-    )
-    grown = np.sqrt((before.high - before.value) ** 2 + (after.value - after.low) ** 2)
-    above = np.sqrt((after.high - after.value) ** 2 + (before.value - before.low) ** 2)
-    rise = after.value - before.value
-    if rise <= grown:
-        return None
-    earlier = range(max(since + 1, 2 * WARM_UP), panel.complete)
-    shown = next((w for w in earlier if scan_counts(counts[:w], outputs[:w], shapes(w)).p <= share), panel.complete)
-    added = []
-    names = tickets["intent_id"].to_pylist()
-    for intent, name in enumerate(panel.intents):
-        own = inside & np.array([n == name and n is not None for n in names], dtype=bool)
-        weekly = sum_by(week[own], count[own], panel.complete)
-        added.append((intent, float(weekly[settled:].mean() - weekly[:since].mean())))
-    return QueueGrowth(
-        since,
-        look.first,
-        look.last,
-        shown,
-        before,
-        after,
-        float(rise - grown),
-        float(rise + above),
-        tuple(
-            (panel.weeks[w], _per_output(counts[w : w + 1], outputs[w : w + 1], spread))
-            for w in range(panel.complete)
-            if outputs[w] > 0
-        ),
-        tuple(sorted(added, key=lambda pair: (-round(pair[1], 9), pair[0]))),
-    )
-
-
-def _overdispersion(counts: Floats, outputs: Floats, since: int) -> float:
-    """How many times a Poisson's variance the weeks show around a level before and one since; 1 at least."""
-    expected = np.concatenate(
-        [
-            outputs[part] * counts[part].sum() / max(outputs[part].sum(), 1e-9)
-            for part in (slice(None, since), slice(since, None))
-        ]
-    )
-    squares = float(((counts - expected) ** 2 / np.maximum(expected, 1e-9)).sum())
-    return max(squares / max(len(counts) - 2, 1), 1.0)
-
-
-def _per_output(counts: Floats, outputs: Floats, spread: float) -> Estimate:
-    """Tickets per output with a range for overdispersed counts (square-root scale, so it stays above 0)."""
-    total, size = float(counts.sum()), max(float(outputs.sum()), 1e-9)
-    half = 1.96 * np.sqrt(spread) / 2
-    low, high = max(np.sqrt(total) - half, 0.0) ** 2, (np.sqrt(total + spread) + half) ** 2
-    return Estimate(
-        total / size, float(low / size), float(high / size), len(counts), round(size), method="overdispersed counts"
-    )

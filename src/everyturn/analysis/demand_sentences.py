@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from everyturn.analysis import Finding
-from everyturn.analysis.demand import NewIntent, QueueGrowth, ShareChange
+from everyturn.analysis.demand import NewIntent, ShareChange
 from everyturn.analysis.drift import Node, day_after
 from everyturn.analysis.gap import EVALS_ONLY, GapRow
 from everyturn.analysis.panel import Rows
 from everyturn.analysis.teller import Teller
+from everyturn.analysis.tickets import QueueGrowth
 from everyturn.analysis.words import (
     counted,
     day,
@@ -48,8 +49,6 @@ def say_new_intent(t: Teller, fact: NewIntent, others: Rows, *, tickets: float) 
         )
     if isinstance(rest, Estimate) and not steady:
         details.append(f"Acceptance of everything else: {moved(rest.value, rest.low, rest.high)}.")
-    if tickets >= 1:
-        details.append(f"It brings {counted(tickets, 'ticket')} a week to the human queue.")
     untested = t.evals.cases > 0 and not t.evals.count(intent_id)
     return Finding(
         "new_intent",
@@ -65,6 +64,7 @@ def say_new_intent(t: Teller, fact: NewIntent, others: Rows, *, tickets: float) 
         joined(
             f"Users began to ask for {quoted(label)} in {t.started(fact.since)}; it is now {percent(fact.share.value)} of all"
             f" requests ({span(fact.share.low, fact.share.high)}), and {taken}.",
+            f"It brings {counted(tickets, 'ticket')} a week to the human queue." if tickets >= 1 else "",
             t.evals_score(fact.intent),
             "The rest of the product did not move." if steady else "",
         ),

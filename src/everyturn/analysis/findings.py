@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from everyturn.analysis import Finding
-from everyturn.analysis.demand import MIX_WEEKS, QueueGrowth, mix_shift, new_intents, queue_growth, share_changes
+from everyturn.analysis.demand import MIX_WEEKS, mix_shift, new_intents, share_changes
 from everyturn.analysis.demand_sentences import say_gap, say_mix, say_new_intent, say_queue, say_share
 from everyturn.analysis.drift import RateChange, rate_changes
 from everyturn.analysis.erosion import ErodingUser, eroding_users
@@ -21,6 +21,7 @@ from everyturn.analysis.hotspots import rework_hotspots
 from everyturn.analysis.panel import Panel, read_panel
 from everyturn.analysis.sentences import say_erosion, say_rework, say_slide, say_trust
 from everyturn.analysis.teller import Teller
+from everyturn.analysis.tickets import queue_growth, tickets_by_intent
 from everyturn.analysis.trust import TrustDrop, trust_drops
 from everyturn.analysis.words import counted
 from everyturn.errors import InputError
@@ -136,12 +137,11 @@ def _changes(
     )
     demand = share_changes(settled, share=look * _DEMAND, needed=needed)
     mix = None if slides or drops else mix_shift(settled, needed=needed)
-    queue = queue_growth(panel, tickets, share=look * _QUEUE)
+    queue = queue_growth(panel, tickets, share=look * _QUEUE, explained=[fact.intent for fact in arrived])
 
+    filed = tickets_by_intent(panel, tickets)
     told = [
-        say_new_intent(
-            teller, fact, settled.rows("acceptance"), tickets=dict(queue.added)[fact.intent] if queue else 0.0
-        )
+        say_new_intent(teller, fact, settled.rows("acceptance"), tickets=float(filed[fact.intent, fact.since :].mean()))
         for fact in arrived
     ]
     told += [say_slide(teller, slide) for slide in own]
@@ -153,7 +153,7 @@ def _changes(
     told += [say_share(teller, fact) for fact in demand]
     if mix is not None:
         told.append(say_mix(teller, mix, panel.trend("acceptance")[1] - MIX_WEEKS))
-    if queue is not None and not _explained(panel, queue, [fact.intent for fact in arrived]):
+    if queue is not None:
         told.append(say_queue(teller, queue))
     return told
 
@@ -171,19 +171,6 @@ def _first_named(panel: Panel, eroding: Sequence[ErodingUser]) -> int:
 def _of_cohort(slides: Sequence[RateChange], drop: TrustDrop) -> list[RateChange]:
     own = [slide for slide in slides if slide.node.level == 1 and slide.node.cohort == drop.cohort]
     return [*own, *(also for slide in own for also in slide.also)]
-
-
-def _explained(panel: Panel, queue: QueueGrowth, arrived: list[int]) -> bool:
-    """Whether new intents bring most of the added tickets: then it is told with them.
-
-    Where tickets do not name an intent, the handovers seen in those intents' conversations stand in for them.
-    """
-    by_intent = {intent: n for intent, n in queue.added if n > 0}
-    named = sum(by_intent.get(intent, 0.0) for intent in arrived)
-    handed = panel.rows("escalation")
-    late = (handed.week >= queue.since) & (handed.week < panel.complete) & np.isin(handed.intent, arrived)
-    rise = (queue.after.value - queue.before.value) * queue.after.n
-    return named > sum(by_intent.values()) / 2 or float(handed.y[late].sum()) > rise / 2
 
 
 def _standing(everything: Panel, evals: Evals, teller: Teller) -> list[Finding]:
@@ -224,7 +211,7 @@ def _summary(panel: Panel, found: Sequence[Finding], needed: int) -> str:
     )
     changed = sum(finding.kind != "gap" for finding in found)
     if changed:
-        return f"{counted(changed, 'thing')} changed or stands out beyond chance in {seen}."
+        return f"{counted(changed, 'thing')} changed, or stand out, beyond chance in {seen}."
     rows, weeks = panel.trend("acceptance")
     least = smallest_change(summarise_one(rows.user, rows.n, rows.y), weeks=max(weeks, 1), needed=needed)
     could = " This is too little to show any but the largest change."

@@ -16,7 +16,7 @@ from everyturn.stats import Estimate, NotEnough, Summary
 from everyturn.stats.intervals import NEEDED_USERS, chained, rate, subtract, unknown_bounds
 from everyturn.stats.summaries import join, sum_by, summarise, summarise_one
 
-_APART = 0.1  # points of distance beyond the product's usual one, before evals and users are said to disagree
+_APART = 0.1  # points evals lie above users for certain, and beyond the product's own distance, to be told of an intent
 
 NO_CASES = "no eval cases"
 EVALS_ONLY = "evals say good, users do not"
@@ -154,8 +154,7 @@ def measure_gap(panel: Panel, evals: Evals, names: Mapping[str, str], *, needed:
         if intent_id is None or volume[code] <= 0:
             continue
         score, acceptance = evals.latest(intent_id), rate(known[code], needed=needed)
-        both = isinstance(score, Estimate) and isinstance(acceptance, Estimate)
-        distance = subtract(score, acceptance) if both else None  # type: ignore[arg-type]  # both say so
+        distance = _distance(score, acceptance)
         cases = evals.count(intent_id)
         rows.append(
             GapRow(
@@ -173,7 +172,7 @@ def measure_gap(panel: Panel, evals: Evals, names: Mapping[str, str], *, needed:
                 distance,
                 {name: rate(totals[code], needed=needed) for name, totals in beside.items()},
                 _lost(acceptance, head.acceptance),
-                _status(cases, distance, head.distance, any_cases=evals.cases > 0),
+                _status((cases, acceptance, distance), head, any_cases=evals.cases > 0),
             )
         )
     return Gap(head, tuple(sorted(rows, key=lambda row: (-round(_apart(row, head), 9), row.intent_id))))
@@ -188,7 +187,6 @@ def _headline(panel: Panel, evals: Evals, needed: int) -> Headline:
         stands = Rows(**{**_fields(reworked), "y": reworked.n - reworked.y})
         kept = chained(summary, _summary(stands), _joint(accepted, stands), needed=needed)
         rework = rate(_summary(reworked), needed=needed)
-    both = isinstance(score, Estimate) and isinstance(kept, Estimate)
     edits = panel.rows("edits")
     return Headline(
         score,
@@ -197,9 +195,13 @@ def _headline(panel: Panel, evals: Evals, needed: int) -> Headline:
         rework,
         rate(_summary(edits), needed=needed) if len(edits) else None,
         unknown_bounds(summary),
-        subtract(score, kept) if both else None,  # type: ignore[arg-type]  # both say so
+        _distance(score, kept),
         tuple(evals.runs()),
     )
+
+
+def _distance(score: Estimate | NotEnough, users: Estimate | NotEnough) -> Estimate | None:
+    return subtract(score, users) if isinstance(score, Estimate) and isinstance(users, Estimate) else None
 
 
 def _fields(rows: Rows) -> dict[str, Any]:
@@ -234,15 +236,31 @@ def _lost(acceptance: Estimate | NotEnough, overall: Estimate | NotEnough) -> fl
     return max(overall.value - acceptance.value, 0.0) * acceptance.n
 
 
-def _status(cases: int, distance: Estimate | None, usual: Estimate | None, *, any_cases: bool) -> tuple[str, ...]:
-    found = []
-    if not cases and any_cases:
-        found.append(NO_CASES)
-    if distance is not None and distance.low > max(usual.value if usual else 0.0, 0.0) + _APART:
-        found.append(EVALS_ONLY)
-    if distance is not None and distance.high < 0:
-        found.append(USERS_ONLY)
-    return tuple(found)
+def _status(
+    row: tuple[int, Estimate | NotEnough, Estimate | None], head: Headline, *, any_cases: bool
+) -> tuple[str, ...]:
+    """The flags of an intent from its cases, acceptance and distance, against the product's own."""
+    cases, acceptance, distance = row
+    if not cases:
+        return (NO_CASES,) if any_cases else ()
+    if distance is None:
+        return ()
+    if distance.high < 0:
+        return (USERS_ONLY,)
+    usual = _distance(head.eval_score, head.acceptance)
+    if (
+        _below(acceptance, head.acceptance)
+        and usual is not None
+        and distance.low > _APART
+        and distance.value > max(usual.value, 0.0) + _APART
+    ):
+        return (EVALS_ONLY,)
+    return ()
+
+
+def _below(rate: Estimate | NotEnough, other: Estimate | NotEnough) -> bool:
+    """Whether one rate lies clearly below another."""
+    return isinstance(rate, Estimate) and isinstance(other, Estimate) and rate.high < other.low
 
 
 def _apart(row: GapRow, head: Headline) -> float:

@@ -79,7 +79,7 @@ def people(rng: random.Random, *, count: int, eroding: int) -> list[Person]:
 def _person(index: int, cohort: str, rng: random.Random, draw: Draw, *, eroding: bool) -> Person:
     case = draw()
     # A log-normal spread of use: the heaviest tenth writes about a third of all conversations; agencies work to a rhythm.
-    spread = 0.55 if cohort == DROPPING else 0.8
+    spread = 0.4 if cohort == DROPPING else 0.8
     weight = _USE[cohort] * min(max(math.exp(rng.gauss(0.0, spread)), 0.2), 7.0)
     return Person(
         user_id=f"u{index + 1:04d}",

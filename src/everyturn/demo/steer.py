@@ -33,8 +33,8 @@ LEVELS = {
 }  # fmt: skip
 SLIDE = (0.72,) * 6 + (0.685, 0.65, 0.615, 0.58)
 BILLING_ACCEPTED = 0.02
-DROP = 0.075
-_REWRITTEN = 0.258  # of a draft's known outcomes; makes about 31 in 100 accepted drafts more than half redone
+DROP = 0.082
+_REWRITTEN = 0.272  # of a draft's known outcomes; makes about 31 in 100 accepted drafts more than half redone
 _EDITED = 0.13
 _ABANDONED = 0.035
 # Each deploy answers what the evals test a little better. It hides, in every average, what the new questions cost.
@@ -138,7 +138,7 @@ class Steering:
         """The chance that an edit drops whole sentences."""
         if person.eroding:
             return 0.3 if week < EROSION_WEEK else 0.3 + 0.12 * (week - EROSION_WEEK + 1)
-        return 0.8 if wary(person, week) else 0.35
+        return 0.85 if wary(person, week) else 0.35
 
 
 def wary(person: Person, week: int) -> bool:
@@ -161,7 +161,7 @@ def _rates(intent: str, cohort: str, week: int) -> tuple[float, ...]:
     if intent not in DRAFTS:
         return accepted, 1 - accepted - _ABANDONED, _ABANDONED
     drop = DROP if cohort == DROPPING and week >= DROP_WEEK else 0.0
-    edited, rewritten = _EDITED + drop, _REWRITTEN + 0.4 * drop
+    edited, rewritten = _EDITED + drop, _REWRITTEN + 0.5 * drop
     return accepted - rewritten, 1 - accepted - edited - 0.01, edited, rewritten, 0.01
 
 

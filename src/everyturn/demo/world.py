@@ -26,7 +26,7 @@ CONVERSATIONS = 9_000
 LAST_MONDAY = datetime(2026, 11, 9, tzinfo=UTC)  # the last full week ends on Sunday, 15 November 2026
 _FEWEST = 200
 _PER_PERSON = 10
-_ERODING_VISITS = 4  # a week, steadily
+_ERODING_VISITS = 5  # a week, steadily
 _WEEK_SECONDS = 7 * 86_400
 
 TICKETS = 0.054  # tickets for each conversation about anything but billing

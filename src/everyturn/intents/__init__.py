@@ -106,7 +106,7 @@ def discover(
     and it is listed under `gatherings`. A request outside its group's cut, or without words, is unclear too.
 
     Deterministic: the same requests, in whatever order, give the same ids, labels and assignments. Cost: about a minute
-    and half a gigabyte for 100,000 distinct texts of a sentence on one core, linear beyond (see `cluster`).
+    and a gigabyte for 100,000 distinct texts of a sentence on one core, linear beyond (see `cluster`).
     """
     from everyturn.intents.discovery import run
 

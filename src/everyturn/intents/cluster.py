@@ -9,16 +9,16 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from everyturn.intents import membership
-from everyturn.intents.grid import GRID, Floats, Labels, directions, group_sums, on_grid
+from everyturn.intents.grid import GRID, Floats, Labels, directions, group_sums, members, on_grid
 
 CORE = 30_000  # rows compared each with each; of more rows so many are, and the others are placed beside them
-UNPLACED = -2
 
 _RESOLUTIONS = (1, 1.5, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 _SAME = 0.9  # cosine from which two texts are variants of one wording
 _HALVES = 4
 _CLOSE, _FALL = 0.01, 0.02  # of stability: what counts as equal, what as past the peak
 _ALIKE = 0.55  # similarity between two groups, of that within them, from which they are one
+_MANY, _SOME = 1 / 3, 0.1  # shares of a group's rows that make it continue a known one
 _BETTER = 1.1  # how much better another group must fit for a text to move to it
 
 
@@ -38,33 +38,52 @@ def cluster(vectors: Floats, *, seed: int) -> Labels:
     labels = np.full(len(vectors), -1)
     rows = np.flatnonzero(np.einsum("ij,ij->i", vectors, vectors) > 0)
     if len(rows) > CORE:
-        labels[rows] = UNPLACED
         core = rows[np.argsort(_content(vectors[rows]), kind="stable")[:CORE]]
         labels[core] = _compare_all(vectors[core], seed)
-        labels = extend(vectors, labels, seed=seed)
+        labels = _spread(vectors, labels, np.setdiff1d(rows, core), seed)
     elif len(rows):
         labels[rows] = _compare_all(vectors[rows], seed)
     return _by_size(labels)
 
 
-def extend(vectors: Floats, labels: Labels, *, seed: int) -> Labels:
-    """The labels with each `UNPLACED` row in the group it is inside of, or else in a new group numbered after the others.
+def extend(vectors: Floats, known: Labels, *, seed: int) -> Labels:
+    """The `known` labels with each row at -1 in the known group it belongs to or in a new one, numbered after the others.
 
-    What is inside no group is clustered by itself; a group found so that is as like a known one as that is to itself
-    joins it. Rows already in a group stay there.
+    A row already in a group stays there. All rows are clustered together, so that new groups are as coarse as the known
+    ones; a group found so continues known ones if a third of its rows are theirs, or if it holds half of one and a tenth
+    of its rows are these. Its other rows join the known group they are inside of, or else the one it mostly continues. A
+    group that continues none is new.
+    """
+    n_known = int(known.max(initial=-1)) + 1
+    found = cluster(vectors, seed=seed)
+    inside, _ = membership.learn(vectors, known, seed=seed).membership.place(vectors)
+    sizes = np.bincount(known[known >= 0], minlength=n_known)
+    labels = known.copy()
+    new = n_known
+    for rows in members(found):
+        free = rows[known[rows] < 0]
+        theirs = np.bincount(known[rows[known[rows] >= 0]], minlength=n_known)
+        is_home = (2 * theirs >= sizes) & (theirs >= _SOME * len(rows)) & (sizes > 0)
+        if theirs.sum() >= _MANY * len(rows) or is_home.any():
+            labels[free] = np.where(inside[free] >= 0, inside[free], theirs.argmax())
+        elif len(free):
+            labels[free] = new
+            new += 1
+    return labels
+
+
+def _spread(vectors: Floats, labels: Labels, rows: Labels, seed: int) -> Labels:
+    """The labels with each of `rows` in the group it is inside of; what is inside none is clustered by itself.
+
+    A group found so that is as like another as that is to itself joins it, the others are numbered after those there were.
     """
     labels = labels.copy()
-    rows = np.flatnonzero(labels == UNPLACED)
-    labels[rows] = -1
-    if (labels >= 0).any():
-        labels[rows] = membership.learn(vectors, labels, seed=seed).membership.place(vectors[rows])[0]
-        rows = rows[labels[rows] < 0]
-    known = int(labels.max(initial=-1)) + 1
+    labels[rows], _ = membership.learn(vectors, labels, seed=seed).membership.place(vectors[rows])
+    rows = rows[labels[rows] < 0]
+    n_groups = int(labels.max(initial=-1)) + 1
     found = cluster(vectors[rows], seed=seed)
-    labels[rows] = np.where(found >= 0, found + known, -1)
-    if known and len(rows):
-        labels = _join_alike(on_grid(vectors), labels, known)
-    return labels
+    labels[rows] = np.where(found >= 0, found + n_groups, -1)
+    return _join_alike(on_grid(vectors), labels, n_groups) if len(rows) else labels
 
 
 def settle(vectors: Floats, labels: Labels, *, seed: int) -> Labels:

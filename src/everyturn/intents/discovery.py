@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from everyturn.intents import Discovery, Gathering, Intent
-from everyturn.intents.cluster import UNPLACED, cluster, extend
+from everyturn.intents.cluster import cluster, extend
 from everyturn.intents.corpus import Corpus
 from everyturn.intents.embed import Embedder, Lexical, stored
 from everyturn.intents.grid import Doubles, Floats, Labels, directions, group_sums, members, on_grid
@@ -48,8 +48,7 @@ def run(
     if afresh:
         labels, held = cluster(vectors, seed=seed), np.full(len(held), -1)
     else:
-        is_blank = np.einsum("ij,ij->i", vectors, vectors) == 0
-        labels = extend(vectors, np.where(held >= 0, held, np.where(is_blank, -1, UNPLACED)), seed=seed)
+        labels = extend(vectors, held, seed=seed)
     labels = _without_outsiders(learn(vectors, labels, familiar, seed=seed), labels, held < 0)
     labels, numbers, gatherings = _shared_by_enough(corpus, labels, minimum_users)
     groups = corpus.groups(labels)
@@ -60,13 +59,14 @@ def run(
     else:
         continues = np.where(numbers < len(known.intents), numbers, -1)
     learnt = learn(vectors, labels, familiar, seed=seed)
+    confidence, _, _ = learnt.membership.confidence(vectors, labels, familiar, itself=learnt.itself)
     before = [known.intents[i] if i >= 0 else None for i in continues]
-    intents = _Description(corpus, vectors, labels, learnt, minimum_users).intents(before, known)
+    intents = _Description(corpus, vectors, labels, learnt, minimum_users).intents(
+        before, known, keeps_labels=not afresh
+    )
     return Discovery(
         tuple(intents),
-        _assignments(
-            corpus, labels, _confidence(learnt, vectors, familiar, labels), [intent.intent_id for intent in intents]
-        ),
+        _assignments(corpus, labels, confidence, [intent.intent_id for intent in intents]),
         _events(known, intents, continues, overlap, corpus),
         gatherings,
         embedder.name,
@@ -163,14 +163,14 @@ class _Description:
         near[texts] = np.round(np.einsum("ij,ij->i", vectors[texts], self._centroids[labels[texts]]), 5)
         self._ranked = [group[np.lexsort((group, -near[group]))] for group in members(labels)]
 
-    def intents(self, before: Sequence[Intent | None], known: Discovery) -> list[Intent]:
+    def intents(self, before: Sequence[Intent | None], known: Discovery, *, keeps_labels: bool) -> list[Intent]:
         """One intent a group, under the id it had `before`, if any."""
         corpus = self._corpus
         used = {intent.intent_id for intent in known.intents} | {event.intent_id for event in known.events}
         new = iter(
             new_ids([corpus.words[texts[0]] for texts, old in zip(self._ranked, before, strict=True) if not old], used)
         )
-        names = self._names({group: old.label for group, old in enumerate(before) if old})
+        names = self._names({group: old.label for group, old in enumerate(before) if old and keeps_labels})
         groups = corpus.groups(self._labels)
         users = corpus.users_of(groups)
         first_seen = first_weeks(groups, corpus.requests["at"])
@@ -228,14 +228,6 @@ class _Description:
         return tuple(corpus.key(request) for request in chosen)
 
 
-def _confidence(learnt: Learnt, vectors: Floats, familiar: Floats, labels: Labels) -> Doubles:
-    """Of each text in its group, or in the nearest one where it is in none."""
-    scores = learnt.membership.scores(vectors, familiar, itself=learnt.itself)
-    if not scores.shape[1]:
-        return np.zeros(len(labels))
-    return learnt.membership.confidence(scores, np.where(labels >= 0, labels, scores.argmax(axis=1)))
-
-
 def _assignments(corpus: Corpus, labels: Labels, confidence: Doubles, ids: list[str]) -> pa.Table:
     """The intent of each request, in the order the requests came in."""
     back = np.empty(len(corpus.order), np.int64)
@@ -252,14 +244,13 @@ def _events(
 ) -> tuple[Event, ...]:
     """What has happened so far: the events known and those since, in order of time."""
     now = corpus.span(np.arange(len(corpus.text)))[1]
-    sizes = [known.intents[i].size if i >= 0 else 0 for i in continues]
     ids = [intent.intent_id for intent in intents]
     events = restructured(ids, continues, overlap, [intent.intent_id for intent in known.intents], now)
-    for intent, size in zip(intents, sizes, strict=True):
+    for intent, number in zip(intents, continues.tolist(), strict=True):
         events += lived(
             intent.intent_id,
-            size=intent.size,
-            known_size=size,
+            share=intent.size / max(len(corpus.text), 1),
+            known_share=known.intents[number].size / max(len(known.assignments), 1) if number >= 0 else None,
             first_seen=intent.first_seen,
             last_seen=intent.last_seen,
             now=now,

@@ -27,7 +27,8 @@ _QUIET = timedelta(weeks=4)
 class Event:
     """What happened to an intent, and when.
 
-    born: first seen · grown: half as many requests again as at the last discovery · split: came apart from `other` ·
+    born: first seen · grown: half as large a share of all requests again as
+    at the last discovery · split: came apart from `other` ·
     merged: went up in `other` · faded: not asked for in the last four weeks, or in no group any more.
     """
 
@@ -98,21 +99,21 @@ def restructured(
 def lived(
     intent_id: str,
     *,
-    size: int,
-    known_size: int,
+    share: float,
+    known_share: float | None,
     first_seen: datetime | None,
     last_seen: datetime | None,
     now: datetime | None,
 ) -> list[Event]:
-    """The events of one intent by itself; `known_size` 0 for one not known before.
+    """The events of one intent by itself; shares are of all requests, `known_share` None for an intent not known before.
 
-    >>> [e.kind for e in lived("i-1", size=30, known_size=20, first_seen=None, last_seen=None, now=None)]
+    >>> [e.kind for e in lived("i-1", share=0.3, known_share=0.2, first_seen=None, last_seen=None, now=None)]
     ['grown']
     """
     events = []
-    if not known_size:
+    if known_share is None:
         events.append(Event("born", intent_id, first_seen))
-    elif size >= _GROWN * known_size:
+    elif share >= _GROWN * known_share:
         events.append(Event("grown", intent_id, now))
     if now is not None and last_seen is not None and now - last_seen > _QUIET:
         events.append(Event("faded", intent_id, last_seen))

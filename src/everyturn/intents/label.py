@@ -23,7 +23,7 @@ _LATER = 0.4  # what a phrase after the first sentence counts: people ask first 
 _PRIOR = 0.01  # share of other texts a phrase is taken to be in before any is seen
 _RARE = 0.02  # share of a group's texts below which a phrase is chance
 _TELLING = 0.25  # of the texts with a word, how many a longer phrase around it must be in to stand for it
-_SECOND = 0.08  # share of texts a second phrase in the label must be in
+_SECOND = 0.05  # share of texts a second phrase in the label must be in
 _COVERED = 0.6  # share of texts from which one phrase is label enough
 _SENTENCE_END = re.compile(r"[.!?\n]+(?:\s|$)")
 
@@ -49,8 +49,7 @@ def name_groups(
 
     `texts` are distinct, the most telling of each group first. `users` says who sent each,
     and a phrase that fewer than `minimum_users` of them used is never shown. No phrase holds a number, an address or a
-    masked place. `before` holds the labels some groups already have: such a group keeps its own while its parts are still
-    among its phrases.
+    masked place. `before` holds the labels that some groups have and keep.
 
     Method: class-based TF-IDF (Grootendorst 2022) over phrases of one to three words of substance, counted by their stems
     and shown as most people wrote them.
@@ -72,11 +71,8 @@ def name_groups(
     names = []
     for number, group in enumerate(groups):
         name = _name(group, group.scores(everywhere, len(groups), minimum_users), taken)
-        label = before.get(number)
-        if label is not None and set(label.split(" / ")) <= set(name.phrases):
-            name = replace(name, label=label)
-        taken.add(name.label)
-        names.append(name)
+        names.append(replace(name, label=before.get(number, name.label)))
+        taken.add(names[-1].label)
     return names
 
 

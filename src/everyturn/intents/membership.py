@@ -33,24 +33,29 @@ class Membership:
 
     def place(self, vectors: Floats, familiar: Floats | None = None) -> tuple[Labels, Doubles]:
         """For each row the group it is inside of or -1, and its confidence in the nearest group."""
-        scores = self.scores(vectors, familiar)
-        if not scores.shape[1]:
-            return np.full(len(vectors), -1), np.zeros(len(vectors))
-        nearest = scores.argmax(axis=1)
-        best = scores[np.arange(len(scores)), nearest]
-        return np.where(best >= self.cut[nearest], nearest, -1), self.confidence(scores, nearest)
+        confidence, nearest, best = self.confidence(vectors, np.full(len(vectors), -1), familiar)
+        return np.where(best >= np.append(self.cut, np.inf)[nearest], nearest, -1), confidence
 
-    def confidence(self, scores: Doubles, groups: Labels) -> Doubles:
-        """How sure it is that each row of `scores` belongs to its group, 0 to 1.
+    def confidence(
+        self, vectors: Floats, labels: Labels, familiar: Floats | None = None, *, itself: Labels | None = None
+    ) -> tuple[Doubles, Labels, Doubles]:
+        """How sure it is that each row belongs to its group, or to the nearest where its label is -1; that group; its score.
 
         The group's score by the length (4-norm) of all groups' scores, so that others as near lower it, times the score by
-        the members' middle one where it is lower.
+        the members' middle one where it is lower. From 0 to 1.
         """
-        positive = np.maximum(scores, 0)
-        score = positive[np.arange(len(scores)), groups]
-        length = (positive**4).sum(axis=1) ** 0.25
-        alike = np.minimum(score / np.maximum(self.typical[groups], 1e-6), 1)
-        return cast("Doubles", np.round(score / np.maximum(length, 1e-6) * alike, 4))
+        confidence, best = np.zeros(len(vectors)), np.full(len(vectors), -1.0)
+        groups = labels.copy()
+        for start in range(0, len(vectors) if len(self.cut) else 0, _BATCH):
+            rows = slice(start, start + _BATCH)
+            some = None if familiar is None else familiar[rows]
+            scores = self.scores(vectors[rows], some, itself=None if itself is None else itself[rows])
+            groups[rows] = np.where(labels[rows] >= 0, labels[rows], scores.argmax(axis=1))
+            best[rows] = scores[np.arange(len(scores)), groups[rows]]
+            length = (np.maximum(scores, 0) ** 4).sum(axis=1) ** 0.25
+            alike = np.minimum(best[rows] / np.maximum(self.typical[groups[rows]], 1e-6), 1)
+            confidence[rows] = np.round(np.maximum(best[rows] / np.maximum(length, 1e-6) * alike, 0), 4)
+        return confidence, groups, best
 
     def scores(
         self,

@@ -290,17 +290,21 @@ def is_complete(week: object, complete_until: object) -> bool:
 def kind_of_change(finding: Mapping[str, Any]) -> str:
     """What sort of finding it is, in plain words.
 
-    >>> kind_of_change({"kind": "new_intent"}), kind_of_change({"kind": "level", "signal": "rework", "size": 0.2})
-    ('New intent', 'Rework rose')
+    >>> kind_of_change({"kind": "new_intent"})
+    'New intent'
+    >>> kind_of_change({"kind": "level", "signal": "rework", "size": 0.2, "since": "2026-03-02"})
+    'Rework rose'
     """
     kind, size = str(finding.get("kind") or "finding"), number(finding.get("size"))
     moved = "moved" if not size else "rose" if size > 0 else "fell"
+    if not finding.get("since"):  # a standing condition: it did not move
+        moved = ""
     signal = str(finding.get("signal") or "rate").replace("_", " ")
     words = {
-        "level": f"{signal} {moved}",
+        "level": f"{signal} {moved}".strip(),
         "share": f"demand {moved}",
         "mix": f"mix of requests moved {signal}",
-        "user": "one user",
+        "user": "users losing trust" if (size or 0) > 1 else "a user losing trust",
         "gap": "gap to evals",
     }
     said = words.get(kind, kind.replace("_", " "))
@@ -311,12 +315,12 @@ def size_of_change(finding: Mapping[str, Any]) -> str:
     """How large a finding is, with its range.
 
     A moved rate or share is a signed difference in points; a gap is a distance; a new intent is its share of the
-    conversations; people are a number.
+    outputs, a standing condition its rate; people are a number.
 
     >>> size_of_change({"kind": "level", "unit": "rate", "size": -0.21, "low": -0.26, "high": -0.16})
     '−21 points (−26 to −16)'
     >>> size_of_change({"kind": "new_intent", "unit": "share", "size": 0.06, "low": 0.05, "high": 0.07})
-    '6.0 % of conversations (5.0–7.0)'
+    '6.0 % of outputs (5.0–7.0)'
     """
     size, low, high = (number(finding.get(key)) for key in ("size", "low", "high"))
     if size is None:
@@ -325,7 +329,9 @@ def size_of_change(finding: Mapping[str, Any]) -> str:
         said = counted(size, "user") if finding.get("kind") == "user" else count(size)
         return f"{said} ({count(low)} to {count(high)})" if low is not None and high is not None else said
     if finding.get("kind") == "new_intent":
-        text, span = f"{percent(size)} of conversations", percent_span(low, high, beside=size)
+        text, span = f"{percent(size)} of outputs", percent_span(low, high, beside=size)
+    elif finding.get("kind") == "level" and finding.get("unit") == "share":
+        text, span = percent(size), percent_span(low, high, beside=size)
     else:
         signed = finding.get("kind") != "gap"
         text, span = points(size, signed=signed), points_span(low, high, signed=signed)

@@ -151,8 +151,8 @@ def _finding(rank: int, finding: Mapping[str, Any], report: Result, links: Mappi
     ns = [int(p.n) for p in series if p.n is not None and p.complete]
     scope = [str(finding[key]) for key in ("cohort", "intent") if finding.get(key)]
     signal = str(finding.get("signal") or "").replace("_", " ")
-    measured = signal or {"share": "share of conversations", "count": "conversations"}.get(unit, "rate")
-    counted_in = {"rate": "outputs", "share": "conversations", "count": "conversations"}[unit]
+    measured = {"share": "share of outputs"}.get(unit) or signal or {"count": "outputs"}.get(unit, "rate")
+    counted_in = "outputs"
     details = [str(detail) for detail in items(finding, "details")]
     behind = [links.get(str(i)) or missing_link(str(i)) for i in items(finding, "conversations")]
     more = [f"{counted(len(behind), 'conversation')} behind it"] if behind else []
@@ -200,7 +200,7 @@ def _intent(intent: Mapping[str, Any], report: Result, links: Mapping[str, View]
         "volume": number(intent.get("volume")),
         "volume_text": count(intent.get("volume")),
         "share": percent(number(intent.get("share")), absent=""),
-        "bars": svg.bars(_series(items(intent, "weekly"), report, n="n"), label=f"Conversations about {name}"),
+        "bars": svg.bars(_series(items(intent, "weekly"), report, n="n"), label=f"Outputs on {name}"),
         "acceptance": acceptance,
         "chart": svg.interval(acceptance, evals=evals.value, label=name),
         "rework": rework,
@@ -281,14 +281,14 @@ def _coverage(report: Result) -> View:
 def _coverage_chart(coverage: Figure) -> str:
     if coverage.value is None:
         return ""
-    return svg.coverage_bar(coverage.value, coverage.low, coverage.high, label="Conversations whose intent evals test")
+    return svg.coverage_bar(coverage.value, coverage.low, coverage.high, label="Outputs whose intent evals test")
 
 
 def _coverage_note(report: Result) -> str:
     counts, intents = fields(report, "counts"), items(report, "intents")
     tested = sum(1 for intent in intents if intent.get("cases"))
-    total = counts.get("conversations")
-    of = f"of {counted(total, 'conversation')}" if total is not None else "of conversations"
+    total = counts.get("outputs")
+    of = f"of {counted(total, 'output')}" if total is not None else "of outputs"
     return f"{of}, by {counted(counts.get('eval_cases'), 'eval case')} in {tested} of {counted(len(intents), 'intent')}"
 
 

@@ -131,8 +131,8 @@ def _headline(report: Result) -> Iterator[RenderableType]:
     table = grid("", "", "", heads=False)
     for rank, (label, f) in enumerate(lines):
         basis = f.basis
-        if label == "evals cover" and f.known and counts.get("conversations") is not None:
-            basis = f"of {counted(counts['conversations'], 'conversation')}"
+        if label == "evals cover" and f.known and counts.get("outputs") is not None:
+            basis = f"of {counted(counts['outputs'], 'output')}"
         table.add_row(label, strong(brief(f)) if rank < 3 else brief(f), soft(basis))
     yield table
     if health := _health(fields(report, "dashboard")):
@@ -297,7 +297,7 @@ def _gap(result: Result) -> Iterator[RenderableType]:
     if not rows:
         yield Text("No intents yet: everyturn discover")
         return
-    table = grid("intent", ">conversations", ">eval cases", ">eval score", ">accepted", ">gap, points")
+    table = grid("intent", ">outputs", ">eval cases", ">eval score", ">accepted", ">gap, points")
     for row in rows:
         table.add_row(
             printable(row.get("intent") or "unnamed"),
@@ -314,7 +314,7 @@ def _cover(result: Result) -> Iterator[RenderableType]:
     value = number(result.get("coverage"))
     covered = {"value": value, "low": result.get("low"), "high": result.get("high")}
     f = figure(covered if value is not None else result)
-    yield strong(f"{brief(f)} of conversations ask for something an eval case tests" if f.known else str(f))
+    yield strong(f"{brief(f)} of outputs answer something an eval case tests" if f.known else str(f))
     if uncovered := items(result, "uncovered"):
         yield ""
         table = grid("not tested", ">share", ">accepted")

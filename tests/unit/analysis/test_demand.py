@@ -3,8 +3,9 @@ from datetime import timedelta
 import pyarrow as pa
 import pytest
 
-from everyturn.analysis.demand import mix_shift, new_intents, queue_growth, share_changes
+from everyturn.analysis.demand import mix_shift, new_intents, share_changes
 from everyturn.analysis.panel import read_panel
+from everyturn.analysis.tickets import queue_growth, tickets_by_intent
 from simulated import MONDAY, World
 
 
@@ -26,7 +27,7 @@ def test_an_intent_that_arrives_is_found_within_days_by_the_day():
 
 
 def test_strays_before_do_not_hide_an_arrival():
-    panel, tables = made(World(seed=2, new_intent=0.08))
+    _, tables = made(World(seed=2, new_intent=0.08))
     cells = tables["cells"]
     stray = cells.slice(0, 1).to_pylist()[0] | {"intent_id": "i10", "week": MONDAY + timedelta(weeks=1)}
     cells = pa.concat_tables([cells, pa.Table.from_pylist([stray], schema=cells.schema)])
@@ -37,7 +38,7 @@ def test_strays_before_do_not_hide_an_arrival():
 def test_old_intents_and_warm_up_weeks_bring_nothing_new():
     panel, tables = made(World(seed=3))
     assert new_intents(panel, tables["days"], patience_days=300) == []
-    panel, tables = made(World(seed=3, new_intent=0.1, start=2, weeks=5))
+    panel, tables = made(World(seed=3, new_intent=0.1, start=1, weeks=6))
     assert new_intents(panel, tables["days"], patience_days=300) == []
 
 
@@ -130,3 +131,25 @@ def test_a_steady_queue_a_short_one_and_none_are_nothing():
     assert queue_growth(panel, None, share=0.02) is None
     assert queue_growth(panel, tickets([]), share=0.02) is None
     assert queue_growth(panel.recent(5), tickets([1, 1, 1, 50, 90]), share=0.02) is None
+
+
+def test_tickets_without_an_intent_go_where_conversations_were_handed_over():
+    panel, _ = made(World(seed=10))
+    rows = panel.rows("escalation")
+    handed = sum(
+        y for i, w, y in zip(rows.intent, rows.week, rows.y, strict=True) if panel.intents[i] == "i3" and w == 4
+    )
+    found = tickets_by_intent(panel, pa.concat_tables([tickets([500] * 12), tickets([7] * 12, "i4")]))
+    assert found[panel.intents.index("i3"), 4] == handed
+    assert found.sum(0).tolist() == pytest.approx([507] * 12)
+    scarce = tickets_by_intent(panel, tickets([1] * 12))
+    assert scarce.sum(0).tolist() == pytest.approx([1] * 12)
+    assert (scarce >= 0).all()
+
+
+def test_what_a_new_intent_brings_is_no_growth_of_the_rest():
+    panel, _ = made(World(seed=11, new_intent=0.1))
+    code = panel.intents.index("i10")
+    brought = pa.concat_tables([tickets([20] * 12), tickets([0] * 6 + [30] * 6, "i10")])
+    assert queue_growth(panel, brought, share=0.02) is not None
+    assert queue_growth(panel, brought, share=0.02, explained=[code]) is None

@@ -124,7 +124,7 @@ def test_unclear_requests_are_neither_covered_nor_uncovered(product):
 
 
 def test_without_evals_nothing_is_covered_and_nothing_is_said_of_distance(product):
-    tables, panel, _ = product
+    _, panel, _ = product
     none = read_evals(None)
     assert measure_coverage(panel, none, {}).traffic.value == 0
     made = measure_gap(panel, none, {})

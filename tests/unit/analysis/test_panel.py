@@ -58,7 +58,7 @@ def test_weeks_whose_answers_still_come_in_are_left_out():
     panel = read_panel(cells(*rows), MONDAY + timedelta(weeks=5))
     assert panel.trend("rework")[1] == 5
     assert panel.trend("rework", weeks=4)[1] == 3  # as it would have been then: the last week was open that day, too
-    steady = [r[:7] + (1,) for r in weekly("rework", range(6))]
+    steady = [(*r[:7], 1) for r in weekly("rework", range(6))]
     assert read_panel(cells(*steady), MONDAY + timedelta(weeks=5)).trend("rework")[1] == 6
 
 

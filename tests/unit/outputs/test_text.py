@@ -26,7 +26,7 @@ def test_the_terminal_page_has_the_headline_findings_intents_and_trust() -> None
     text = squeezed(render_text(sample_report(), width=110))
     assert "evals say 94 % (91–97) 187 eval cases" in text
     assert "users keep 62 % (60–64) 14,120 known outputs, 5,084 unknown, 2,118 users" in text
-    assert "evals cover 75 % (74–76) of 12,480 conversations" in text
+    assert "evals cover 75 % (74–76) of 19,204 outputs" in text
     assert all(finding["sentence"] in text for finding in sample_report()["findings"])
     assert "everyturn show f-7c1e (5 conversations)" in text
     assert "Enterprise 312" in text
@@ -148,7 +148,7 @@ def test_cover_prints_the_share_and_what_is_not_tested() -> None:
         "uncovered": [{"intent": "Dispute", "share": 0.101, "acceptance": not_enough(4)}],
     }
     text = squeezed(render(result))
-    assert text.startswith("75 % (74–76) of conversations ask for something an eval case tests")
+    assert text.startswith("75 % (74–76) of outputs answer something an eval case tests")
     assert "Dispute 10 % not enough data" in text
     assert "everything" not in render({"verb": "cover", "coverage": None})
     assert render({"verb": "cover", "coverage": None}) == "unknown\n"
