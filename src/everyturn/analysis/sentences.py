@@ -239,8 +239,7 @@ def say_rework(t: Teller, facts: Sequence[Hotspot]) -> Finding | None:
         details=(
             "Redone: the text kept elsewhere holds less than half of the answer, or the matter went to a person, or was reverted.",
             *(f"{name}: {percent(fact.rate.value)}" for name, fact in list(zip(names, ordered, strict=True))[:8]),
-            f"{counted(level.users, 'user')}, {counted(level.n, 'accepted answer')} whose window is over;"
-            f" {level.unknown:,} are still open.",
+            f"{counted(level.users, 'user')}, {counted(level.n, 'accepted answer')} whose window is over; {level.unknown:,} open.",
         ),
         series=t.series(own, own.y, needed=t.needed),
         where=where,
