@@ -360,7 +360,10 @@ def test_a_rating_hangs_on_the_turn_of_its_target(target, turn):
 
 
 def test_a_rating_of_several_turns_is_of_the_last_one_asked_by_then():
-    asked_late = [*TWO_TURNS[:-1], call("c1", 12, 13, [user("a"), agent("1"), Message("user", "b", at(12))], "2", parent_id="t1")]
+    asked_late = [
+        *TWO_TURNS[:-1],
+        call("c1", 12, 13, [user("a"), agent("1"), Message("user", "b", at(12))], "2", parent_id="t1"),
+    ]
     early, late = (
         replace(r, feedback=replace(r.feedback, at=at(when)))
         for r, when in ((rating("f", trace_id="t"), 8), (rating("g", conversation_id="c"), 50))

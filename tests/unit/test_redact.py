@@ -2,9 +2,10 @@
 
 import pyarrow as pa
 import pytest
-from everyturn.redact import mask, mask_json, pseudonym, redact
 from hypothesis import given
 from hypothesis import strategies as st
+
+from everyturn.redact import mask, mask_json, pseudonym, redact
 
 
 @pytest.mark.parametrize(

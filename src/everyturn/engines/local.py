@@ -100,7 +100,9 @@ class Database:
 
     def scalar(self, sql: str, parameters: Sequence[Json] = ()) -> Json:
         """The first column of the first row, None where there is no row."""
-        rows = self.connection.execute(sql, parameters).fetchall()  # to the end: an open result would block the next query
+        rows = self.connection.execute(
+            sql, parameters
+        ).fetchall()  # to the end: an open result would block the next query
         return rows[0][0] if rows else None
 
     def table(self, sql: str, parameters: Sequence[Json] = ()) -> pa.Table:

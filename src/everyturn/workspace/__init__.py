@@ -350,7 +350,9 @@ class Workspace:
             requests=requests.num_rows,
             unclear=unclear,
             intents=self._intent_rows(),
-            events=[{"kind": e.kind, "intent_id": e.intent_id, "at": _plain(e.at), "other": e.other} for e in found.events],
+            events=[
+                {"kind": e.kind, "intent_id": e.intent_id, "at": _plain(e.at), "other": e.other} for e in found.events
+            ],
             gathering=len(found.gatherings),
         )
 
