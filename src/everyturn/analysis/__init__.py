@@ -22,8 +22,9 @@ Weekly: TypeAlias = tuple[date, Estimate | NotEnough]
 class Finding:
     """Something worth a person's attention, in plain words, with the way to its conversations.
 
-    `size`, `low`, `high` are what `unit` says: a difference of two rates (kinds level, share, mix, gap), a share of the
-    traffic (new_intent) or a number of people (user; `low` is how many of them are expected to be no accident).
+    `size`, `low`, `high` are a difference of two rates (kinds level, share, mix, gap), a share of the traffic (new_intent), the
+    rate itself where a level is no change (`since` None, unit "share"), or a number of people (user; `low` is how many of them
+    are expected to be no accident).
     `cohort` and `intent` are None where all of them are meant; `since` is the Monday the change began, None for a standing
     condition; `found_at` the first day the data would have shown it. `where` holds the filters by which conversations are picked
     (intent_id, cohort, user_ids, weeks, signal, value); `severity` the outputs it has cost so far, for ranking.

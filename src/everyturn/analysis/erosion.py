@@ -8,6 +8,7 @@ import numpy as np
 
 from everyturn.analysis.panel import Panel, Rows
 from everyturn.analysis.trust import trust_parts
+from everyturn.stats.changes import Shapes, shapes
 from everyturn.stats.compare import benjamini_hochberg
 from everyturn.stats.summaries import Codes, Floats, sum_by
 
@@ -39,13 +40,12 @@ def eroding_users(panel: Panel, *, share: float, today: int | None = None) -> li
     that many weeks had passed.
 
     Assumes: a user's active weeks are exchangeable while nothing changes.
-    Method: per user the largest contrast between earlier and later active weeks over all cuts; its chance from the same
-    contrast in shuffled weeks, pooled over users (as Tusher, Tibshirani & Chu 2001 do); Benjamini-Hochberg. Acceptance and
-    edits count; complaints and rework of one person are too rare to add more than noise.
+    Method: per user the largest step or ramp over their active weeks; its chance from the same look at shuffled weeks,
+    pooled over users (as Tusher, Tibshirani & Chu 2001 do); Benjamini-Hochberg. Acceptance and edits count; complaints and
+    rework of one person are too rare to add more than noise.
     """
-    parts, weeks = trust_parts(panel, weeks=today)
-    parts = {name: parts[name] for name in _READ if len(parts.get(name, ()))}
-    if _READ[0] not in parts:
+    parts, weeks = trust_parts(panel, weeks=today, only=_READ)
+    if not len(parts.get(_READ[0], ())):
         return []
     users = len(panel.users)
     n, excess = np.zeros((users, weeks)), np.zeros((users, weeks))
@@ -55,16 +55,17 @@ def eroding_users(panel: Panel, *, share: float, today: int | None = None) -> li
         )
         n = np.maximum(n, sum_by(rows.user * weeks + rows.week, rows.n, users * weeks).reshape(users, weeks))
     eligible = np.flatnonzero((n.sum(1) >= 2 * _OUTPUTS_EACH_SIDE) & ((n > 0).sum(1) >= 4))
-    if not len(eligible):
+    courses = shapes(weeks, before=1)
+    if not len(eligible) or not len(courses.since):
         return []
     # Each user's own clock: their active weeks, pushed to the left.
     active = np.argsort(n[eligible] <= 0, axis=1, kind="stable")
     n_own, e_own = np.take_along_axis(n[eligible], active, 1), np.take_along_axis(excess[eligible], active, 1)
-    statistic, cut = _largest_contrast(n_own, e_own)
-    chance = _chances(statistic, n_own, _without_change(n_own, e_own, cut))
+    statistic, shape = _largest(n_own, e_own, courses)
+    chance = _chances(statistic, n_own, _without_change(n_own, e_own, courses.weights[shape]), courses)
     named = benjamini_hochberg(chance, share=share)
     found = (
-        _describe(panel, int(eligible[k]), int(active[k, cut[k]]))
+        _describe(panel, int(eligible[k]), int(active[k, courses.since[shape[k]]]))
         for k in np.flatnonzero(named & np.isfinite(statistic))
     )
     return [user for user in found if user is not None]
@@ -81,34 +82,35 @@ def _own_excess(panel: Panel, rows: Rows, weeks: int) -> Floats:
     return left
 
 
-def _largest_contrast(n: Floats, excess: Floats) -> tuple[Floats, Codes]:
-    """Each row's largest later-minus-earlier contrast of `excess` over all cuts, and where; -inf where no cut has enough."""
-    before, total = n.cumsum(1)[:, :-1], n.sum(1, keepdims=True)
-    after = total - before
-    e_after = excess.sum(1, keepdims=True) - excess.cumsum(1)[:, :-1]
-    contrast = e_after - after / total * excess.sum(1, keepdims=True)
-    enough = (before >= _OUTPUTS_EACH_SIDE) & (after >= _OUTPUTS_EACH_SIDE)
-    score = np.where(enough, contrast / np.sqrt(np.maximum(before * after / total, 1e-9)), -np.inf)
-    cut = score.argmax(1)
-    return score[np.arange(len(score)), cut], cut + 1
+def _largest(n: Floats, excess: Floats, courses: Shapes) -> tuple[Floats, Codes]:
+    """Each row's largest standardised contrast of `excess`, and of which course; -inf where none has enough on both sides."""
+    weights = courses.weights.T
+    total = n.sum(1, keepdims=True)
+    centre = n @ weights / total
+    contrast = excess @ weights - centre * excess.sum(1, keepdims=True)
+    size = n @ weights**2 - centre**2 * total
+    before = np.pad(n.cumsum(1), ((0, 0), (1, 0)))[:, courses.since]
+    enough = (before >= _OUTPUTS_EACH_SIDE) & (total - before >= _OUTPUTS_EACH_SIDE)
+    score = np.where(enough, contrast / np.sqrt(np.maximum(size, 1e-9)), -np.inf)
+    best = score.argmax(1)
+    return score[np.arange(len(score)), best], best
 
 
-def _without_change(n: Floats, excess: Floats, cut: Codes) -> Floats:
-    """The weeks with each row's own levels before and after its cut taken out: what shuffling may use.
+def _without_change(n: Floats, excess: Floats, weights: Floats) -> Floats:
+    """The weeks with each row's own level and its best course taken out: what shuffling may use.
 
     Shuffled weeks of a user who did change would be wilder than any of a user who did not, and would hide the others.
     """
-    left = excess.copy()
-    later = np.arange(n.shape[1]) >= cut[:, None]
-    for side in (later, ~later):
-        level = (excess * side).sum(1, keepdims=True) / np.maximum((n * side).sum(1, keepdims=True), 1e-9)
-        left -= np.where(side, n * level, 0.0)
+    total = n.sum(1, keepdims=True)
+    centred = weights - (n * weights).sum(1, keepdims=True) / total
+    slope = (excess * centred).sum(1, keepdims=True) / np.maximum((n * centred**2).sum(1, keepdims=True), 1e-9)
+    left = excess - n * (excess.sum(1, keepdims=True) / total + slope * centred)
     weeks = (n > 0).sum(1, keepdims=True)
-    widened: Floats = left * np.sqrt(weeks / (weeks - 2))  # two levels were fitted; measured: the chances then hold
+    widened: Floats = left * np.sqrt(weeks / (weeks - 2))  # two numbers were fitted; measured: the chances then hold
     return widened
 
 
-def _chances(statistic: Floats, n: Floats, excess: Floats) -> Floats:
+def _chances(statistic: Floats, n: Floats, excess: Floats, courses: Shapes) -> Floats:
     """The chance of each statistic, from the given rows with their active weeks shuffled."""
     generator = np.random.default_rng(_SEED)
     rounds = max(_DRAWS // len(n), 2)
@@ -117,7 +119,7 @@ def _chances(statistic: Floats, n: Floats, excess: Floats) -> Floats:
     for _ in range(rounds):
         keys = np.where(inactive, 2.0, generator.random(n.shape))
         order = np.argsort(keys, axis=1)
-        drawn, _ = _largest_contrast(np.take_along_axis(n, order, 1), np.take_along_axis(excess, order, 1))
+        drawn, _ = _largest(np.take_along_axis(n, order, 1), np.take_along_axis(excess, order, 1), courses)
         pool.append(drawn)
     null = np.sort(np.concatenate(pool))
     above = len(null) - np.searchsorted(null, statistic, side="left")

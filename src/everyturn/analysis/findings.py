@@ -19,7 +19,8 @@ from everyturn.analysis.evals import Evals, read_evals
 from everyturn.analysis.gap import EVALS_ONLY, NO_CASES, intent_names, measure_gap
 from everyturn.analysis.hotspots import rework_hotspots
 from everyturn.analysis.panel import Panel, read_panel
-from everyturn.analysis.sentences import say_erosion, say_rework, say_slide, say_trust
+from everyturn.analysis.rework_sentences import say_rework
+from everyturn.analysis.sentences import say_erosion, say_slide, say_trust
 from everyturn.analysis.teller import Teller
 from everyturn.analysis.tickets import queue_growth, tickets_by_intent
 from everyturn.analysis.trust import TrustDrop, trust_drops
@@ -133,7 +134,7 @@ def _changes(
     cohorts = {drop.cohort for drop in drops}
     own = [slide for slide in slides if not (slide.node.level == 1 and slide.node.cohort in cohorts)]
     hot = rework_hotspots(
-        others, share=look * _REWORK, needed=needed, known=[s.node for s in slides if s.signal == "rework"]
+        settled, share=look * _REWORK, needed=needed, known=[s.node for s in slides if s.signal == "rework"]
     )
     demand = share_changes(settled, share=look * _DEMAND, needed=needed)
     mix = None if slides or drops else mix_shift(settled, needed=needed)
@@ -147,7 +148,8 @@ def _changes(
     told += [say_slide(teller, slide) for slide in own]
     told += [say_trust(teller, drop, _of_cohort(slides, drop)) for drop in drops]
     if not any(slide.signal == "rework" and slide.node.level == 0 for slide in slides):
-        told += [finding for finding in [say_rework(teller, hot)] if finding is not None]
+        standing = say_rework(teller, hot)
+        told += [standing] if standing is not None else []
     if eroding:
         told.append(say_erosion(teller, eroding, found_week=_first_named(settled, eroding), false_share=FALSE_USERS))
     told += [say_share(teller, fact) for fact in demand]

@@ -16,7 +16,7 @@ from everyturn.stats import Estimate, NotEnough, Summary
 from everyturn.stats.intervals import NEEDED_USERS, chained, rate, subtract, unknown_bounds
 from everyturn.stats.summaries import join, sum_by, summarise, summarise_one
 
-_APART = 0.1  # points evals lie above users for certain, and beyond the product's own distance, to be told of an intent
+_APART = 0.1  # points, for certain: users of an intent below those of the product, and its evals above its users
 
 NO_CASES = "no eval cases"
 EVALS_ONLY = "evals say good, users do not"
@@ -247,20 +247,12 @@ def _status(
         return ()
     if distance.high < 0:
         return (USERS_ONLY,)
-    usual = _distance(head.eval_score, head.acceptance)
-    if (
-        _below(acceptance, head.acceptance)
-        and usual is not None
-        and distance.low > _APART
-        and distance.value > max(usual.value, 0.0) + _APART
-    ):
-        return (EVALS_ONLY,)
-    return ()
+    return (EVALS_ONLY,) if distance.low > _APART and _far_below(acceptance, head.acceptance) else ()
 
 
-def _below(rate: Estimate | NotEnough, other: Estimate | NotEnough) -> bool:
-    """Whether one rate lies clearly below another."""
-    return isinstance(rate, Estimate) and isinstance(other, Estimate) and rate.high < other.low
+def _far_below(rate: Estimate | NotEnough, other: Estimate | NotEnough) -> bool:
+    """Whether one rate lies below another by more than `_APART`, for certain."""
+    return isinstance(rate, Estimate) and isinstance(other, Estimate) and rate.high < other.low - _APART
 
 
 def _apart(row: GapRow, head: Headline) -> float:

@@ -12,15 +12,23 @@ import numpy as np
 from everyturn.analysis import Finding
 from everyturn.analysis.drift import Node, RateChange, day_after
 from everyturn.analysis.erosion import ErodingUser
-from everyturn.analysis.hotspots import Hotspot
 from everyturn.analysis.panel import WORSE, node_mask
 from everyturn.analysis.teller import Teller
 from everyturn.analysis.trust import TrustDrop, cohort_trust
-from everyturn.analysis.words import counted, from_to, joined, listed, moved, percent, points, quoted, short, span
+from everyturn.analysis.words import (
+    capital,
+    counted,
+    from_to,
+    joined,
+    listed,
+    moved,
+    percent,
+    points,
+    quoted,
+    short,
+)
 from everyturn.stats import Estimate, NotEnough
 from everyturn.stats.compare import Split
-from everyturn.stats.intervals import rate
-from everyturn.stats.summaries import summarise_one
 
 _WORDS: Mapping[str, tuple[str, str]] = {
     "acceptance": ("Answers{} have been accepted less", "accepted less"),
@@ -32,8 +40,6 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "escalation": ("Answers{} have ended with a person more often", "more handovers"),
 }
 """Per signal: the clause of a sentence, with room for the place, and the end of a title."""
-
-_MUCH_REWORK = 0.15  # of accepted answers: nobody's normal, also where no place stands out
 
 _NOUNS: Mapping[str, str] = {
     "acceptance": "Acceptance",
@@ -77,7 +83,7 @@ def say_slide(t: Teller, fact: RateChange) -> Finding:
         within.value,
         within.low,
         within.high,
-        f"{subject}: {ending}",
+        f"{capital(subject)}: {ending}",
         joined(
             f"{clause.format(t.place(node))} since {t.started(fact.since)}: {_change(fact)}.",
             rest if node.level else "",
@@ -121,9 +127,9 @@ def say_trust(t: Teller, fact: TrustDrop, also: Sequence[RateChange]) -> Finding
         fell.value,
         fell.low,
         fell.high,
-        f"{cohort}: less reliance on the answers",
+        f"{capital(cohort)}: less reliance on the answers",
         joined(
-            f"{cohort} have relied less on what they get since {t.started(fact.since)}: trust"
+            f"{capital(cohort)} have relied less on what they get since {t.started(fact.since)}: trust"
             f" {from_to(fact.baseline.value, fell.value)} ({moved(fell.value, fell.low, fell.high)}).",
             f"What moved: {listed(clear)}." if clear else "",
             steady,
@@ -140,110 +146,6 @@ def say_trust(t: Teller, fact: TrustDrop, also: Sequence[RateChange]) -> Finding
         series=next((c.weekly for c in cohort_trust(t.panel, needed=t.needed) if c.cohort == cohort), ()),
         where=t.where(Node(fact.cohort), fact.settled, signal, int(signal != "acceptance")),
         severity=abs(fell.value) * float(outputs),
-    )
-
-
-def say_hotspot(t: Teller, fact: Hotspot) -> Finding:
-    """Accepted answers that are redone elsewhere, all along."""
-    node, cohort = fact.node, t.cohort(fact.node.cohort)
-    inside = t.accepted(node)
-    fine = ""
-    if isinstance(inside, Estimate):
-        fine = f"In the conversation all looks well: {percent(inside.value)} are accepted."
-    name = short(t.label(node.intent)) if node.intent is not None else str(cohort)
-    return Finding(
-        "level",
-        "rework",
-        cohort,
-        None if node.intent is None else t.label(node.intent),
-        None,
-        day_after(t.panel, fact.found_week),
-        fact.above.value,
-        fact.above.low,
-        fact.above.high,
-        f"{name}: accepted, then redone",
-        joined(
-            f"{percent(fact.rate.value)} of the accepted answers{t.place(node)} are redone elsewhere"
-            f" ({span(fact.rate.low, fact.rate.high)}); in the rest of the product it is {percent(fact.rest.value)}."
-            f" It has been so in all {t.panel.complete} weeks.",
-            fine,
-            t.evals_score(node.intent),
-        ),
-        story="rework",
-        intent_id=t.intent_id(node.intent),
-        details=(
-            f"{moved(fact.above.value, fact.above.low, fact.above.high)} against the rest.",
-            f"{counted(fact.rate.users, 'user')}, {counted(fact.rate.n, 'accepted answer')} whose window is over.",
-        ),
-        series=t.panel.weekly("rework", cohort=node.cohort, intent=node.intent, needed=t.needed),
-        where=t.where(node, 0, "rework", 1),
-        severity=fact.above.value * fact.rate.n,
-    )
-
-
-def say_rework(t: Teller, facts: Sequence[Hotspot]) -> Finding | None:
-    """What is accepted and then redone, told once: where it stands out, all such places together, or else in all.
-
-    None where rework is nowhere above the rest and, over the product, not surely above `_MUCH_REWORK`.
-    """
-    if len(facts) == 1:
-        return say_hotspot(t, facts[0])
-    rows, _ = t.panel.trend("rework")
-    inside = np.ones(len(rows), dtype=bool)
-    if facts:
-        inside = np.logical_or.reduce([fact.node.mask(rows) for fact in facts])
-    own, rest = rows.take(inside), rows.take(~inside)
-    level = rate(summarise_one(own.user, own.n, own.y, own.unknown), needed=t.needed)
-    usual = rate(summarise_one(rest.user, rest.n, rest.y), needed=t.needed) if facts else None
-    if isinstance(level, NotEnough) or not (facts or level.low >= _MUCH_REWORK):
-        return None
-    ordered = sorted(facts, key=lambda fact: -round(fact.above.value * fact.rate.n, 6))
-    names = [
-        quoted(t.label(f.node.intent)) if f.node.intent is not None else str(t.cohort(f.node.cohort)) for f in ordered
-    ]
-    many = f" and {len(names) - 2} more kinds of request" if len(names) > 2 else ""
-    place = f" to {', '.join(names[:2])}{many}" if names else ""
-    elsewhere = f"; in the rest of the product it is {percent(usual.value)}" if isinstance(usual, Estimate) else ""
-    known = t.panel.rows("acceptance")
-    asked = np.ones(len(known), dtype=bool)
-    if facts:
-        asked = np.logical_or.reduce([fact.node.mask(known) for fact in facts])
-    taken = rate(summarise_one(known.user[asked], known.n[asked], known.y[asked]), needed=t.needed)
-    fine = (
-        f"In the conversation all looks well: {percent(taken.value)} are accepted."
-        if isinstance(taken, Estimate)
-        else ""
-    )
-    where = t.where(Node(), 0, "rework", 1)
-    if ordered and ordered[0].node.intent is not None:
-        where["intent_id"] = t.intent_id(ordered[0].node.intent)
-    return Finding(
-        "level",
-        "rework",
-        None,
-        None,
-        None,
-        day_after(t.panel, max((fact.found_week for fact in facts), default=t.panel.complete)),
-        level.value,
-        level.low,
-        level.high,
-        "Accepted, then redone elsewhere",
-        joined(
-            f"{percent(level.value)} of the accepted answers{place} are redone elsewhere within 7 days"
-            f" ({span(level.low, level.high)}){elsewhere}. It has been so in all {t.panel.complete} weeks.",
-            fine,
-            t.evals_score(None),
-        ),
-        unit="share",
-        story="rework",
-        details=(
-            "Redone: the text kept elsewhere holds less than half of the answer, or the matter went to a person, or was reverted.",
-            *(f"{name}: {percent(fact.rate.value)}" for name, fact in list(zip(names, ordered, strict=True))[:8]),
-            f"{counted(level.users, 'user')}, {counted(level.n, 'accepted answer')} whose window is over; {level.unknown:,} open.",
-        ),
-        series=t.series(own, own.y, needed=t.needed),
-        where=where,
-        severity=level.value * level.n,
     )
 
 

@@ -106,8 +106,9 @@ class Teller:
             return "No eval case covers it." if self.evals.cases else "No evals are loaded."
         score = self.evals.latest(intent_id)
         if isinstance(score, NotEnough):
-            return f"Its {counted(cases, 'eval case')} have no score."
-        return f"The evals score it {percent(score.value)} ({span(score.low, score.high)})."
+            return f"{'Its' if intent is not None else 'The'} {counted(cases, 'eval case')} have no score."
+        what = "The evals score it" if intent is not None else "Evals in all score"
+        return f"{what} {percent(score.value)} ({span(score.low, score.high)})."
 
     def evals_moved(self, intent: int | None, since: int) -> str:
         """What the evals of an intent (None: of everything) did since a week."""

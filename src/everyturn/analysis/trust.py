@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -93,15 +93,17 @@ class TrustDrop:
     total: Estimate | None
 
 
-def trust_parts(panel: Panel, *, weeks: int | None = None) -> tuple[dict[str, Rows], int]:
+def trust_parts(
+    panel: Panel, *, weeks: int | None = None, only: Collection[str] = tuple(PARTS)
+) -> tuple[dict[str, Rows], int]:
     """The available parts of trust with y the good share of n, and for how many finished weeks all of them are known.
 
-    `weeks` looks at the panel as if today were earlier.
+    `weeks` looks at the panel as if today were earlier; `only` names the parts that are asked for.
     """
     found = {}
     for name, signals in PARTS.items():
         signal = next((s for s in signals if len(panel.rows(s))), None)
-        if signal is not None:
+        if signal is not None and name in only:
             rows, count = panel.trend(signal, weeks=weeks)
             good = rows.y if signal == "acceptance" else rows.n - rows.y
             found[name] = (Rows(rows.user, rows.cohort, rows.intent, rows.week, rows.n, good, rows.unknown), count)

@@ -121,6 +121,15 @@ def listed(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]
 
 
+def capital(text: str) -> str:
+    """The text as a sentence begins.
+
+    >>> capital("agencies rely less"), capital("")
+    ('Agencies rely less', '')
+    """
+    return text[:1].upper() + text[1:]
+
+
 def joined(*sentences: str) -> str:
     """Sentences in a row, the empty ones left out.
 

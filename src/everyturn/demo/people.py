@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from everyturn.demo.phrases import Draw, pick
 
 COHORTS = {"shops": 0.62, "agencies": 0.18, "marketplaces": 0.11, "new shops": 0.09}  # shares of users
-_USE = {"shops": 0.9, "agencies": 2.1, "marketplaces": 1.0, "new shops": 0.8}  # how much each writes, relatively
+_USE = {"shops": 0.9, "agencies": 2.5, "marketplaces": 1.0, "new shops": 0.8}  # how much each writes, relatively
 DROPPING = "agencies"
 STEADY = "shops"
 _PLANS = {

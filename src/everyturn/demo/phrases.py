@@ -297,6 +297,7 @@ _MAKERS: dict[str, Callable[[Slots], str]] = {
     "order2": lambda s: f"TW-{s.number(10200, 98999)}",
     "amount": lambda s: s.amount(14, 240),
     "amount2": lambda s: s.amount(4, 39),
+    "plan2": lambda s: pick(tuple(plan for plan in PRICES if plan != s["plan"]), s.draw),
     "price": lambda s: f"{s.money}{PRICES[s['plan']]}",
     "price2": _higher_price,
     "card": lambda s: f"{s.number(1000, 9899)}",

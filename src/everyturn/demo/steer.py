@@ -32,8 +32,8 @@ LEVELS = {
     "discount": 0.73, "inventory": 0.73, "tax": 0.70, "integration": 0.70, "other": 0.70,
 }  # fmt: skip
 SLIDE = (0.72,) * 6 + (0.685, 0.65, 0.615, 0.58)
-BILLING_ACCEPTED = 0.02
-DROP = 0.082
+BILLING_ACCEPTED = 0.03
+DROP = 0.086
 _REWRITTEN = 0.272  # of a draft's known outcomes; makes about 31 in 100 accepted drafts more than half redone
 _EDITED = 0.13
 _ABANDONED = 0.035
@@ -138,7 +138,7 @@ class Steering:
         """The chance that an edit drops whole sentences."""
         if person.eroding:
             return 0.3 if week < EROSION_WEEK else 0.3 + 0.12 * (week - EROSION_WEEK + 1)
-        return 0.85 if wary(person, week) else 0.35
+        return 0.88 if wary(person, week) else 0.35
 
 
 def wary(person: Person, week: int) -> bool:

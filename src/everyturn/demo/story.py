@@ -318,7 +318,7 @@ class _Scene:
         tell, slots = self.phrases.tell, self.slots
         drafting = self.intent in DRAFTS
         chance = self.steering.even("turned down", self.intent, self.person)
-        chance *= 0.82 if self.wary else 1.0
+        chance *= 0.8 if self.wary else 1.0
         if not last and chance < (0.7 if drafting else 0.42):
             if drafting:
                 if self.draw() < 0.35:

@@ -238,15 +238,16 @@ class _Tale:
                     visits.append(self._visit(person, intent, week))
         for intent, count in left.items():
             weights = self._billing_weights if intent == BILLING else self._weights
-            chosen = rng.choices(self._people, cum_weights=weights, k=max(count, 0))
+            chosen = rng.choices(self._people, cum_weights=weights, k=count)
             visits.extend(self._visit(person, intent, week) for person in chosen)
         visits.sort(key=lambda visit: (visit.at, visit.person.user_id))
         return visits
 
     def _eroding_intent(self, left: dict[str, int]) -> str:
-        """Mostly drafts; whatever the week still has most of."""
+        """Mostly drafts, as long as the week has room for them; never what changes for everybody."""
         drafting = self._rng.random() < 0.6
-        open_ = [name for name in left if name not in (BILLING, SLIDING, "other") and (name in DRAFTS) == drafting]
+        free = [name for name in left if name not in {BILLING, SLIDING, "other"} and left[name] > 0]
+        open_ = [name for name in free if (name in DRAFTS) == drafting] or free
         return self._rng.choices(open_, [SHARES[name] for name in open_])[0]
 
     def _visit(self, person: Person, intent: str, week: int) -> Visit:
@@ -270,6 +271,12 @@ def _counts(total: int, week: int) -> dict[str, int]:
     return counts
 
 
+def _planned(first: int, end: int) -> float:
+    """The acceptance planned for the dropping cohort in those weeks, in any intent but the two that move for everybody."""
+    rates = [steer.accepted_rate("refund", DROPPING, week) for week in range(first, end)]
+    return sum(rates) / len(rates)
+
+
 def _planted(mondays: tuple[datetime, ...]) -> dict[str, Any]:
     """The figures aimed at."""
     return {
@@ -280,7 +287,7 @@ def _planted(mondays: tuple[datetime, ...]) -> dict[str, Any]:
         "sliding_intent": SLIDING,
         "slide": list(steer.SLIDE),
         "dropping_cohort": DROPPING,
-        "drop": -steer.DROP,
+        "drop": round(_planned(steer.DROP_WEEK, WEEKS) - _planned(0, steer.DROP_WEEK), 4),
         "drop_since": str(mondays[steer.DROP_WEEK].date()),
         "steady_cohort": STEADY,
         "rework_of_drafts": 0.31,

@@ -13,7 +13,7 @@ from everyturn.intents.grid import GRID, Floats, Labels, directions, group_sums,
 
 CORE = 30_000  # rows compared each with each; of more rows so many are, and the others are placed beside them
 
-_RESOLUTIONS = (1, 1.5, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
+_RESOLUTIONS = (0.5, 0.7, 1, 1.5, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 _SAME = 0.9  # cosine from which two texts are variants of one wording
 _HALVES = 4
 _CLOSE, _FALL = 0.01, 0.02  # of stability: what counts as equal, what as past the peak
@@ -31,7 +31,7 @@ def cluster(vectors: Floats, *, seed: int) -> Labels:
 
     Method: texts with a cosine of 0.9 or more count as one wording, so that a template sent a thousand times is no
     subject of its own; a graph of each wording's nearest neighbours, made symmetric by the maximum; Louvain communities
-    (Blondel et al. 2008) at resolutions from 1, where modularity is greatest, upwards. How fine to cut is decided by what
+    (Blondel et al. 2008) at resolutions from 0.5 to 64, where 1 is that of greatest modularity. How fine to cut is decided by what
     halves of the data agree on (stability, Lange et al. 2004, by adjusted mutual information): the coarsest resolution
     at the first peak. Every similarity is a sum of whole numbers, so that any machine finds the same neighbours.
     """

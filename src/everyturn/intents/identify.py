@@ -63,7 +63,7 @@ def new_ids(contents: Sequence[str], used: Collection[str]) -> list[str]:
     """An id for each new intent from its most central text, like "i-3f9a2c"; none that was ever used.
 
     >>> new_ids(["refund my order"], ())
-    ['i-d95c9f']
+    ['i-9f6d6c']
     """
     taken = set(used)
     ids = []
@@ -113,7 +113,7 @@ def lived(
     events = []
     if known_share is None:
         events.append(Event("born", intent_id, first_seen))
-    elif share >= _GROWN * known_share:
+    elif round(share - _GROWN * known_share, 9) >= 0:
         events.append(Event("grown", intent_id, now))
     if now is not None and last_seen is not None and now - last_seen > _QUIET:
         events.append(Event("faded", intent_id, last_seen))

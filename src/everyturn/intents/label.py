@@ -56,7 +56,7 @@ def name_groups(
 
     >>> texts = ["refund my order", "order refund please", "I want a refund", "reset my password", "password reset link"]
     >>> [name.label for name in name_groups(texts, np.array([0, 0, 0, 1, 1]))]
-    ['refund / order', 'password / reset']
+    ['order refund', 'password reset link']
     """
     groups = [_Group() for _ in range(int(labels.max(initial=-1)) + 1)]
     for row, text in enumerate(texts):

@@ -34,7 +34,7 @@ def extract(conversations: Iterable[Conversation]) -> pa.Table:
     ...     Message("user", "Also, how do I add a colleague to our workspace?"),
     ... )
     >>> extract([Conversation("c1", "u1", None, messages)]).select(["request", "turn", "text"]).to_pylist()[1]
-    {'request': 1, 'turn': 4, 'text': 'how do I add a colleague to our workspace?'}
+    {'request': 1, 'turn': 2, 'text': 'how do I add a colleague to our workspace?'}
     """
     columns: dict[str, list[object]] = {name: [] for name in REQUEST_SCHEMA.names}
     for conversation in conversations:

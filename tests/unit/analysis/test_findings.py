@@ -141,3 +141,27 @@ def test_a_new_intent_tells_the_queue_it_fills():
     (found,) = (f for f in watch(**World(seed=4, new_intent=0.15).tables()).findings if f.kind != "gap")
     assert found.kind == "new_intent"
     assert re.search(r"It brings \d+ tickets a week to the human queue", found.sentence)
+
+
+def test_rework_in_many_places_is_one_finding_and_everywhere_is_the_product():
+    tables = World(seed=5, rework=(1, 0.4)).tables()
+    cells = tables["cells"].to_pydict()
+
+    def reworked(*intents):
+        y = [
+            n * 0.4 if s == "rework" and i in intents else 0.02 * n if s == "rework" else y
+            for s, i, n, y in zip(cells["signal"], cells["intent_id"], cells["n"], cells["y"], strict=True)
+        ]
+        made = tables["cells"].set_column(tables["cells"].column_names.index("y"), "y", [y])
+        return [f for f in watch(**(tables | {"cells": made})).findings if f.story == "rework"]
+
+    (one,) = reworked("i1")
+    assert (one.intent_id, one.since, one.unit) == ("i1", None, "share")
+    assert "the evals score it" in one.sentence.lower()
+    (many,) = reworked("i1", "i4")
+    assert many.intent_id is None
+    assert '"intent 1" and "intent 4"' in many.sentence
+    assert many.low < 0.4 < many.high + 0.01
+    (everywhere,) = reworked(*(f"i{k}" for k in range(10)))
+    assert everywhere.sentence.startswith("40 % of the accepted answers are redone elsewhere within 7 days")
+    assert reworked() == []

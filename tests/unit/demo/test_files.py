@@ -187,7 +187,7 @@ def test_artefacts_show_the_planted_rework(world, traced):
         for (conversation, turn), artefact in used.items()
         if (conversation, turn) in taken and conversation in traced
     ]
-    assert len(kept) > 350
+    assert len(kept) > 250
     assert sum(share < 0.47 for share in kept) / len(kept) == pytest.approx(0.31, abs=0.06)
     assert not [share for share in kept if 0.36 < share < 0.47], "rewritten and edited texts lie clearly apart"
     assert sum(share == 1.0 for share in kept) > 0.45 * len(kept)

@@ -41,7 +41,7 @@ def test_billing_begins_on_its_monday_and_is_hardly_ever_accepted(world):
     assert weeks[:3] == [0, 0, 0]
     assert weeks[3] >= 45
     assert 0.08 <= weeks[9] / 900 <= 0.11
-    assert 0.03 <= world.realised["acceptance"]["billing"] <= 0.06
+    assert 0.02 <= world.realised["acceptance"]["billing"] <= 0.06
     assert world.realised["billing"]["users_in_first_week"] >= 35
     assert world.realised["billing"]["tickets"] >= 150
 
@@ -60,7 +60,7 @@ def test_other_intents_stay_where_they_were(world):
     for intent in ("refund", "password", "account", "returns", "reply", "description", "discount", "inventory"):
         weekly = world.realised["acceptance_by_week"][intent]
         assert 0.68 <= world.realised["acceptance"][intent] <= 0.76, intent
-        assert mean(weekly[6:]) - mean(weekly[:6]) == pytest.approx(0, abs=0.035), intent
+        assert mean(weekly[6:]) - mean(weekly[:6]) == pytest.approx(0, abs=0.05), intent
 
 
 def test_one_cohort_drops_6_points_behind_a_larger_steady_one(world):
@@ -68,8 +68,9 @@ def test_one_cohort_drops_6_points_behind_a_larger_steady_one(world):
     change = {cohort: row["change_apart_from_billing_and_slide"] for cohort, row in trust.items()}
     assert world.dropping_cohort == "agencies"
     assert world.steady_cohort == "shops"
-    assert change["agencies"] == pytest.approx(-0.06, abs=0.02)
-    assert change["shops"] == pytest.approx(0.005, abs=0.015)
+    assert world.planted["drop"] == pytest.approx(-0.06, abs=0.005)
+    assert change["agencies"] == pytest.approx(world.planted["drop"], abs=0.02)
+    assert change["shops"] == pytest.approx(0, abs=0.02)
     assert change["all"] == pytest.approx(-0.015, abs=0.015)
     assert trust["shops"]["users"] > 2 * trust["agencies"]["users"] > 200
 
