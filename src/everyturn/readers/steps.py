@@ -1,0 +1,134 @@
+"""What a step of an application was given and gave -> messages, whichever client recorded it.
+
+A model call was given messages, alone or beside its tools, or a text, and gave a message, choices of such, or a text. What a step of the
+application or an agent was given and gave is any value: a text, an object with a text under a usual name, the arguments of a
+decorated function, each maybe as JSON text. Where it is none of these, it says nothing about the conversation: None.
+"""
+
+from __future__ import annotations
+
+import orjson
+
+from everyturn.model import Json, Message, ToolCall
+from everyturn.readers import fields
+from everyturn.readers.genai import openai_messages
+
+_QUESTIONS = (
+    "message",
+    "messages",
+    "input",
+    "question",
+    "query",
+    "prompt",
+    "user_input",
+    "user_message",
+    "text",
+    "content",
+)
+_ANSWERS = ("output", "answer", "response", "reply", "message", "messages", "text", "content", "result")
+_CALL_ID_BEGINNINGS = ("call_", "toolu_", "tool_", "fc_", "chatcmpl-tool")
+_DEPTH = 3
+
+
+def _is_messages(value: Json) -> bool:
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(isinstance(m, dict) and isinstance(m.get("role"), str) for m in value)
+    )
+
+
+def _messages(items: list[Json]) -> tuple[Message, ...]:
+    return tuple(message for item in items for message in openai_messages(item))
+
+
+def given(value: Json) -> tuple[Message, ...] | None:
+    """What a model call was given: a list of messages, alone or beside its tools, or one text."""
+    found = fields.json_value(value)
+    if isinstance(found, dict):
+        inner = found.get("messages", found.get("prompt"))
+        found = inner if inner is not None else [found] if "role" in found else None
+    if _is_messages(found):
+        return _messages(found)
+    text = found if isinstance(found, str) else value if isinstance(value, str) else None
+    return (Message("user", text),) if text else None
+
+
+def made(value: Json) -> tuple[Message, ...] | None:
+    """What a model call gave: a message, choices of such, or one text."""
+    if value is None:
+        return None
+    found = fields.json_value(value)
+    if isinstance(found, dict) and isinstance(found.get("choices"), list) and found["choices"]:
+        first = found["choices"][0]
+        found = first.get("message") if isinstance(first, dict) else None
+    if isinstance(found, dict) and ("role" in found or "tool_calls" in found or "content" in found):
+        return _messages([{**found, "role": found.get("role") or "assistant"}])
+    if _is_messages(found):
+        return _messages(found[-1:])
+    text = value if isinstance(value, str) else text_of(value)
+    return (Message("assistant", text),) if text is not None else None
+
+
+def asked(value: Json) -> tuple[Message, ...] | None:
+    """What a user asked, if what a step was given holds it as a text.
+
+    >>> asked('{"question": "Where is it?"}') == asked({"args": ["Where is it?"], "kwargs": {}}) == asked("Where is it?")
+    True
+    """
+    return _said(value, "user", _QUESTIONS)
+
+
+def answered(value: Json) -> tuple[Message, ...] | None:
+    """What an agent answered, if what a step gave holds it as a text."""
+    return _said(value, "assistant", _ANSWERS)
+
+
+def _said(value: Json, role: str, names: tuple[str, ...], depth: int = 0) -> tuple[Message, ...] | None:
+    """What a user asked or an agent answered, if the value holds it as a text."""
+    found = fields.json_value(value)
+    if isinstance(found, str):
+        return (Message("user" if role == "user" else "assistant", found),)
+    if isinstance(found, dict) and isinstance(found.get("role"), str):
+        found = [found]
+    if _is_messages(found):
+        messages = _messages(found)
+        return messages if any(m.role == role for m in messages) else None
+    if not isinstance(found, dict) or depth == _DEPTH:
+        return None
+    if found.keys() == {"args", "kwargs"}:
+        return _argument(found["args"], found["kwargs"], role, names, depth)
+    said = (_said(found[name], role, names, depth + 1) for name in names if name in found)
+    return next(filter(None, said), None)
+
+
+def _argument(args: Json, kwargs: Json, role: str, names: tuple[str, ...], depth: int) -> tuple[Message, ...] | None:
+    """What a decorated function was given: the argument with a usual name, or its only one."""
+    if isinstance(kwargs, dict) and kwargs and (said := _said(kwargs, role, names, depth + 1)):
+        return said
+    values = [*(args if isinstance(args, list) else []), *(kwargs.values() if isinstance(kwargs, dict) else [])]
+    return _said(values[0], role, names, depth + 1) if len(values) == 1 else None
+
+
+def tool_call(name: str, value: Json) -> ToolCall | None:
+    """The call of a tool's step, from what it was given.
+
+    That is an object, or the arguments of a decorated function, among which the call's id may be.
+    """
+    found = fields.json_value(value)
+    call_id = None
+    if isinstance(found, dict) and found.keys() == {"args", "kwargs"}:
+        args = list(found["args"]) if isinstance(found["args"], list) else []
+        kwargs = dict(found["kwargs"]) if isinstance(found["kwargs"], dict) else {}
+        for arg in (*args, *kwargs.values()):
+            if isinstance(arg, str) and arg.startswith(_CALL_ID_BEGINNINGS):
+                call_id = arg
+        args = [a for a in args if a != call_id]
+        kwargs = {k: v for k, v in kwargs.items() if v != call_id}
+        found = kwargs if kwargs and not args else args[0] if len(args) == 1 and isinstance(args[0], dict) else args
+    return ToolCall(call_id, name, found)
+
+
+def text_of(value: Json) -> str | None:
+    """A text as it is, any other value as JSON."""
+    return value if value is None or isinstance(value, str) else orjson.dumps(value).decode()
