@@ -1,10 +1,10 @@
 """Simulated products whose truth is known: what `watch` finds, and how often it finds what is not there.
 
 Measured (12 weeks, 900 users, 800 answers a week, 10 intents x 4 cohorts, budget 12 a year, weekly look):
-nothing changed, 200 runs: 0.08 false findings a run, 7 % of runs with any (bound 0.23);
+nothing changed, 220 runs: 0.08 false findings a run, 7 % of runs with any (bound 0.23); planted from week 6 on:
 new intent to 8 %: 40 of 40, 2 days after its first week began; every part of trust 6 points down in a cohort of 16 %:
-60 of 60; rework of .35 in one intent: 20 of 20; 15 users of 3 answers a week turning: 39 of 40, 7 of them named;
-.72 -> .58 over four weeks in one intent of 68 known answers a week: 40 % six weeks on, 65 % ten weeks on.
+60 of 60; rework of .35 in one intent: 30 of 30; 15 users of 3 answers a week turning: 29 of 30, half of them named;
+.72 -> .58 over four weeks in one intent of 68 known answers a week: 41 % six weeks on, 68 % (16 weeks) ten weeks on.
 """
 
 import pytest
@@ -23,11 +23,11 @@ def found(world):
 
 
 def test_quiet_products_have_few_findings():
-    runs = 24
+    runs = 16
     false = [len(found(World(seed=1000 + seed))) for seed in range(runs)]
-    # 12 / 52 a run is promised; 0.08 was measured. Six or more in 24 runs would be a chance of 1 in 50 at the promise.
-    assert sum(false) <= 9
-    assert sum(n > 0 for n in false) <= 8
+    # 12 / 52 a run is promised, 0.08 was measured: seven or more would be a chance of 1 in 12 at the promise itself.
+    assert sum(false) <= 6
+    assert sum(n > 0 for n in false) <= 5
 
 
 def test_a_new_intent_is_found_in_its_first_week_and_told_once():

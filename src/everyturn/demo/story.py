@@ -39,12 +39,13 @@ class Storyteller:
         talk.slots = scene.slots
         return talk
 
-    def ticket(self, talk: Talk) -> None:
+    def ticket(self, talk: Talk, rng: random.Random) -> None:
         """The person writes to a human about the last matter, minutes to hours after the conversation."""
-        draw, slots = self.rng.random, talk.slots
+        draw, slots = rng.random, talk.slots
         said = [self._section(talk, section) for section in ("ticket", "ticket_body")]
         if slots is None or said[0] not in self.phrases:
             return
+        slots.draw = draw
         at = talk.ended + 60.0 - 2400.0 * math.log(1.0 - draw())
         subject, description = (written(self.phrases.tell(rule, slots), talk.person, draw) for rule in said)
         done = Done(at, "ticket_opened", linked=draw() < 0.85, subject=subject, description=description)

@@ -181,15 +181,18 @@ class _Tale:
         rng = random.Random(f"{self.seed} talk")
         end = (self.mondays[-1] + timedelta(weeks=1)).timestamp()
         teller = Storyteller(rng, phrases(), Steering(rng.random), end=end)
-        queue = {billing: Account([rng.random() - 0.5, 0.0]) for billing in (True, False)}
+        desk = random.Random(
+            f"{self.seed} tickets"
+        )  # a stream of its own, so that the queue leaves the talks as they are
+        queue = {billing: Account([0.0, 0.0], noise=0.4) for billing in (True, False)}
         for week in range(WEEKS):
             for visit in self._visits(week):
                 talk = teller.tell(visit)
                 billing = visit.intent == BILLING
                 rate = BILLING_TICKETS if billing else TICKETS
                 push = 0.5 if talk.gave_up else -0.4
-                if visit.intent != "other" and queue[billing].draw((rate, 1 - rate), rng.random, push=push) == 0:
-                    teller.ticket(talk)
+                if visit.intent != "other" and queue[billing].draw((rate, 1 - rate), desk.random, push=push) == 0:
+                    teller.ticket(talk, desk)
                 self._tally.add(talk)
                 for done in talk.actions:
                     if done.kind == "ticket_opened":
@@ -244,8 +247,8 @@ class _Tale:
         return visits
 
     def _eroding_intent(self, left: dict[str, int]) -> str:
-        """Mostly drafts, as long as the week has room for them; never what changes for everybody."""
-        drafting = self._rng.random() < 0.6
+        """Often a draft, as long as the week has room for them; never what changes for everybody."""
+        drafting = self._rng.random() < 0.4
         free = [name for name in left if name not in {BILLING, SLIDING, "other"} and left[name] > 0]
         open_ = [name for name in free if (name in DRAFTS) == drafting] or free
         return self._rng.choices(open_, [SHARES[name] for name in open_])[0]

@@ -7,77 +7,33 @@ Every verb gives a `Result`: a dict of the shape that `--json` prints, which als
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
-from itertools import islice
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
-import orjson
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from everyturn import registry
-from everyturn.analysis.coverage import Coverage, measure_coverage
-from everyturn.analysis.evals import read_evals
-from everyturn.analysis.findings import Watch
-from everyturn.analysis.findings import watch as look
-from everyturn.analysis.gap import Gap, intent_names, measure_gap
-from everyturn.analysis.panel import Panel, read_panel
 from everyturn.analysis.trust import cohort_trust
-from everyturn.engines import evidence, inputs, metrics
+from everyturn.engines import metrics
 from everyturn.engines.loading import Loading
 from everyturn.engines.local import Database
 from everyturn.errors import InputError, NoUserIds, UnknownName
-from everyturn.intents import Discovery, assign, discover
-from everyturn.model import REQUEST_SCHEMA, TIME, Conversation, Json
 from everyturn.readers import KINDS, Kind
-from everyturn.redact import pseudonym
 from everyturn.signals import Signal
 from everyturn.stats import Estimate, Summary
+from everyturn.workspace import exporting, showing
+from everyturn.workspace.discovering import discover_intents, ensure_intents, intent_rows, known
+from everyturn.workspace.forgetting import forget_user
 from everyturn.workspace.ledger import Ledger, size_of
-from everyturn.workspace.page import build, intent_json, shown_conversation
+from everyturn.workspace.looking import BUDGET, coverage_of, findings_of, gap_of, panel_of
+from everyturn.workspace.observing import observe, signals, silent_signals
+from everyturn.workspace.page import build
+from everyturn.workspace.result import Progress, Result, no_progress, plain
 
-Progress = Callable[[str, int, int | None], None]  # what is being done, how much of it, of how much (None: not known)
-
-EXCHANGE_JSON = ("attributes", "messages", "feedback")
-EXCHANGE_SCHEMA = pa.schema(
-    [
-        (name, pa.json_() if name in EXCHANGE_JSON else pa.string())
-        for name in ("conversation_id", "user_id", "started_at", "attributes", "messages", "feedback")
-    ]
-)
-FINDING_FIELDS = (
-    "id", "kind", "signal", "cohort", "intent", "since", "found_at", "size", "low", "high", "sentence", "conversations",
-)  # fmt: skip
-_BY_CONVERSATION = (
-    "messages", "feedback", "ratings", "observations", "requests", "assignments", "turn_intents", "trace_conversations",
-    "pending", "conversations",
-)  # fmt: skip
-_BUDGET = 12.0  # false findings a year, at most, when looking every week and nothing ever changes
-_BATCH = 5_000  # conversations in memory at once while signals run
-
-
-def _no_progress(_stage: str, _done: int, _total: int | None) -> None:
-    """Says nothing."""
-
-
-class Result(dict[str, Json]):
-    """What a verb gives: the JSON object, shown as text at a prompt and as a table or page in a notebook."""
-
-    def __str__(self) -> str:
-        """The same text the command line prints, without colour."""
-        from everyturn.outputs.text import render
-
-        return render(self, width=100, colour=False)
-
-    def _repr_html_(self) -> str:
-        """What a notebook shows."""
-        from everyturn.outputs.html import render_fragment
-
-        return render_fragment(self)
+__all__ = ["Progress", "Result", "Workspace", "list_plugins", "signals"]
 
 
 class Workspace:
@@ -88,7 +44,7 @@ class Workspace:
     [{'group': {}, 'not_enough': {'users': 0, 'needed': 10}}]
     """
 
-    def __init__(self, path: str | Path = "everyturn.db", *, progress: Progress = _no_progress) -> None:
+    def __init__(self, path: str | Path = "everyturn.db", *, progress: Progress = no_progress) -> None:
         self.database = Database(path)
         self.progress = progress
 
@@ -160,7 +116,7 @@ class Workspace:
             **ledger.to_json(merged.rejected),
             conversations=merged.conversations,
             users=merged.users,
-            **self._silent_signals(),
+            **silent_signals(self.database),
         )
 
     def _note_load(self, ledger: Ledger, kind: str) -> None:
@@ -173,71 +129,15 @@ class Workspace:
         if rows:
             self.database.insert("loads", pa.Table.from_pylist(rows))
 
-    def _needs_met(self) -> frozenset[str]:
-        """Which kinds of data the workspace holds, by the names signals state their needs in."""
-        present = self.database.rows(
-            """
-            SELECT 'messages' FROM conversations WHERE origin <> 'outcomes' HAVING count(*) > 0
-            UNION ALL SELECT 'user_ids' FROM conversations WHERE user_id IS NOT NULL HAVING count(*) > 0
-            UNION ALL SELECT 'feedback' FROM feedback WHERE source = 'user' HAVING count(*) > 0
-            UNION ALL SELECT 'judge_scores' FROM feedback WHERE source = 'judge' HAVING count(*) > 0
-            UNION ALL SELECT 'actions' FROM actions HAVING count(*) > 0
-            UNION ALL SELECT 'artefacts' FROM actions WHERE artefact IS NOT NULL HAVING count(*) > 0
-            """
-        )
-        return frozenset(row[0] for row in present)
-
-    def _silent_signals(self) -> dict[str, Json]:
-        """The signals that cannot say anything yet, and the data each lacks."""
-        met = self._needs_met()
-        observed = {row[0] for row in self.database.rows("SELECT DISTINCT signal FROM observations WHERE version = 0")}
-        lacking = {
-            name: sorted(signal.needs - met)
-            for name, signal in signals().items()
-            if signal.needs - met and name not in observed
-        }
-        return {"silent_signals": sorted(lacking), "silent_because": lacking}
-
     def divide_by(self, attribute: str) -> None:
         """Names the attribute that divides users into cohorts; without it the first usual one present does."""
         self.database.set_meta("cohort_attribute", attribute)
 
-    # --- observe ------------------------------------------------------------------------------------------------
-
     def _refresh(self) -> None:
-        """Brings observations and requests up to date with what was loaded, for the conversations it touched."""
-        from everyturn.intents.requests import extract
-        from everyturn.signals.outcome import observe_all
+        observe(self.database, progress=self.progress)
 
-        db = self.database
-        met = self._needs_met()
-        active = [s for s in signals().values() if s.needs <= met | {"user_ids"}]
-        state = orjson.dumps({s.name: s.version for s in active}, option=orjson.OPT_SORT_KEYS).decode()
-        if (
-            db.meta("observed_signals") != state
-        ):  # a signal became able to speak, or changed its meaning: ask it everywhere
-            db.run("INSERT INTO pending SELECT conversation_id FROM conversations WHERE origin <> 'outcomes'")
-        total: int = db.scalar("SELECT count(DISTINCT conversation_id) FROM pending")
-        if not total:
-            return
-        db.run("CREATE OR REPLACE TABLE current AS SELECT DISTINCT conversation_id FROM pending")
-        done = 0
-        with db.transaction():
-            for name in ("observations", "requests"):
-                db.run(
-                    f"DELETE FROM {name} WHERE conversation_id IN (SELECT conversation_id FROM current) AND conversation_id"
-                    " NOT IN (SELECT conversation_id FROM conversations WHERE origin = 'outcomes')"
-                )
-            for conversations in _batched(evidence.stream(db, among="current"), _BATCH):
-                db.insert("observations", observe_all(conversations, active))
-                db.insert("requests", extract(conversations))
-                done += len(conversations)
-                self.progress("observing", done, total)
-            db.run("DELETE FROM pending")
-            db.set_meta("observed_signals", state)
-            db.set_meta("requests_changed", "yes")
-        db.run("DROP TABLE current")
-        self.progress("observing", total, total)
+    def _ensure_intents(self) -> None:
+        ensure_intents(self.database, progress=self.progress)
 
     # --- measure ------------------------------------------------------------------------------------------------
 
@@ -274,7 +174,7 @@ class Workspace:
         for row in table.to_pylist():
             without_user += row["without_user"]
             estimate = rate(summary_of(row))
-            rows.append({"group": {name: _plain(row[name]) for name in groups}, **estimate.to_json()})
+            rows.append({"group": {name: plain(row[name]) for name in groups}, **estimate.to_json()})
         if (
             rows
             and without_user
@@ -335,136 +235,25 @@ class Workspace:
         """
         if embedder not in {None, "lexical"}:
             raise UnknownName.among("embedder", str(embedder), ["lexical"], example="--embedder {}")
-        self._refresh()
-        db = self.database
-        requests = _zoned(db.table("SELECT * FROM requests ORDER BY conversation_id, request"))
-        self.progress("discovering", 0, None)
-        found = discover(requests, known=self._discovery(), seed=seed)
-        self._store_discovery(found)
-        unclear: int = db.scalar("SELECT count(*) FROM assignments WHERE intent_id IS NULL")
+        made = discover_intents(self.database, seed=seed, progress=self.progress)
+        found = made.discovery
         return Result(
             schema="everyturn/1",
             verb="discover",
             embedder=found.embedder_name,
             seed=seed,
-            requests=requests.num_rows,
-            unclear=unclear,
-            intents=self._intent_rows(),
+            requests=made.requests,
+            unclear=made.unclear,
+            intents=intent_rows(self.database),
             events=[
-                {"kind": e.kind, "intent_id": e.intent_id, "at": _plain(e.at), "other": e.other} for e in found.events
+                {"kind": e.kind, "intent_id": e.intent_id, "at": plain(e.at), "other": e.other} for e in found.events
             ],
             gathering=len(found.gatherings),
         )
 
-    def _discovery(self) -> Discovery | None:
-        """The intents known so far, None before the first discovery."""
-        stored = self.database.rows("SELECT name, value FROM blobs WHERE name LIKE 'discovery.%'")
-        if not stored:
-            return None
-        return Discovery.from_tables({name.partition(".")[2]: _from_ipc(value) for name, value in stored})
-
-    def _store_discovery(self, found: Discovery) -> None:
-        """Keeps a discovery: its state whole, its intents and assignments as tables, each turn and each eval case placed."""
-        db = self.database
-        with db.transaction():
-            for name, table in found.to_tables().items():
-                db.set_blob(f"discovery.{name}", _to_ipc(table))
-            db.run("DELETE FROM intents")
-            db.insert("intents", _intent_table(found))
-            ready = "(SELECT conversation_id FROM conversations WHERE origin = 'outcomes')"
-            db.run(f"DELETE FROM assignments WHERE conversation_id NOT IN {ready}")
-            db.insert("assignments", found.assignments)
-            self._place_turns()
-            self._place_cases(found)
-            db.set_meta("requests_changed", "no")
-
-    def _place_turns(self) -> None:
-        """Each turn belongs to the latest request at or before it; what came before the first request belongs to the first."""
-        self.database.run("DELETE FROM turn_intents")
-        self.database.run(
-            """
-            INSERT INTO turn_intents
-            SELECT t.conversation_id, t.turn, arg_max_null(a.intent_id, a.request) FROM (
-              SELECT DISTINCT conversation_id, turn FROM messages WHERE turn IS NOT NULL
-              UNION SELECT conversation_id, 0 FROM conversations WHERE origin = 'outcomes') t
-            JOIN assignments a ON a.conversation_id = t.conversation_id
-              AND (a.request = 0 OR a.turn <= t.turn)
-            GROUP BY ALL
-            """
-        )
-
-    def _place_cases(self, found: Discovery) -> None:
-        """Each eval case under the intent it is inside of, by the rule the requests follow; null where it is inside none."""
-        db = self.database
-        db.run("DELETE FROM case_intents")
-        cases = db.table("SELECT suite, case_id, input FROM eval_cases ORDER BY suite, case_id")
-        if not cases.num_rows:
-            return
-        ids, confidence = assign(cases["input"].to_pylist(), found)
-        placed = cases.drop_columns(["input"]).append_column("intent_id", pa.array(ids, pa.string()))
-        db.insert("case_intents", placed.append_column("confidence", pa.array(confidence, pa.float64())))
-
-    def _ensure_intents(self) -> None:
-        """Discovers where that was never done, and places what was loaded since under the intents there are."""
-        self._refresh()
-        db = self.database
-        if not db.scalar("SELECT count(*) FROM requests"):
-            self._place_turns()
-            return
-        found = self._discovery()
-        if found is None or db.meta("requests_changed") == "yes":
-            self.discover()
-        elif db.meta("cases_changed") == "yes":
-            with db.transaction():
-                self._place_cases(found)
-        db.set_meta("cases_changed", "no")
-
-    def _intent_rows(self) -> list[dict[str, Json]]:
-        """The intents as `discover` shows them, the largest first."""
-        return [
-            {**row, "phrases": orjson.loads(row["phrases"]), "first_seen": _plain(row["first_seen"])}
-            for row in self.database.table(
-                """
-                SELECT i.intent_id, label AS intent, description, phrases, count(DISTINCT a.conversation_id) AS volume, users,
-                  first_seen::DATE AS first_seen
-                FROM intents i LEFT JOIN assignments a USING (intent_id) GROUP BY ALL ORDER BY volume DESC, intent_id
-                """
-            ).to_pylist()
-        ]
-
     # --- watch, gap, cover --------------------------------------------------------------------------------------
 
-    def _panel(self) -> Panel:
-        """The per-user totals that analyses see."""
-        self._ensure_intents()
-        return read_panel(metrics.cells(self.database), metrics.last_complete_week(self.database))
-
-    def _watch(self, *, until: date | None = None, budget: float = _BUDGET) -> Watch:
-        """The findings, each with conversations to read, and one sentence on all of them."""
-        self._ensure_intents()
-        db = self.database
-        complete = metrics.last_complete_week(db)
-        tables = {"cells": metrics.cells(db), "tickets": inputs.tickets(db), "days": inputs.days(db)}
-        if until is not None:
-            monday = until - timedelta(days=until.weekday())
-            complete = min(complete, monday - timedelta(days=7)) if complete else None
-            past = {"cells": pc.field("week") < pa.scalar(monday), "tickets": pc.field("week") < pa.scalar(monday),
-                    "days": pc.field("day") <= pa.scalar(until)}  # fmt: skip
-            tables = {name: table.filter(past[name]) for name, table in tables.items()}
-        self.progress("looking for changes", 0, None)
-        seen = look(
-            tables["cells"],
-            inputs.intents(db),
-            inputs.evals(db),
-            tables["tickets"],
-            weeks_complete=complete,
-            days=tables["days"],
-            budget=budget,
-        )
-        shown = [replace(f, conversations=tuple(evidence.examples(db, dict(f.where)))) for f in seen.findings]
-        return replace(seen, findings=tuple(shown))
-
-    def watch(self, *, until: str | date | None = None, budget: float = _BUDGET) -> Result:
+    def watch(self, *, until: str | date | None = None, budget: float = BUDGET) -> Result:
         """What changed, for whom, since when, the most telling first; each finding with conversations to read.
 
         `budget` is how many false findings a year to expect at most when looking every week. `until` replays the past: only
@@ -474,16 +263,15 @@ class Workspace:
             day = date.fromisoformat(until[:10]) if isinstance(until, str) else until
         except ValueError:
             raise InputError("this is no date", where="until", expected="a day", try_="--until 2026-10-19") from None
-        seen = self._watch(until=day, budget=budget)
-        return Result(schema="everyturn/1", verb="watch", until=_plain(day), budget=budget, **seen.to_json())
+        self._ensure_intents()
+        self.progress("looking for changes", 0, None)
+        seen = findings_of(self.database, until=day, budget=budget)
+        return Result(schema="everyturn/1", verb="watch", until=plain(day), budget=budget, **seen.to_json())
 
     def gap(self) -> Result:
         """Evals beside users, per intent, the widest distance first; intents no case tests by how little users accept."""
-        return Result(schema="everyturn/1", verb="gap", **self._gap(self._panel()).to_json())
-
-    def _gap(self, panel: Panel) -> Gap:
-        evals = read_evals(inputs.evals(self.database))
-        return measure_gap(panel, evals, intent_names(inputs.intents(self.database)))
+        self._ensure_intents()
+        return Result(schema="everyturn/1", verb="gap", **gap_of(self.database, panel_of(self.database)).to_json())
 
     def cover(self, *suites: str | Path) -> Result:
         """The share of what users ask whose intent has an eval case, and the intents that have none, the largest first.
@@ -492,12 +280,9 @@ class Workspace:
         """
         if suites:
             self.load(*suites, as_="evals")
-        panel = self._panel()
-        return Result(schema="everyturn/1", verb="cover", **self._coverage(panel).to_json())
-
-    def _coverage(self, panel: Panel) -> Coverage:
-        evals = read_evals(inputs.evals(self.database))
-        return measure_coverage(panel, evals, intent_names(inputs.intents(self.database)))
+        self._ensure_intents()
+        found = coverage_of(self.database, panel_of(self.database))
+        return Result(schema="everyturn/1", verb="cover", **found.to_json())
 
     # --- show, report -------------------------------------------------------------------------------------------
 
@@ -506,66 +291,23 @@ class Workspace:
 
         For a signal, `where` narrows to the conversations that meet the condition, and those where the answer was bad come first.
         """
+        db = self.database
+        self._refresh()
         if what[0] == "conversation" and len(what) == 2:
-            return self._show_conversation(what[1])
+            return Result(schema="everyturn/1", verb="show", **showing.conversation(db, what[1]))
+        self._ensure_intents()
         if what[0] == "intent" and len(what) >= 2:
-            return self._show_intent(" ".join(what[1:]), limit=limit)
+            return Result(schema="everyturn/1", verb="show", **showing.intent(db, " ".join(what[1:]), limit=limit))
         if len(what) == 1 and what[0] in signals():
-            return self._show_signal(what[0], where=where, limit=limit)
+            opened = showing.signal(db, self._signal(what[0]), where=where, limit=limit)
+            return Result(schema="everyturn/1", verb="show", **opened)
         findings = {f["id"]: f for f in self.watch()["findings"]} if len(what) == 1 else {}
         if len(what) == 1 and what[0] in findings:
             found = findings[what[0]]
-            return Result(
-                schema="everyturn/1",
-                verb="show",
-                finding=found,
-                conversations=self._shown(found["conversations"][:limit]),
-            )
+            read = showing.conversations(db, found["conversations"][:limit])
+            return Result(schema="everyturn/1", verb="show", finding=found, conversations=read)
         raise UnknownName.among(
             "finding or signal", " ".join(what), [*signals(), *findings], example="everyturn show {}"
-        )
-
-    def _shown(self, ids: Iterable[str]) -> list[dict[str, Json]]:
-        shown = (shown_conversation(self.database, conversation_id) for conversation_id in ids)
-        return [conversation for conversation in shown if conversation is not None]
-
-    def _show_conversation(self, conversation_id: str) -> Result:
-        self._refresh()
-        shown = shown_conversation(self.database, conversation_id)
-        if shown is None:
-            raise UnknownName(
-                "no conversation of that id",
-                where=f"an id of {len(conversation_id)} characters",
-                expected="an id as `export conversations` writes it",
-                try_="everyturn show acceptance",
-            )
-        return Result(schema="everyturn/1", verb="show", conversation=shown)
-
-    def _show_intent(self, name: str, *, limit: int) -> Result:
-        panel = self._panel()
-        rows = {row.intent_id: row for row in self._gap(panel).rows}
-        found = next((r for r in rows.values() if name in {r.intent_id, r.intent}), None)
-        if found is None:
-            raise UnknownName.among(
-                "intent", name, [r.intent for r in rows.values()], example='everyturn show intent "{}"'
-            )
-        ids = evidence.examples(self.database, {"intent_id": found.intent_id, "signal": "acceptance"}, limit=limit)
-        return Result(
-            schema="everyturn/1",
-            verb="show",
-            intent=intent_json(self.database, found),
-            conversations=self._shown(ids),
-        )
-
-    def _show_signal(self, name: str, *, where: str | None, limit: int) -> Result:
-        signal = self._signal(name)
-        self._ensure_intents()
-        ids = metrics.answered_badly(self.database, name, better=signal.better, where=where, limit=limit)
-        return Result(
-            schema="everyturn/1",
-            verb="show",
-            signal={"signal": name, "question": signal.question, "better": signal.better, "version": signal.version},
-            conversations=self._shown(ids),
         )
 
     def report(self, file: str | Path | None = None, *, title: str = "Your agent") -> Result:
@@ -573,17 +315,19 @@ class Workspace:
 
         Writes one self-contained HTML file where `file` is given; the result is the object the page is drawn from.
         """
-        panel = self._panel()
-        gap = self._gap(panel)
-        found = self._discovery()
+        db = self.database
+        self._ensure_intents()
+        panel = panel_of(db)
+        found = known(db)
+        self.progress("looking for changes", 0, None)
         report = build(
-            self.database,
+            db,
             title=title,
             panel=panel,
-            gap=gap,
-            coverage=self._coverage(panel).to_json(),
+            gap=gap_of(db, panel),
+            coverage=coverage_of(db, panel).to_json(),
             trust=cohort_trust(panel),
-            watched=self._watch(),
+            watched=findings_of(db),
             provenance={
                 "embedder": found.embedder_name if found else None,
                 "signals": {name: signal.version for name, signal in signals().items()},
@@ -605,23 +349,12 @@ class Workspace:
         """
         from everyturn.outputs.tables import write_table
 
-        tables: dict[str, Callable[[], tuple[Iterable[pa.RecordBatch], pa.Schema]]] = {
-            "conversations": self._export_conversations,
-            "actions": lambda: self._exported(
-                'SELECT action_id, "at", user_id, kind, conversation_id, turn, artefact, before, attributes FROM actions'
-                ' ORDER BY "at", action_id'
-            ),
-            "observations": lambda: self._exported(
-                "SELECT o.*, c.user_id FROM observations o JOIN conversations c USING (conversation_id)"
-                " ORDER BY conversation_id, signal, turn"
-            ),
-            "intents": lambda: self._exported("SELECT * FROM intents ORDER BY size DESC, intent_id"),
-            "assignments": lambda: self._exported(
-                "SELECT a.conversation_id, a.request, a.intent_id, coalesce(i.label, a.intent_id) AS intent, a.confidence"
-                " FROM assignments a LEFT JOIN intents i USING (intent_id) ORDER BY a.conversation_id, a.request"
-            ),
-            "summaries": self._export_summaries,
-            "findings": self._export_findings,
+        db = self.database
+        tables: dict[str, Callable[[], exporting.Exported]] = {
+            "conversations": lambda: exporting.conversations(db),
+            **{name: partial(exporting.queried, db, name) for name in exporting.QUERIES},
+            "summaries": self._summaries,
+            "findings": lambda: exporting.findings(self.watch()["findings"]),
         }
         if kind not in tables:
             raise UnknownName.among("kind of export", kind, tables, example="everyturn export {} --to -")
@@ -632,74 +365,15 @@ class Workspace:
         batches, schema = tables[kind]()
         return write_table(batches, schema, to)
 
-    def _exported(self, sql: str) -> tuple[Iterable[pa.RecordBatch], pa.Schema]:
-        """A query's batches, with stored JSON as JSON and stored times as the instants they are."""
-        schema = pa.schema([_export_field(f) for f in self.database.table(f"SELECT * FROM ({sql}) LIMIT 0").schema])
-        batches = (
-            pa.RecordBatch.from_arrays(
-                [_export_column(c, f.type) for c, f in zip(b.columns, schema, strict=True)], schema=schema
-            )
-            for b in self.database.batches(sql)
-        )
-        return batches, schema
-
-    def _export_conversations(self) -> tuple[Iterable[pa.RecordBatch], pa.Schema]:
-        def batches() -> Iterator[pa.RecordBatch]:
-            for conversations in _batched(evidence.stream(self.database), _BATCH):
-                rows = [evidence.conversation_json(c) for c in conversations]
-                yield pa.RecordBatch.from_pydict(
-                    {
-                        name: [orjson.dumps(r[name]).decode() if name in EXCHANGE_JSON else r[name] for r in rows]
-                        for name in EXCHANGE_SCHEMA.names
-                    },
-                    schema=EXCHANGE_SCHEMA,
-                )
-
-        return batches(), EXCHANGE_SCHEMA
-
-    def _export_summaries(self) -> tuple[Iterable[pa.RecordBatch], pa.Schema]:
+    def _summaries(self) -> exporting.Exported:
         self._ensure_intents()
         table = metrics.all_summaries(self.database)
         return table.to_batches(), table.schema
 
-    def _export_findings(self) -> tuple[Iterable[pa.RecordBatch], pa.Schema]:
-        findings = self.watch()["findings"]
-        schema = pa.schema([(n, pa.float64() if n in {"size", "low", "high"} else pa.string()) for n in FINDING_FIELDS])
-        rows = [
-            {n: orjson.dumps(f[n]).decode() if n == "conversations" else f[n] for n in FINDING_FIELDS} for f in findings
-        ]
-        return pa.Table.from_pylist(rows, schema).to_batches(), schema
-
     def forget(self, user: str) -> Result:
         """Deletes what one user said and did, and everything concluded from it. Intents and their ids stay."""
-        db = self.database
-        owner = pseudonym(user, salt=db.meta("salt") or "")
-        with db.transaction():
-            db.run(
-                "CREATE OR REPLACE TEMP TABLE gone AS SELECT conversation_id FROM conversations WHERE user_id = ?",
-                [owner],
-            )
-            count: int = db.scalar("SELECT count(*) FROM gone")
-            traces = (
-                "(SELECT trace_id FROM trace_conversations WHERE conversation_id IN (SELECT conversation_id FROM gone))"
-            )
-            db.run(f"DELETE FROM spans WHERE trace_id IN {traces} OR user_id = ?", [owner])
-            db.run(f"DELETE FROM ratings WHERE trace_id IN {traces}")
-            db.run(
-                "DELETE FROM actions WHERE user_id = ? OR conversation_id IN (SELECT conversation_id FROM gone)",
-                [owner],
-            )
-            db.run("DELETE FROM action_links WHERE action_id NOT IN (SELECT action_id FROM actions)")
-            for name in _BY_CONVERSATION:
-                db.run(f"DELETE FROM {name} WHERE conversation_id IN (SELECT conversation_id FROM gone)")
-        db.run("CHECKPOINT")
+        owner, count = forget_user(self.database, user)
         return Result(schema="everyturn/1", verb="forget", user=owner, conversations=count)
-
-
-def signals() -> dict[str, Signal]:
-    """The signals by name."""
-    found: dict[str, Signal] = registry.find("signals", "SIGNAL")
-    return found
 
 
 def list_plugins(kind: Literal["signals", "formats"]) -> Result:
@@ -719,68 +393,5 @@ def summary_of(row: dict[str, Any]) -> Summary:
     return Summary(row["users"], row["n"], row["y"], row["nn"], row["ny"], row["yy"], row["unknown"])
 
 
-def _zoned(requests: pa.Table) -> pa.Table:
-    """Stored requests as REQUEST_SCHEMA: their times are the instants they are."""
-    at = requests.column("at").cast(pa.timestamp("us")).cast(TIME)
-    return requests.set_column(requests.schema.get_field_index("at"), "at", at).cast(REQUEST_SCHEMA)
-
-
-def _to_ipc(table: pa.Table) -> bytes:
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema) as writer:
-        writer.write_table(table)
-    return bytes(sink.getvalue().to_pybytes())
-
-
-def _from_ipc(value: bytes) -> pa.Table:
-    return pa.ipc.open_stream(value).read_all()
-
-
-def _intent_table(found: Discovery) -> pa.Table:
-    """The intents as the stored table shows them to people and queries."""
-    return pa.Table.from_pylist(
-        [
-            {
-                "intent_id": i.intent_id,
-                "label": i.label,
-                "description": i.description,
-                "phrases": orjson.dumps(list(i.phrases)).decode(),
-                "size": i.size,
-                "users": i.users,
-                "first_seen": i.first_seen,
-                "last_seen": i.last_seen,
-            }
-            for i in found.intents
-        ],
-        pa.schema(
-            [(n, pa.string()) for n in ("intent_id", "label", "description", "phrases")]
-            + [(n, pa.int64()) for n in ("size", "users")]
-            + [(n, TIME) for n in ("first_seen", "last_seen")]
-        ),
-    )
-
-
-def _export_field(field: pa.Field) -> pa.Field:
-    if pa.types.is_timestamp(field.type):
-        return field.with_type(TIME)
-    return field.with_type(pa.json_()) if field.name in {"attributes", "phrases"} else field
-
-
-def _export_column(column: pa.Array, kind: pa.DataType) -> pa.Array:
-    if pa.types.is_timestamp(kind):
-        return column.cast(pa.timestamp("us")).cast(kind)
-    return pa.ExtensionArray.from_storage(kind, column) if isinstance(kind, pa.JsonType) else column
-
-
 def _names(by: str | Sequence[str]) -> list[str]:
     return [n.strip() for n in by.split(",") if n.strip()] if isinstance(by, str) else list(by)
-
-
-def _plain(value: Json) -> Json:
-    return value.isoformat() if isinstance(value, (date, datetime)) else value
-
-
-def _batched(values: Iterable[Conversation], size: int) -> Iterator[list[Conversation]]:
-    iterator = iter(values)
-    while batch := list(islice(iterator, size)):
-        yield batch

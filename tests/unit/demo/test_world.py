@@ -94,6 +94,7 @@ def test_roughly_a_quarter_of_outputs_have_no_known_outcome(world):
     assert 0.2 <= world.realised["unknown_outputs"] / world.realised["outputs"] <= 0.3
 
 
+@pytest.mark.statistics
 @pytest.mark.parametrize("seed", [1, 2])
 def test_story_holds_for_other_seeds(tmp_path, seed):
     realised = write_world(tmp_path, seed=seed).realised

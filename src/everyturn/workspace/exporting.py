@@ -1,0 +1,83 @@
+"""Stored things as Arrow batches in the forms that leave the workspace."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeAlias
+
+import orjson
+import pyarrow as pa
+
+from everyturn.engines import evidence
+from everyturn.engines.local import Database
+from everyturn.model import TIME, Json
+from everyturn.workspace.observing import batched
+
+Exported: TypeAlias = tuple[Iterable[pa.RecordBatch], pa.Schema]
+
+_JSON = ("attributes", "messages", "feedback")
+_CONVERSATIONS = pa.schema(
+    [
+        (name, pa.json_() if name in _JSON else pa.string())
+        for name in ("conversation_id", "user_id", "started_at", "attributes", "messages", "feedback")
+    ]
+)
+_FINDINGS = (
+    "id", "kind", "signal", "cohort", "intent", "since", "found_at", "size", "low", "high", "sentence", "conversations",
+)  # fmt: skip
+QUERIES = {
+    "actions": 'SELECT action_id, "at", user_id, kind, conversation_id, turn, artefact, before, attributes FROM actions'
+    ' ORDER BY "at", action_id',
+    "observations": "SELECT o.*, c.user_id FROM observations o JOIN conversations c USING (conversation_id)"
+    " ORDER BY conversation_id, signal, turn",
+    "intents": "SELECT * FROM intents ORDER BY size DESC, intent_id",
+    "assignments": "SELECT a.conversation_id, a.request, a.intent_id, coalesce(i.label, a.intent_id) AS intent, a.confidence"
+    " FROM assignments a LEFT JOIN intents i USING (intent_id) ORDER BY a.conversation_id, a.request",
+}
+
+
+def queried(db: Database, kind: str) -> Exported:
+    """A stored table's batches, with stored JSON as JSON and stored times as the instants they are."""
+    sql = QUERIES[kind]
+    schema = pa.schema([_field(f) for f in db.table(f"SELECT * FROM ({sql}) LIMIT 0").schema])
+    batches = (
+        pa.RecordBatch.from_arrays([_column(c, f.type) for c, f in zip(b.columns, schema, strict=True)], schema=schema)
+        for b in db.batches(sql)
+    )
+    return batches, schema
+
+
+def conversations(db: Database) -> Exported:
+    """Whole conversations in the exchange form, which `load` reads back."""
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for some in batched(evidence.stream(db)):
+            rows = [evidence.conversation_json(c) for c in some]
+            yield pa.RecordBatch.from_pydict(
+                {
+                    name: [orjson.dumps(r[name]).decode() if name in _JSON else r[name] for r in rows]
+                    for name in _CONVERSATIONS.names
+                },
+                schema=_CONVERSATIONS,
+            )
+
+    return batches(), _CONVERSATIONS
+
+
+def findings(found: Sequence[dict[str, Json]]) -> Exported:
+    """Findings as `watch` gives them, one row each."""
+    schema = pa.schema([(n, pa.float64() if n in {"size", "low", "high"} else pa.string()) for n in _FINDINGS])
+    rows = [{n: orjson.dumps(f[n]).decode() if n == "conversations" else f[n] for n in _FINDINGS} for f in found]
+    return pa.Table.from_pylist(rows, schema).to_batches(), schema
+
+
+def _field(field: pa.Field) -> pa.Field:
+    if pa.types.is_timestamp(field.type):
+        return field.with_type(TIME)
+    return field.with_type(pa.json_()) if field.name in {"attributes", "phrases"} else field
+
+
+def _column(column: pa.Array, kind: pa.DataType) -> pa.Array:
+    if pa.types.is_timestamp(kind):
+        return column.cast(pa.timestamp("us")).cast(kind)
+    return pa.ExtensionArray.from_storage(kind, column) if isinstance(kind, pa.JsonType) else column

@@ -1,0 +1,34 @@
+"""Deletes what one user said and did, and everything concluded from it."""
+
+from __future__ import annotations
+
+from everyturn.engines.local import Database
+from everyturn.redact import pseudonym
+
+_BY_CONVERSATION = (
+    "messages", "feedback", "ratings", "observations", "requests", "assignments", "turn_intents", "trace_conversations",
+    "pending", "conversations",
+)  # fmt: skip
+
+
+def forget_user(db: Database, user: str) -> tuple[str, int]:
+    """Deletes the user's data; gives the id they were stored under and how many conversations are gone."""
+    owner = pseudonym(user, salt=db.meta("salt") or "")
+    with db.transaction():
+        db.run(
+            "CREATE OR REPLACE TEMP TABLE gone AS SELECT conversation_id FROM conversations WHERE user_id = ?", [owner]
+        )
+        count: int = db.scalar("SELECT count(*) FROM gone")
+        traces = (
+            "(SELECT trace_id FROM trace_conversations WHERE conversation_id IN (SELECT conversation_id FROM gone))"
+        )
+        db.run(f"DELETE FROM spans WHERE trace_id IN {traces} OR user_id = ?", [owner])
+        db.run(f"DELETE FROM ratings WHERE trace_id IN {traces}")
+        db.run(
+            "DELETE FROM actions WHERE user_id = ? OR conversation_id IN (SELECT conversation_id FROM gone)", [owner]
+        )
+        db.run("DELETE FROM action_links WHERE action_id NOT IN (SELECT action_id FROM actions)")
+        for name in _BY_CONVERSATION:
+            db.run(f"DELETE FROM {name} WHERE conversation_id IN (SELECT conversation_id FROM gone)")
+    db.run("CHECKPOINT")
+    return owner, count

@@ -1,0 +1,56 @@
+"""What is behind a number: conversations, intents, signals and findings, opened up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from everyturn.engines import evidence, metrics
+from everyturn.engines.local import Database
+from everyturn.errors import UnknownName
+from everyturn.model import Json
+from everyturn.signals import Signal
+from everyturn.workspace.looking import gap_of, panel_of
+from everyturn.workspace.page import intent_json, shown_conversation
+
+
+def conversations(db: Database, ids: Iterable[str]) -> list[dict[str, Json]]:
+    """The conversations of these ids as they are shown; ids that are not stored are left out."""
+    shown = (shown_conversation(db, conversation_id) for conversation_id in ids)
+    return [conversation for conversation in shown if conversation is not None]
+
+
+def conversation(db: Database, conversation_id: str) -> dict[str, Json]:
+    """One conversation with what became of each output."""
+    shown = shown_conversation(db, conversation_id)
+    if shown is None:
+        raise UnknownName(
+            "no conversation of that id",
+            where=f"an id of {len(conversation_id)} characters",
+            expected="an id as `export conversations` writes it",
+            try_="everyturn show acceptance",
+        )
+    return {"conversation": shown}
+
+
+def intent(db: Database, name: str, *, limit: int) -> dict[str, Json]:
+    """One intent, by id or name, with conversations to read."""
+    rows = {row.intent_id: row for row in gap_of(db, panel_of(db)).rows}
+    found = next((r for r in rows.values() if name in {r.intent_id, r.intent}), None)
+    if found is None:
+        raise UnknownName.among("intent", name, [r.intent for r in rows.values()], example='everyturn show intent "{}"')
+    ids = evidence.examples(db, {"intent_id": found.intent_id, "signal": "acceptance"}, limit=limit)
+    return {"intent": intent_json(db, found), "conversations": conversations(db, ids)}
+
+
+def signal(db: Database, asked: Signal, *, where: str | None, limit: int) -> dict[str, Json]:
+    """One signal with conversations to read, those where the answer was bad first."""
+    ids = metrics.answered_badly(db, asked.name, better=asked.better, where=where, limit=limit)
+    return {
+        "signal": {
+            "signal": asked.name,
+            "question": asked.question,
+            "better": asked.better,
+            "version": asked.version,
+        },
+        "conversations": conversations(db, ids),
+    }
