@@ -1,0 +1,99 @@
+"""What goes in and out: load, export, forget, list."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from everyturn.cli.group import ERROR
+from everyturn.cli.options import as_json
+from everyturn.cli.printing import print_result
+from everyturn.cli.progress import workspace
+
+if TYPE_CHECKING:
+    from everyturn.readers import Kind
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--as", "as_", default="conversations", show_default=True, help="What the files hold.",
+              type=click.Choice(["conversations", "actions", "evals", "outcomes"]))  # fmt: skip
+@click.option("--format", "format_", metavar="NAME", help="What the files are, where their content does not tell.")
+@click.option("--on-bad", type=click.Choice(["collect", "stop"]), default="collect", show_default=True,
+              help="Load the good records and list the bad, or end at the first bad one.")  # fmt: skip
+@click.option("--rejected", type=click.Path(path_type=Path), help="Write the rejected records' places to this CSV.")
+@click.option("--user-id", metavar="FIELD", help="The field that holds the user's id, e.g. metadata.user.")
+@click.option("--conversation-id", metavar="FIELD", help="The field that holds the conversation's id.")
+@click.option("--cohort", metavar="ATTRIBUTE", help="The attribute that divides users into cohorts.")
+@click.option("--keep-personal-data", is_flag=True, help="Do not mask e-mail addresses, phone and card numbers.")
+@as_json
+@click.pass_context
+def load(
+    ctx: click.Context,
+    *,
+    paths: tuple[Path, ...],
+    as_: Kind,
+    format_: str | None,
+    on_bad: Literal["collect", "stop"],
+    rejected: Path | None,
+    user_id: str | None,
+    conversation_id: str | None,
+    cohort: str | None,
+    keep_personal_data: bool,
+    as_json: bool,
+) -> None:
+    """Read files and folders: traces, messages, actions, evals. Loading the same data again changes nothing."""
+    with workspace(ctx) as ws:
+        if cohort:
+            ws.divide_by(cohort)
+        result = ws.load(
+            *paths,
+            as_=as_,
+            format=format_,
+            on_bad=on_bad,
+            user_id=user_id,
+            conversation_id=conversation_id,
+            keep_personal_data=keep_personal_data,
+        )
+    if rejected is not None:
+        from everyturn.outputs.tables import write_rows
+
+        write_rows(result["rejected"], ("where", "expected", "found"), rejected)
+    print_result(result, as_json=as_json)
+    if result["records"] and not result["data_records"] and result["rejected"]:
+        ctx.exit(ERROR)
+
+
+@click.command()
+@click.argument("kind")
+@click.option(
+    "--to", required=True, metavar="FILE|-", help="A .jsonl, .parquet or .csv file, or - for JSON Lines on stdout."
+)
+@click.pass_context
+def export(ctx: click.Context, *, kind: str, to: str) -> None:
+    """Export conversations, actions, observations, intents, assignments, summaries or findings."""
+    with workspace(ctx) as ws:
+        ws.export(kind, to=to)
+
+
+@click.command()
+@click.argument("user")
+@as_json
+@click.pass_context
+def forget(ctx: click.Context, *, user: str, as_json: bool) -> None:
+    """Delete everything a user said, did and caused to be known."""
+    with workspace(ctx) as ws:
+        result = ws.forget(user)
+    print_result(result, as_json=as_json)
+
+
+@click.command(name="list")
+@click.argument("kind", type=click.Choice(["signals", "formats"]))
+@as_json
+def list_(*, kind: Literal["signals", "formats"], as_json: bool) -> None:
+    """List the signals, or the formats that are read."""
+    from everyturn.workspace import list_plugins
+
+    print_result(list_plugins(kind), as_json=as_json)

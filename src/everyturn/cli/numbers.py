@@ -1,0 +1,101 @@
+"""What the numbers say: discover, measure, compare, watch, gap, cover."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from everyturn.cli.group import FAILED, NOT_ENOUGH
+from everyturn.cli.options import as_json, where_option
+from everyturn.cli.printing import print_result
+from everyturn.cli.progress import workspace
+
+
+@click.command()
+@click.option("--embedder", metavar="NAME", help="How texts become vectors; the default needs no download.")
+@click.option("--seed", default=7, show_default=True)
+@as_json
+@click.pass_context
+def discover(ctx: click.Context, *, embedder: str | None, seed: int, as_json: bool) -> None:
+    """Find what users ask for. Re-runs keep the ids of the intents there are."""
+    with workspace(ctx) as ws:
+        result = ws.discover(embedder=embedder, seed=seed)
+    print_result(result, as_json=as_json)
+
+
+@click.command()
+@click.argument("signal")
+@click.option("--by", default="", metavar="A,B", help="Group by intent, cohort, week, day, month, or any attribute.")
+@where_option
+@click.option("--unit", type=click.Choice(["user", "conversation"]), default="user", show_default=True,
+              help="What counts as independent.")  # fmt: skip
+@click.option("--sql", is_flag=True, help="Print the query behind the number instead.")
+@as_json
+@click.pass_context
+def measure(
+    ctx: click.Context, *, signal: str, by: str, where: str | None, unit: str, sql: bool, as_json: bool
+) -> None:
+    """Measure a signal: its rate with a range per user, and how much is unknown."""
+    groups = [name.strip() for name in by.split(",") if name.strip()]
+    with workspace(ctx) as ws:
+        if sql:
+            click.echo(ws.sql(signal, by=groups, where=where, unit=unit))
+            return
+        result = ws.measure(signal, by=groups, where=where, unit=unit)
+    print_result(result, as_json=as_json)
+    if result["rows"] and all("not_enough" in row for row in result["rows"]):
+        ctx.exit(NOT_ENOUGH)
+
+
+@click.command()
+@click.argument("signal")
+@click.option("--current", required=True, metavar="CONDITION", help="What we look at.")
+@click.option("--baseline", required=True, metavar="CONDITION", help="What we compare it with.")
+@click.option("--fail-on", type=click.Choice(["worse"]), help="Exit 1 when the change is for the worse.")
+@as_json
+@click.pass_context
+def compare(
+    ctx: click.Context, *, signal: str, current: str, baseline: str, fail_on: str | None, as_json: bool
+) -> None:
+    """Compare a signal between two sets of conversations."""
+    with workspace(ctx) as ws:
+        result = ws.compare(signal, current=current, baseline=baseline)
+    print_result(result, as_json=as_json)
+    if result["verdict"] == "not enough data":
+        ctx.exit(NOT_ENOUGH)
+    if fail_on and result["verdict"] == fail_on:
+        ctx.exit(FAILED)
+
+
+@click.command()
+@click.option("--budget", default=12.0, show_default=True, help="False findings a year, at most, looking every week.")
+@click.option("--until", metavar="TIME", help="What it would have told by then, e.g. 2026-10-19.")
+@as_json
+@click.pass_context
+def watch(ctx: click.Context, *, budget: float, until: str | None, as_json: bool) -> None:
+    """What changed, for whom, since when."""
+    with workspace(ctx) as ws:
+        result = ws.watch(until=until, budget=budget)
+    print_result(result, as_json=as_json)
+
+
+@click.command()
+@as_json
+@click.pass_context
+def gap(ctx: click.Context, *, as_json: bool) -> None:
+    """Evals beside users, per intent."""
+    with workspace(ctx) as ws:
+        result = ws.gap()
+    print_result(result, as_json=as_json)
+
+
+@click.command()
+@click.argument("suites", nargs=-1, type=click.Path(path_type=Path))
+@as_json
+@click.pass_context
+def cover(ctx: click.Context, *, suites: tuple[Path, ...], as_json: bool) -> None:
+    """How much of what users ask is covered by eval cases: the loaded ones, and the SUITES named."""
+    with workspace(ctx) as ws:
+        result = ws.cover(*suites)
+    print_result(result, as_json=as_json)

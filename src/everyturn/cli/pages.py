@@ -1,0 +1,56 @@
+"""What people read: show, report, demo."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from everyturn.cli.options import as_json, where_option
+from everyturn.cli.printing import print_result
+from everyturn.cli.progress import progress_bars, workspace
+
+
+@click.command()
+@click.option("--no-open", is_flag=True, help="Do not open the page in a browser.")
+@click.option("--seed", default=7, show_default=True, help="Another seed is another world with the same story.")
+@click.option("--folder", type=click.Path(path_type=Path), help="Keep the sample files in this folder.")
+@as_json
+def demo(*, no_open: bool, seed: int, folder: Path | None, as_json: bool) -> None:
+    """Play a sample world: traces, actions and evals of a support agent, analysed as anyone's would be."""
+    from everyturn.demo.play import play
+
+    page = Path("everyturn-demo.html")
+    with progress_bars() as report:
+        result = play(page, seed=seed, folder=folder, progress=report)
+    print_result(result, as_json=as_json)
+    click.echo(f"\nThe page is in {page.resolve()}", err=True)
+    if not no_open and sys.stdout.isatty():
+        click.launch(str(page))
+
+
+@click.command()
+@click.argument("what", nargs=-1, required=True)
+@where_option
+@click.option("--limit", default=5, show_default=True)
+@as_json
+@click.pass_context
+def show(ctx: click.Context, *, what: tuple[str, ...], where: str | None, limit: int, as_json: bool) -> None:
+    """Show what is behind a number: FINDING | SIGNAL | intent ID | conversation ID."""
+    with workspace(ctx) as ws:
+        result = ws.show(*what, where=where, limit=limit)
+    print_result(result, as_json=as_json)
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--title", default="Your agent", show_default=True)
+@as_json
+@click.pass_context
+def report(ctx: click.Context, *, file: Path, title: str, as_json: bool) -> None:
+    """Write the page: one self-contained HTML file."""
+    with workspace(ctx) as ws:
+        result = ws.report(file, title=title)
+    print_result(result, as_json=as_json)
+    click.echo(f"\nThe page is in {file.resolve()}", err=True)

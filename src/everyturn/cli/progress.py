@@ -1,0 +1,74 @@
+"""The workspace a command works on, with progress bars on stderr."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from everyturn.workspace import Workspace
+
+
+@contextmanager
+def workspace(ctx: click.Context) -> Iterator[Workspace]:
+    """The workspace named by --db, with progress bars on stderr where someone is looking."""
+    from everyturn.workspace import Workspace
+
+    with progress_bars() as report, Workspace(ctx.obj["db"], progress=report) as ws:
+        yield ws
+
+
+@contextmanager
+def progress_bars() -> Iterator[Callable[[str, int, int | None], None]]:
+    """A function that draws one bar a stage, with its rate; silent where stderr is no terminal."""
+    if not sys.stderr.isatty():
+        yield lambda _stage, _done, _total: None
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        MofNCompleteColumn,
+        Progress,
+        ProgressColumn,
+        SpinnerColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TransferSpeedColumn,
+    )
+    from rich.text import Text
+
+    class Rate(ProgressColumn):
+        def render(self, task: Any) -> Text:
+            return Text(f"{task.speed:,.0f}/s" if task.speed else "")
+
+    console = Console(stderr=True, no_color=bool(os.environ.get("NO_COLOR")))
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn())
+    with (
+        Progress(
+            *columns, DownloadColumn(), TransferSpeedColumn(), TimeElapsedColumn(), console=console, transient=True
+        ) as of_bytes,
+    ):
+        counts = Progress(*columns, MofNCompleteColumn(), Rate(), TimeElapsedColumn(), console=console, transient=True)
+        tasks: dict[str, Any] = {}
+        current: list[Progress] = [of_bytes]
+
+        def report(stage: str, done: int, total: int | None) -> None:
+            bars = of_bytes if stage == "reading" else counts
+            if bars is not current[0]:  # two live displays cannot share a terminal
+                current[0].stop()
+                bars.start()
+                current[0] = bars
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(stage, total=total)
+            bars.update(tasks[stage], completed=done, total=total)
+
+        try:
+            yield report
+        finally:
+            current[0].stop()
