@@ -244,7 +244,10 @@ class MessageRecord:
 
 @dataclass(frozen=True, slots=True)
 class FeedbackRecord:
-    """A rating and what it hangs on: a span, a trace, a conversation or a model response, any of which may come later."""
+    """A rating and what it hangs on: a span, a trace, a conversation or a model response, any of which may come later.
+
+    A `span_id` without a `trace_id` names the span alone, as clients do whose span ids are unique.
+    """
 
     feedback_id: str
     feedback: Feedback

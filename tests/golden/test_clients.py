@@ -47,6 +47,9 @@ CAPTURES = {
     "langfuse/v2-ingestion": ("*.gz",),
     "langfuse/v3-export-models": ("*.json *.gz",),
     "langfuse/v5-export-models": ("*.json *.gz",),
+    "datadog/agentless": ("*.gz",),
+    "datadog/agent": ("*.msgpack.gz requests.jsonl.gz", "apm_traces.decoded.jsonl.gz requests.jsonl.gz"),
+    "datadog/export": ("*.gz",),
 }
 EACH = [(mode, patterns) for mode, several in CAPTURES.items() for patterns in several]
 
@@ -143,7 +146,7 @@ def _rating(f: dict, *, has_labels: bool) -> Feedback:
 def _cannot_carry(c: Conversation, mode: str) -> Conversation:
     """The conversation without what the client of this mode does not record."""
     messages, ratings, attributes = list(c.messages), list(c.feedback), dict(c.attributes)
-    has_agent_output = mode in {"otel-genai/span", "otel-genai/grpc"} or mode.startswith("langfuse")
+    has_agent_output = mode in {"otel-genai/span", "otel-genai/grpc"} or mode.startswith(("langfuse", "datadog"))
     if c.conversation_id == "conv-77aa-double-charge" and not has_agent_output:
         # After the model's error the application answered on its own. Only the agent's span could tell, and here it has no content;
         # there is no later call whose history would show it.
@@ -161,7 +164,25 @@ def _cannot_carry(c: Conversation, mode: str) -> Conversation:
         if mode == "langfuse/v3-export-models":
             # The older API gives the scores of a trace with it, and those of sessions in no export that has messages.
             ratings = [f for f in ratings if f.name != "csat"]
+    if mode.startswith("datadog"):
+        # Datadog's tags have one value a name; the application put its list under a tag of its own.
+        attributes["topic"] = attributes.pop("tags").replace(", ", ",")
+        if mode == "datadog/export":
+            ratings = []  # the export API gives spans alone
+        else:
+            # The application sent one more score here, for the whole session.
+            is_answered = c.conversation_id != "conv-9b10-size-help"
+            ratings.append(Feedback("answered", float(is_answered), None, None, len(c.turns) - 1, "judge"))
+            # An assessment beside a value is its label.
+            ratings = [replace(f, label=_assessed(f)) for f in ratings]
     return replace(c, messages=tuple(messages), feedback=tuple(ratings), attributes=attributes)
+
+
+def _assessed(f: Feedback) -> str | None:
+    """The label that the application gave a rating in Datadog: pass or fail, for thumbs and the goal."""
+    if f.name not in {"user_feedback", "goal_reached"}:
+        return f.label
+    return "pass" if f.value >= 0.5 else "fail"
 
 
 def compared(c: Conversation) -> dict:
@@ -226,7 +247,15 @@ def test_protobuf_and_json_say_the_same(mode):
 
 
 @pytest.mark.parametrize(
-    "mode", ["langfuse-otlp/v3", "langfuse-otlp/v5", "langfuse/v3-export-models", "langfuse/v5-export-models"]
+    "mode",
+    [
+        "langfuse-otlp/v3",
+        "langfuse-otlp/v5",
+        "langfuse/v3-export-models",
+        "langfuse/v5-export-models",
+        "datadog/agentless",
+        "datadog/export",
+    ],
 )
 def test_traces_of_experiments_are_no_conversations(mode):
     spans = load(mode, CAPTURES[mode][0]).spans
@@ -234,7 +263,8 @@ def test_traces_of_experiments_are_no_conversations(mode):
 
 
 @pytest.mark.parametrize(
-    ("mode", "ids"), [("langfuse-otlp/v3", 2), ("langfuse-otlp/v5", 3), ("langfuse/v5-export-models", 3)]
+    ("mode", "ids"),
+    [("langfuse-otlp/v3", 2), ("langfuse-otlp/v5", 3), ("langfuse/v5-export-models", 3), ("datadog/agentless", 3)],
 )
 def test_dataset_items_are_eval_cases(mode, ids):
     cases = load(mode, CAPTURES[mode][0]).cases

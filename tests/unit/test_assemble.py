@@ -348,6 +348,7 @@ def rating(feedback_id="f", value=1.0, **target) -> FeedbackRecord:
         ({"trace_id": "t", "span_id": "t1"}, 1),
         ({"trace_id": "t", "span_id": "root"}, 1),
         ({"trace_id": "t"}, 1),
+        ({"span_id": "c0"}, 0),
         ({"response_id": "r1"}, 1),
         ({"conversation_id": "c"}, 1),
         ({"trace_id": "t", "span_id": "unknown"}, 1),

@@ -39,12 +39,13 @@ class _Places:
     """Where ratings can hang: the turns of every span, trace and conversation, and the span of every response.
 
     Spans and traces give their conversation with its first and last turn they cover; `asked` gives, turn by turn, when the
-    user asked.
+    user asked. `alone` finds a span by its own id, for the clients that name it without its trace.
     """
 
     spans: dict[tuple[str, str], tuple[str, int, int]] = field(default_factory=dict)
     traces: dict[str, dict[str, tuple[int, int]]] = field(default_factory=dict)
     responses: dict[str, tuple[str, str]] = field(default_factory=dict)
+    alone: dict[str, tuple[str, str]] = field(default_factory=dict)
     asked: dict[str, list[datetime | None]] = field(default_factory=dict)
 
 
@@ -164,6 +165,7 @@ def _note_places(name: str, parts: _Parts, turns: _Turns, places: _Places) -> No
         known = {s.span_id: turns[trace_id, s.span_id] for s in forest.spans if (trace_id, s.span_id) in turns}
         covers = covered_turns(forest, known)
         places.spans |= {(trace_id, span_id): (name, *cover) for span_id, cover in covers.items()}
+        places.alone |= {span_id: (trace_id, span_id) for span_id in covers}
         places.responses |= {s.response_id: (trace_id, s.span_id) for s in forest.spans if s.response_id}
         if covers:
             low, high = min(c[0] for c in covers.values()), max(c[1] for c in covers.values())
@@ -223,6 +225,8 @@ def _place(record: FeedbackRecord, places: _Places) -> tuple[str, int | None] | 
     Where these cover several turns it belongs to the last one asked when it was given: what the rater had just seen.
     """
     target = (record.trace_id, record.span_id) if record.trace_id and record.span_id else None
+    if record.span_id and not record.trace_id:
+        target = places.alone.get(record.span_id)
     if target not in places.spans and record.response_id is not None:
         target = places.responses.get(record.response_id)
     if target is not None and target in places.spans:

@@ -36,6 +36,7 @@ def merge_spans(database: Database, staged: set[str], *, merge: Merge, resolve: 
             SELECT trace_id FROM temp.in_ratings WHERE trace_id IS NOT NULL
             UNION SELECT t.trace_id FROM temp.in_ratings r JOIN trace_conversations t USING (conversation_id)
             UNION SELECT s.trace_id FROM temp.in_ratings r JOIN spans s USING (response_id)
+            UNION SELECT s.trace_id FROM temp.in_ratings r JOIN spans s USING (span_id) WHERE r.trace_id IS NULL
             """
         )
     _map_traces(database, resolve)
@@ -162,6 +163,7 @@ def _assemble_groups(database: Database, assemble: Assemble) -> None:
             SELECT * FROM ratings r WHERE trace_id IN (SELECT trace_id FROM step)
               OR conversation_id IN (SELECT conversation_id FROM trace_conversations JOIN step USING (trace_id))
               OR response_id IN (SELECT response_id FROM spans JOIN step USING (trace_id) WHERE response_id IS NOT NULL)
+              OR (trace_id IS NULL AND span_id IN (SELECT span_id FROM spans JOIN step USING (trace_id)))
             ORDER BY feedback_id
             """
         )
