@@ -67,9 +67,11 @@ class Loading:
         with self.database.transaction():
             run = self.database.run
             run("CREATE OR REPLACE TEMP TABLE touched (conversation_id VARCHAR)")
-            for kind in ("actions", "eval_cases", "eval_results", "ratings"):
+            for kind in ("actions", "eval_results", "ratings"):
                 if kind in self._staged:
                     self._upsert(kind)
+            if "eval_cases" in self._staged:
+                self._merge_cases()
             if "messages" in self._staged:
                 merged.rejected += merge_messages(self.database)
             if "spans" in self._staged or "ratings" in self._staged:
@@ -103,6 +105,26 @@ class Loading:
             f"INSERT INTO {kind} BY NAME SELECT * FROM {staged}"
             f" QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY rowid DESC) = 1"
         )
+
+    def _merge_cases(self) -> None:
+        """The last record of a case stands, but what it leaves out stays: a run's log knows the question and no answer."""
+        self.database.run(
+            """
+            CREATE OR REPLACE TEMP TABLE merged_cases AS
+            SELECT suite, case_id, arg_max(input, n) AS input, arg_max(expected, n) AS expected,
+              coalesce(arg_max(nullif(attributes, '{}'), n), '{}') AS attributes
+            FROM (
+              SELECT *, rowid AS n FROM temp.in_eval_cases
+              UNION ALL BY NAME SELECT *, -1 AS n FROM eval_cases
+              WHERE (suite, case_id) IN (SELECT (suite, case_id) FROM temp.in_eval_cases))
+            GROUP BY suite, case_id
+            """
+        )
+        self.database.run(
+            "DELETE FROM eval_cases WHERE (suite, case_id) IN (SELECT (suite, case_id) FROM merged_cases)"
+        )
+        self.database.run("INSERT INTO eval_cases BY NAME SELECT * FROM merged_cases")
+        self.database.run("DROP TABLE merged_cases")
 
     # --- outcomes from a warehouse ------------------------------------------------------------------------------
 

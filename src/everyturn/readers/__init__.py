@@ -55,7 +55,9 @@ class Context:
 
     `record` numbers the input records of one load from 0; `where` is "path:line". `endpoint` is the request path for the body
     of a captured HTTP request ("/api/public/scores"), else None. `occurrence(digest)` counts how often the file has met a
-    digest before (0, 1, …): it tells equal records without an id apart. Valid during one call of `read`.
+    digest before (0, 1, …): it tells equal records without an id apart. `path` is the file, for formats that name things by
+    it; `index` numbers its records from 0 and `header` is its first one, for formats that say there what holds for all.
+    Valid during one call of `read`.
     """
 
     record: int
@@ -64,6 +66,9 @@ class Context:
     options: ReadOptions = field(default_factory=ReadOptions)
     endpoint: str | None = None
     occurrence: Callable[[str], int] = _first
+    path: str = ""
+    index: int = 0
+    header: Json = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +115,9 @@ class Reader:
     """One format.
 
     `looks_like` says from 0 to 1 how surely the sample is of this format (from 0.5 it may be chosen; the highest wins).
-    `read` maps one decoded record. `decode` is for binary formats alone: the bytes of a whole file -> decoded records; it is
-    asked only where `looks_like` recognised the head bytes, and raises `BadRecord` for bytes it cannot decode.
+    `read` maps one decoded record. `decode` is for formats that are no records line by line: the bytes of a whole file ->
+    decoded records; it is asked only where `looks_like` recognised the head bytes, and raises `BadRecord` for bytes it cannot
+    decode. `is_text` says that those bytes are text, as YAML is.
     """
 
     name: str
@@ -120,3 +126,4 @@ class Reader:
     looks_like: Callable[[Sample], float]
     read: Callable[[Json, Context], Iterable[Record | Skipped]]
     decode: Callable[[bytes], Iterable[Json]] | None = None
+    is_text: bool = False

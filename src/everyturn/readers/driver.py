@@ -147,6 +147,7 @@ class _Load:
         self._now = now
         self._latest = now + AHEAD
         self._record = 0
+        self._header: Json = None
         self._begin_batch()
 
     def _begin_batch(self) -> None:
@@ -238,10 +239,11 @@ class _Load:
         return frames
 
     def _binary_reader(self, source: Source) -> Reader | None:
-        binary = [r for r in self._candidates if r.decode is not None]
-        if not binary or is_text(source.head):
+        plain = is_text(source.head)
+        binary = [r for r in self._candidates if r.decode is not None and r.is_text == plain]
+        if not binary:
             return None
-        if self._chosen is not None and source.head.lstrip()[:1] not in {b"{", b"["}:
+        if self._chosen is not None and not plain and source.head.lstrip()[:1] not in {b"{", b"["}:
             return self._chosen
         return recognise(Sample((), source.head, source.is_whole), binary)
 
@@ -297,7 +299,19 @@ class _Load:
     def _add(self, count: _Count, frame: Frame, reader: Reader | None) -> None:
         """Read one record; all of its rows count or none."""
         where = count.path + frame.place
-        context = Context(self._record, where, self._now, self._options, None, self._occurrence)
+        if not count.records:
+            self._header = frame.value
+        context = Context(
+            self._record,
+            where,
+            self._now,
+            self._options,
+            None,
+            self._occurrence,
+            count.path,
+            count.records,
+            self._header,
+        )
         self._record += 1
         self._bytes += frame.size
         count.records += 1

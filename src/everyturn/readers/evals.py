@@ -3,7 +3,8 @@
     {"suite": "refunds", "case_id": "r1", "input": "Can I return a worn shoe?", "expected": "Yes, within 30 days."}
     {"suite": "refunds", "case_id": "r1", "run_id": "2026-03-01", "metric": "correct", "score": 0.9}
 
-A case has an `input` (or question, prompt, user_input, query): a text, or a list of messages, of which the last user message counts, or an object with one of these.
+A case has an `input` (or question, prompt, user_input, query): a text, or a list of messages, of which the
+last user message counts (the first one where the agent's answers to all of them are listed too), or an object with one of these.
 `expected` (or ideal, reference, expected_output, output) may be, `suite` (or dataset, eval; "default" without), `case_id` (or id, sample_id; without one,
 made from the input), `metadata`. A result has a `score` from 0 to 1, or `passed`, or `scores`, an object of several; with `run_id` (or
 run, deploy, version, experiment), `metric` (or name, scorer) and `at`. A record may be both. Every other field becomes an attribute of the case.
@@ -13,13 +14,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from itertools import chain
 
 from everyturn.model import EvalCase, EvalResult, Json, digest
 from everyturn.readers import BadRecord, Context, Reader, Sample, fields
-from everyturn.readers.chat import read_message
+from everyturn.readers.asked import INPUT_NAMES, asked
 
-_INPUT_NAMES = ("input", "question", "prompt", "user_input", "query")
 _EXPECTED_NAMES = ("expected", "ideal", "reference", "expected_output", "expectedOutput", "output")
 _SUITE_NAMES = ("suite", "dataset", "eval", "dataset_name", "datasetName")
 _CASE_NAMES = ("case_id", "caseId", "case", "id", "sample_id")
@@ -28,7 +27,7 @@ _METRIC_NAMES = ("metric", "name", "scorer")
 _SCORE_NAMES = ("score", "passed", "pass", "success")
 _NOT_ATTRIBUTES = frozenset(
     {
-        *_INPUT_NAMES,
+        *INPUT_NAMES,
         *_EXPECTED_NAMES,
         *_SUITE_NAMES,
         *_CASE_NAMES,
@@ -47,7 +46,7 @@ def _read(record: Json, context: Context) -> Iterator[EvalCase | EvalResult]:
     if not isinstance(record, dict):
         raise BadRecord(expected="an object with an input or a score", found=fields.describe(record))
     suite = fields.text(fields.first(record, _SUITE_NAMES), "suite") or "default"
-    text = _input(fields.first(record, _INPUT_NAMES))
+    text = asked(fields.first(record, INPUT_NAMES))
     case_id = fields.identifier(fields.first(record, _CASE_NAMES), "case_id")
     if case_id is None:
         if text is None:
@@ -74,27 +73,6 @@ def _results(
     run_id = fields.identifier(fields.first(record, _RUN_NAMES), "run_id") or "default"
     for metric, score in scores.items():
         yield EvalResult(suite, case_id, run_id, metric, score, at)
-
-
-def _input(value: Json) -> str | None:
-    """What a case asks: a text as it is, the last user message of a list, the question within an object."""
-    value = fields.json_value(value)
-    if isinstance(value, dict):
-        inner = fields.first(value, ("messages", *_INPUT_NAMES))
-        return fields.plain_text(value) if inner is None else _input(inner)
-    if (
-        isinstance(value, list)
-        and value
-        and all(isinstance(m, dict) and (m.get("role") or m.get("type")) for m in value)
-    ):
-        messages = chain.from_iterable(
-            read_message({"role": m.get("type"), **m}) for m in value
-        )  # Ragas: type, not role
-        asked = [m.content for m, _ in messages if m.role == "user" and m.content]
-        if not asked:
-            raise BadRecord(expected="input: at least one user message", found=fields.describe(value))
-        return asked[-1]
-    return None if value is None else fields.plain_text(value)
 
 
 def _expected(value: Json) -> str | None:
@@ -135,7 +113,7 @@ def _looks_like(sample: Sample) -> float:
 def _likeness(record: Json) -> float:
     if not isinstance(record, dict) or "role" in record:
         return 0.0
-    has_input = fields.first(record, _INPUT_NAMES) is not None
+    has_input = fields.first(record, INPUT_NAMES) is not None
     has_case = fields.first(record, _CASE_NAMES) is not None
     has_score = fields.first(record, ("scores", *_SCORE_NAMES)) is not None
     has_expected = fields.first(record, (*_EXPECTED_NAMES, *_SUITE_NAMES)) is not None

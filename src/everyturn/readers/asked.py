@@ -1,0 +1,54 @@
+"""What an eval case asks, out of the forms its input comes in."""
+
+from __future__ import annotations
+
+from itertools import chain
+
+from everyturn.model import Json, Message
+from everyturn.readers import BadRecord, fields
+from everyturn.readers.chat import read_message
+
+INPUT_NAMES = ("input", "question", "prompt", "user_input", "query")
+
+
+def asked(value: Json) -> str | None:
+    """The text a case asks: a text as it is, one of a list of messages, the question within an object; None for nothing.
+
+    Of a prompt that waits for an answer it is the last user message; of a whole conversation, answers included, the first:
+    its last one is often no more than thanks. Where the author put the question into a system message, it is that one.
+
+    >>> asked([{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Where is my parcel?"}])
+    'Where is my parcel?'
+    """
+    value = fields.json_value(value)
+    if isinstance(value, dict):
+        inner = fields.first(value, ("messages", *INPUT_NAMES))
+        return fields.plain_text(value) if inner is None else asked(inner)
+    if is_messages(value):
+        return asked_of(messages_of(value))
+    return None if value is None else fields.plain_text(value)
+
+
+def is_messages(value: Json) -> bool:
+    """Whether a value is a list of messages: objects with a role, or with a type as Ragas has it."""
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(isinstance(m, dict) and (m.get("role") or m.get("type")) for m in value)
+    )
+
+
+def messages_of(value: list[Json]) -> list[Message]:
+    """The messages of such a list."""
+    return [m for m, _ in chain.from_iterable(read_message({"role": m.get("type"), **m}) for m in value)]
+
+
+def asked_of(messages: list[Message]) -> str:
+    """What the messages ask; `BadRecord` where none of them says anything."""
+    said = [m.content for m in messages if m.role == "user" and m.content]
+    if said:
+        return said[0] if messages[-1].role == "assistant" else said[-1]
+    told = [m.content for m in messages if m.content]
+    if not told:
+        raise BadRecord(expected="input: at least one message with a text", found=f"{len(messages):,} without")
+    return told[-1]
