@@ -98,7 +98,9 @@ def keys(*paths: str):
 
 
 def test_ragas_says_the_same_in_every_file_it_writes():
-    assert keys("ragas/single_turn.csv") == keys("ragas/single_turn.jsonl") == keys("ragas/evaluation_result_single.csv")
+    assert (
+        keys("ragas/single_turn.csv") == keys("ragas/single_turn.jsonl") == keys("ragas/evaluation_result_single.csv")
+    )
     assert keys("ragas/multi_turn.csv") == keys("ragas/multi_turn.jsonl") == keys("ragas/evaluation_result_multi.jsonl")
     assert keys("ragas/evaluation_dataset_multi.json") == keys("ragas/multi_turn.jsonl")[:1]
     assert keys("ragas/local_backend/datasets/support.jsonl") == keys("ragas/single_turn.jsonl")[:3]
