@@ -226,21 +226,35 @@ def _load(result: Result) -> Iterator[RenderableType]:
     yield strong(", ".join([*sizes, f"{count(len(rejected))} rejected"]))
     if rejected:
         yield ""
-        yield Text(f"{counted(len(rejected), 'record')} not read; the rest are loaded")
-        table = grid("where", "expected")
+        rest = "the rest are loaded" if result.get("data_records") else "nothing else was there to load"
+        yield Text(f"{counted(len(rejected), 'record')} not read; {rest}")
+        table = grid("where", "expected", "found")
         for row in rejected[:shown]:
-            table.add_row(printable(row.get("where")), printable(row.get("expected")))
+            table.add_row(*(printable(row.get(name)) for name in ("where", "expected", "found")))
         yield table
         if len(rejected) > shown:
             yield soft(f"and {count(len(rejected) - shown)} more; --rejected FILE writes them all")
     for reason, skipped in fields(result, "skipped").items():
         yield soft(f"{counted(skipped, 'record')} left out: {reason}")
-    lacking = fields(result, "silent_because")
-    for signal in items(result, "silent_signals"):
-        needs = (
-            ", ".join(str(need).replace("_", " ") for need in items(lacking, str(signal))) or "data that is not loaded"
+    nobody = result.get("without_user_id")
+    if nobody:
+        yield Text(
+            f"no user id on {counted(nobody, 'conversation')} here, which no range can count; "
+            "--user-id FIELD names the field that holds it"
         )
-        yield Text(f"{printable(signal)} stays silent: it needs {printable(needs)}")
+    yield from _silent(result)
+
+
+def _silent(result: Result) -> Iterator[RenderableType]:
+    """The signals without data, those that lack the same in one line."""
+    lacking = fields(result, "silent_because")
+    by_need: dict[str, list[str]] = {}
+    for signal in items(result, "silent_signals"):
+        needs = ", ".join(str(need).replace("_", " ") for need in items(lacking, str(signal)))
+        by_need.setdefault(needs or "data that is not loaded", []).append(str(printable(signal)))
+    for needs, signals in by_need.items():
+        stay, it = ("stay", "they need") if len(signals) > 1 else ("stays", "it needs")
+        yield soft(f"{', '.join(signals)} {stay} silent: {it} {printable(needs)}")
 
 
 def _discover(result: Result) -> Iterator[RenderableType]:

@@ -253,7 +253,12 @@ class _Load:
         except Damaged as error:
             return iter([damaged("", error)])
         if self._is_single:
-            raise InputError("the file is empty", where=count.path, expected="at least one record")
+            raise InputError(
+                "the file is empty",
+                where=count.path,
+                expected="at least one record",
+                try_="the export again; `everyturn list formats` says what is read",
+            )
         self._reject_file(count, "at least one record", "an empty file")
         return None
 

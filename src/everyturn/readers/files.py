@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -30,7 +31,12 @@ def expand(paths: Iterable[str | Path]) -> list[File]:
         elif path.exists():
             found.setdefault(os.path.realpath(path), File(path, is_named=True))
         else:
-            raise InputError("no such file or folder", where=str(path), expected="a file or folder of records")
+            raise InputError(
+                "no such file or folder",
+                where=str(path),
+                expected="a file or folder of records",
+                try_=_nearest(path),
+            )
     return list(found.values())
 
 
@@ -47,3 +53,10 @@ def _walk(folder: Path) -> Iterator[Path]:
             yield from _walk(Path(entry.path))
         elif entry.is_file():
             yield Path(entry.path)
+
+
+def _nearest(path: Path) -> str:
+    """What to type instead: the entry beside it whose name is nearest, or a look at the folder."""
+    folder = path.parent if path.parent.is_dir() else Path()
+    near = difflib.get_close_matches(path.name, sorted(entry.name for entry in folder.iterdir()), n=1)
+    return f"everyturn load {folder / near[0]}" if near else f"ls {folder}"

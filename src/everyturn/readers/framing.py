@@ -65,6 +65,9 @@ def _is_lines(source: Source) -> bool:
     return _decodes(lines[0]) or any(_starts_object(line) and _decodes(line) for line in apart)
 
 
+_SHALLOW = "JSON nested less than a thousand levels deep"
+
+
 # --- JSON ------------------------------------------------------------------------------------------------------
 
 
@@ -88,7 +91,7 @@ def decode_json(data: bytes) -> Json:
         except (ValueError, RecursionError):
             pass
     if "depth" in problem or "recursion" in problem:
-        raise BadRecord(expected="JSON nested less than a thousand levels deep", found="deeper nesting")
+        raise BadRecord(expected=_SHALLOW, found="deeper nesting")
     if position >= len(text.rstrip()):
         raise BadRecord(expected="one whole JSON value", found=f"an end inside it, after {len(data):,} bytes")
     raise BadRecord(expected="one JSON value", found=f"none from column {position + 1:,} of {len(text):,}")
@@ -131,6 +134,9 @@ def _json_lines(source: Source) -> Iterator[Frame]:
         yield damaged(f":{number + 1}", error)
 
 
+_DEEPEST = 1_000  # no decoder here goes deeper, so such nesting is no record, wherever it may end
+
+
 class _Brackets:
     """Finds, chunk by chunk, the bytes that shape a JSON text's two outer levels, without decoding it.
 
@@ -140,11 +146,15 @@ class _Brackets:
 
     def __init__(self) -> None:
         self.depth = 0
+        self.bottomless: int | None = None  # the offset in the last chunk at which it went deeper than any record
         self._in_string = 0
         self._escaped = False  # the next chunk's first byte follows an odd run of backslashes
 
     def feed(self, chunk: bytes) -> Iterator[tuple[int, int, int]]:
-        """(offset, byte, depth after it) of the brackets that open or close level 1 and the commas at level 1."""
+        """(offset, byte, depth after it) of the brackets that open or close level 1 and the commas at level 1.
+
+        Ends where the nesting is deeper than any record's; `bottomless` then says where.
+        """
         data = np.frombuffer(chunk, np.uint8)
         quotes = np.flatnonzero(data == 0x22)
         quotes = quotes[~self._after_backslash(data, quotes)]
@@ -158,6 +168,10 @@ class _Brackets:
         depth = self.depth + np.cumsum(opens[at].astype(np.int64) - closes[at])
         if len(at):
             self.depth = int(depth[-1])
+        too_deep = np.flatnonzero(depth > _DEEPEST)
+        if len(too_deep):
+            self.bottomless = int(at[too_deep[0]])
+            at, depth = at[: too_deep[0]], depth[: too_deep[0]]
         outer = (depth <= 0) | ((depth == 1) & ~closes[at])
         return zip(at[outer].tolist(), data[at[outer]].tolist(), depth[outer].tolist(), strict=True)
 
@@ -209,39 +223,86 @@ class _Piece:
 
 
 def _json_values(source: Source) -> Iterator[Frame]:
-    """The items of the lists and the other values that stand one after the other at the top level."""
-    brackets, piece = _Brackets(), _Piece()
-    line, item = 1, 0  # item counts within the list that is open, 0 outside lists
-    lost = False  # more brackets closed than opened: nothing after that can be told apart
+    """The items of the lists and the other values that stand one after the other at the top level.
+
+    Nesting deeper than any record's is refused up to the end of its line, and what follows is read afresh.
+    """
+    values = _Values()
     try:
         while chunk := source.read():
-            start = 0
-            for at, byte, depth in () if lost else brackets.feed(chunk):
-                if depth < 0:
-                    lost = True
-                    break
-                opens_list = byte == 0x5B and depth == 1
-                ends_item = item and (depth == 0 or byte == 0x2C)
-                if not (opens_list or ends_item or depth == 0):
-                    continue
-                keep = at + 1 if depth == 0 and not item and byte != 0x2C else at
-                piece.add(chunk[start:keep])
-                line += chunk.count(b"\n", start, at + 1)
-                start = at + 1
-                if not piece.is_blank:
-                    yield piece.frame(item)
-                    item += 1 if item else 0
-                elif byte == 0x2C and item:
-                    yield Frame(f":{line} item {item}", None, BadRecord(expected="an item", found="nothing"), 0)
-                    item += 1
-                piece.clear(line)
-                item = 1 if opens_list else 0 if depth == 0 else item
-            piece.add(chunk[start:])
-            line += chunk.count(b"\n", start)
+            while chunk:
+                yield from values.read(chunk)
+                chunk = values.left
     except Damaged as error:
-        yield damaged(f":{line}", error)
+        yield damaged(f":{values.line}", error)
         return
-    if not piece.is_blank:
-        yield piece.frame(item)
-    if item and (piece.is_blank or _decodes(b"".join(piece.parts))):
-        yield Frame(f":{line}", None, BadRecord(expected="] at the end of the list", found="the end of the file"), 0)
+    yield from values.end()
+
+
+class _Values:
+    """The JSON values of a text that comes in chunks. `left` is the part of a chunk still to be read afresh."""
+
+    def __init__(self) -> None:
+        self.line = 1
+        self.left = b""
+        self._skips = False  # the rest of this line belongs to what was refused
+        self._begin()
+
+    def _begin(self) -> None:
+        self._brackets, self._piece = _Brackets(), _Piece()
+        self._piece.clear(self.line)
+        self._item = 0  # counts within the list that is open, 0 outside lists
+        self._lost = False  # more brackets closed than opened: nothing after that can be told apart
+
+    def read(self, chunk: bytes) -> Iterator[Frame]:
+        self.left = b""
+        if self._skips:
+            end = chunk.find(b"\n") + 1
+            if end:
+                self.line += 1
+                self._skips = False
+                self._begin()
+                self.left = chunk[end:]
+            return
+        start, piece = 0, self._piece
+        for at, byte, depth in () if self._lost else self._brackets.feed(chunk):
+            if depth < 0:
+                self._lost = True
+                break
+            opens_list = byte == 0x5B and depth == 1
+            ends_item = self._item and (depth == 0 or byte == 0x2C)
+            if not (opens_list or ends_item or depth == 0):
+                continue
+            keep = at + 1 if depth == 0 and not self._item and byte != 0x2C else at
+            piece.add(chunk[start:keep])
+            self.line += chunk.count(b"\n", start, at + 1)
+            start = at + 1
+            if not piece.is_blank:
+                yield piece.frame(self._item)
+                self._item += 1 if self._item else 0
+            elif byte == 0x2C and self._item:
+                yield Frame(f":{self.line} item {self._item}", None, BadRecord(expected="an item", found="nothing"), 0)
+                self._item += 1
+            piece.clear(self.line)
+            self._item = 1 if opens_list else 0 if depth == 0 else self._item
+        bottom = self._brackets.bottomless
+        if bottom is not None:
+            self.line += chunk.count(b"\n", start, bottom)
+            deep = BadRecord(expected=_SHALLOW, found="deeper nesting")
+            place = f":{self.line} item {self._item}" if self._item else f":{self.line}"
+            yield Frame(place, None, deep, bottom - start)
+            self._skips, self.left = True, chunk[bottom:]
+            return
+        piece.add(chunk[start:])
+        self.line += chunk.count(b"\n", start)
+
+    def end(self) -> Iterator[Frame]:
+        """What stood in the text after the last whole value."""
+        piece = self._piece
+        if self._skips:
+            return
+        if not piece.is_blank:
+            yield piece.frame(self._item)
+        if self._item and (piece.is_blank or _decodes(b"".join(piece.parts))):
+            missing = BadRecord(expected="] at the end of the list", found="the end of the file")
+            yield Frame(f":{self.line}", None, missing, 0)

@@ -116,6 +116,7 @@ class Workspace:
             **ledger.to_json(merged.rejected),
             conversations=merged.conversations,
             users=merged.users,
+            without_user_id=self.database.scalar("SELECT count(*) FROM conversations WHERE user_id IS NULL"),
             **silent_signals(self.database),
         )
 

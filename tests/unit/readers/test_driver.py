@@ -484,6 +484,7 @@ def test_long_lines_bombs_and_endless_quotes_cost_no_memory(tmp_path):
     with (tmp_path / "list").open("wb") as f:
         f.write(b"[" + chat(1) + b",")
         f.write(b"[" * 70_000_000)
+        f.write(b"\n" + chat(2) + b"\n" + chat(3))
     with (tmp_path / "csv").open("wb") as f:
         f.write(b'conversation_id,role,content\nc1,user,hi\nc2,user,"')
         for _ in range(700):
@@ -501,7 +502,7 @@ def test_long_lines_bombs_and_endless_quotes_cost_no_memory(tmp_path):
     for name, words, limit in (
         ("line", "line:3 one of 100,000,016 bytes 3 read", 110),
         ("bomb", "bomb:3 one of 100,000,014 bytes 2 read", 110),
-        ("list", "list:1 item 2 one of 70,000,000 bytes 1 read", 110),
+        ("list", "list:1 item 2 deeper nesting 3 read", 110),
         ("csv", "csv:3 one without csv:4 1 cells", 400),  # the parser holds 4 bytes a character
     ):
         said, peak = run(name)
