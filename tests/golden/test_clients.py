@@ -50,6 +50,8 @@ CAPTURES = {
     "datadog/agentless": ("*.gz",),
     "datadog/agent": ("*.msgpack.gz requests.jsonl.gz", "apm_traces.decoded.jsonl.gz requests.jsonl.gz"),
     "datadog/export": ("*.gz",),
+    "opik/ingest": ("*.gz",),
+    "opik/export": ("*.gz",),
 }
 EACH = [(mode, patterns) for mode, several in CAPTURES.items() for patterns in several]
 
@@ -146,7 +148,9 @@ def _rating(f: dict, *, has_labels: bool) -> Feedback:
 def _cannot_carry(c: Conversation, mode: str) -> Conversation:
     """The conversation without what the client of this mode does not record."""
     messages, ratings, attributes = list(c.messages), list(c.feedback), dict(c.attributes)
-    has_agent_output = mode in {"otel-genai/span", "otel-genai/grpc"} or mode.startswith(("langfuse", "datadog"))
+    has_agent_output = mode in {"otel-genai/span", "otel-genai/grpc"} or mode.startswith(
+        ("langfuse", "datadog", "opik")
+    )
     if c.conversation_id == "conv-77aa-double-charge" and not has_agent_output:
         # After the model's error the application answered on its own. Only the agent's span could tell, and here it has no content;
         # there is no later call whose history would show it.
@@ -164,6 +168,8 @@ def _cannot_carry(c: Conversation, mode: str) -> Conversation:
         if mode == "langfuse/v3-export-models":
             # The older API gives the scores of a trace with it, and those of sessions in no export that has messages.
             ratings = [f for f in ratings if f.name != "csat"]
+    if mode.startswith("opik"):
+        del attributes["environment"]  # the application named none: this SDK sets it by project
     if mode.startswith("datadog"):
         # Datadog's tags have one value a name; the application put its list under a tag of its own.
         attributes["topic"] = attributes.pop("tags").replace(", ", ",")
