@@ -65,6 +65,9 @@ class Message:
     name: str | None = None
 
 
+COMMENT = "comment"  # the name of what a user wrote apart from any rating
+
+
 @dataclass(frozen=True, slots=True)
 class Feedback:
     """A rating. `source` is "user" for a person's, "judge" for a machine's score; `turn` None means the whole conversation."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
@@ -52,6 +53,12 @@ CAPTURES = {
     "datadog/export": ("*.gz",),
     "opik/ingest": ("*.gz",),
     "opik/export": ("*.gz",),
+    "langsmith/multipart": ("*.gz",),
+    "langsmith/multipart-zstd": ("*",),
+    "langsmith/langgraph-zstd": ("*.zst",),
+    "langsmith/export-models": ("*",),
+    "braintrust/logs3": ("*.gz",),
+    "braintrust/export-rows": ("*",),
 }
 EACH = [(mode, patterns) for mode, several in CAPTURES.items() for patterns in several]
 
@@ -149,7 +156,7 @@ def _cannot_carry(c: Conversation, mode: str) -> Conversation:
     """The conversation without what the client of this mode does not record."""
     messages, ratings, attributes = list(c.messages), list(c.feedback), dict(c.attributes)
     has_agent_output = mode in {"otel-genai/span", "otel-genai/grpc"} or mode.startswith(
-        ("langfuse", "datadog", "opik")
+        ("langfuse", "datadog", "opik", "langsmith/multipart", "langsmith/export", "braintrust")
     )
     if c.conversation_id == "conv-77aa-double-charge" and not has_agent_output:
         # After the model's error the application answered on its own. Only the agent's span could tell, and here it has no content;
@@ -181,7 +188,55 @@ def _cannot_carry(c: Conversation, mode: str) -> Conversation:
             ratings.append(Feedback("answered", float(is_answered), None, None, len(c.turns) - 1, "judge"))
             # An assessment beside a value is its label.
             ratings = [replace(f, label=_assessed(f)) for f in ratings]
-    return replace(c, messages=tuple(messages), feedback=tuple(ratings), attributes=attributes)
+    found = replace(c, messages=tuple(messages), feedback=tuple(ratings), attributes=attributes)
+    if mode.startswith("langsmith"):
+        return _in_langsmith(found, is_langgraph=mode == "langsmith/langgraph-zstd")
+    return _in_braintrust(found) if mode.startswith("braintrust") else found
+
+
+def _in_langsmith(c: Conversation, *, is_langgraph: bool) -> Conversation:
+    attributes = dict(c.attributes)
+    del attributes["environment"]  # the application named none, and the client has no place of its own for it
+    # The SDK keeps tags as a set where a run inherits some: their order is any.
+    attributes["tags"] = _SETS_OF_TAGS[is_langgraph].get(c.conversation_id, attributes["tags"])
+    # What the application showed for a thumb stands in `value`, the number in `score`. In LangGraph none were given.
+    ratings = () if is_langgraph else tuple(map(_thumb, c.feedback))
+    messages = c.messages
+    if is_langgraph:
+        # LangGraph tells the model what a tool raised as a text, not as the object that the application made of it elsewhere.
+        messages = tuple(
+            replace(m, content=orjson.dumps(orjson.loads(m.content)["error"]).decode())
+            if m.role == "tool" and m.content.startswith('{"error":"TimeoutError')
+            else m
+            for m in messages
+        )
+    return replace(c, messages=messages, feedback=ratings, attributes=attributes)
+
+
+def _in_braintrust(c: Conversation) -> Conversation:
+    attributes = dict(c.attributes)
+    del attributes["environment"]  # the application named none, and the client has no place of its own for it
+    # The model as it was requested, not as the provider reported it.
+    attributes["model"] = attributes["model"].removesuffix("-2024-07-18").removesuffix("-2025-04-14")
+    # A score is a number from 0 to 1 without a comment; the application rated 2 of 5.
+    ratings = [replace(f, comment=None) if f.source == "judge" else f for f in c.feedback]
+    ratings = [replace(f, value=0.4) if f.name == "csat" else f for f in ratings]
+    return replace(c, feedback=tuple(ratings), attributes=attributes)
+
+
+_SETS_OF_TAGS = (
+    {"conv-9b10-size-help": "sizing, support"},
+    {
+        "conv-2f7c-order-late": "orders, support",
+        "conv-9b10-size-help": "sizing, support",
+        "conv-77aa-double-charge": "billing, support",
+    },
+)
+
+
+def _thumb(f: Feedback) -> Feedback:
+    label = "thumbs_up" if f.value else "thumbs_down"
+    return replace(f, label=label) if f.name == "user_feedback" else f
 
 
 def _assessed(f: Feedback) -> str | None:
@@ -199,7 +254,7 @@ def compared(c: Conversation) -> dict:
         "messages": [
             (
                 m.role,
-                orjson.loads(m.content) if m.role == "tool" and m.content else m.content,
+                _value(m.content) if m.role == "tool" and m.content else m.content,
                 m.tool_calls,
                 m.tool_call_id,
                 m.name,
@@ -209,6 +264,13 @@ def compared(c: Conversation) -> dict:
         "attributes": dict(c.attributes),
         "feedback": sorted((replace(f, at=None) for f in c.feedback), key=lambda f: f.name),
     }
+
+
+def _value(text: str) -> object:
+    """The JSON value of a text; a text that is none is one itself."""
+    with suppress(orjson.JSONDecodeError):
+        return orjson.loads(text)
+    return text
 
 
 # --- tests -----------------------------------------------------------------------------------------------------------
@@ -284,3 +346,32 @@ def test_dataset_items_load_as_evals():
     (batch,) = read_paths([page], kind="evals", now=NOW)
     assert [f.format for f in batch.files] == ["langfuse-datasets"]
     assert batch.tables["eval_cases"].num_rows == 3
+
+
+@pytest.mark.parametrize("mode", ["langsmith/multipart", "langsmith/export-models", "braintrust/export-rows"])
+def test_runs_of_experiments_and_their_scorers_are_no_conversations(mode):
+    spans = load(mode, CAPTURES[mode][0]).spans
+    assert list(trace_conversations(spans).values()).count(frozenset()) in {3, 6}
+
+
+@pytest.mark.parametrize(
+    ("mode", "reader", "cases"),
+    [
+        ("langsmith/export-models/dataset_examples.jsonl", "langsmith-datasets", 3),
+        ("langsmith/export-models/evaluate_rows.json", "langsmith-datasets", 3),
+        ("braintrust/export-rows/dataset_rows.jsonl", "braintrust-datasets", 3),
+        ("braintrust/export-rows/experiment_rows.jsonl", "braintrust-datasets", 3),
+    ],
+)
+def test_datasets_and_experiments_load_as_evals(mode, reader, cases):
+    (batch,) = read_paths([HERE / mode], kind="evals", now=NOW)
+    assert [f.format for f in batch.files] == [reader]
+    assert batch.rejected == ()
+    found = batch.tables["eval_cases"].to_pylist()
+    assert len(found) == cases
+    assert found[0]["input"] == "Yes please. Shipping was 7.90."
+    assert found[0]["expected"] == '{"intent":"orders"}'
+    if "evaluate" in mode or "experiment" in mode:
+        results = batch.tables["eval_results"].to_pylist()
+        assert [(r["suite"], r["case_id"]) for r in results] == [(c["suite"], c["case_id"]) for c in found]
+        assert [(r["metric"], r["score"]) for r in results] == [("has_answer", s) for s in (0.0, 1.0, 0.0)]

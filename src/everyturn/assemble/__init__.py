@@ -17,7 +17,7 @@ from everyturn.assemble.dialogue import dialogues, outline
 from everyturn.assemble.history import Transcript
 from everyturn.assemble.merge import merge_spans
 from everyturn.assemble.traces import Exchange, Forest, conversation_ids, covered_turns, exchanges, in_order
-from everyturn.model import Conversation, Feedback, FeedbackRecord, Message, Span
+from everyturn.model import COMMENT, Conversation, Feedback, FeedbackRecord, Message, Span
 
 _OF_ONE_TURN = frozenset({"message_id", "request_id", "turn", "turn_id", "turn_index", "turn_number"})
 
@@ -210,12 +210,39 @@ def _ratings(records: Iterable[FeedbackRecord], places: _Places) -> dict[str, li
     for record in sorted(records, key=_record_order):
         latest[record.feedback_id] = record
     found: dict[str, list[Feedback]] = {}
-    for record in latest.values():
+    for record in _with_comments(latest.values()):
         if (place := _place(record, places)) is not None:
             name, turn = place
             found.setdefault(name, []).append(replace(record.feedback, turn=turn))
     for ratings in found.values():
         ratings.sort(key=_rating_order)
+    return found
+
+
+def _with_comments(records: Iterable[FeedbackRecord]) -> list[FeedbackRecord]:
+    """The ratings, each with the comment that came apart from it: on the same response, where it is the only one of a user there.
+
+    A comment that is of no such rating stays by itself.
+    """
+    found: list[FeedbackRecord] = []
+    comments: list[FeedbackRecord] = []
+    for record in records:
+        is_comment = record.feedback.name == COMMENT and record.feedback.value is None and record.feedback.label is None
+        (comments if is_comment and record.response_id is not None else found).append(record)
+    if not comments:
+        return found
+    by_response: dict[str, list[int]] = {}
+    for position, record in enumerate(found):
+        if record.response_id is not None and record.feedback.source == "user":
+            by_response.setdefault(record.response_id, []).append(position)
+    for comment in comments:
+        places = by_response.get(comment.response_id or "", [])
+        rated = found[places[0]].feedback if len(places) == 1 else None
+        if rated is None or rated.comment is not None:
+            found.append(comment)
+        else:
+            said = replace(rated, comment=comment.feedback.comment, at=rated.at or comment.feedback.at)
+            found[places[0]] = replace(found[places[0]], feedback=said)
     return found
 
 

@@ -23,6 +23,7 @@ from everyturn.readers import BadRecord, Context, Kind, Reader, ReadOptions, Sam
 from everyturn.readers.fields import AHEAD, describe
 from everyturn.readers.files import expand
 from everyturn.readers.framing import records as framed
+from everyturn.readers.multipart import is_multipart
 from everyturn.readers.recognise import (
     SAMPLE_RECORDS,
     is_empty_page,
@@ -206,7 +207,7 @@ class _Load:
             return
         sample: list[Frame] = []
         for frame in frames:
-            if not sample and (frame.bad is not None or is_empty_page(frame.value)):
+            if not sample and (frame.bad is not None or self._is_empty_page(frame.value)):
                 yield frame, None
                 continue
             sample.append(frame)
@@ -227,6 +228,10 @@ class _Load:
             else:
                 yield from ((record, reader) for record in unwrapped(frame, envelope))
 
+    def _is_empty_page(self, value: Json) -> bool:
+        """Whether a value is a page without records; an empty list may also be a field of a record."""
+        return is_empty_page(value) and recognise(Sample((value,)), self._candidates) is None
+
     def _frames(self, count: _Count, source: Source, path: Path) -> Iterator[Frame] | None:
         if source.is_parquet:
             return parquet_rows(path)
@@ -239,7 +244,8 @@ class _Load:
         return frames
 
     def _binary_reader(self, source: Source) -> Reader | None:
-        plain = is_text(source.head)
+        # A multipart body is text with any bytes attached: whether its head is text says nothing.
+        plain = is_text(source.head) and not is_multipart(source.head)
         binary = [r for r in self._candidates if r.decode is not None and r.is_text == plain]
         if not binary:
             return None

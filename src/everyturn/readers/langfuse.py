@@ -256,13 +256,13 @@ def read_dataset_item(record: Mapping[str, Json], _context: Context) -> Iterator
     yield EvalCase(
         suite,
         identified(record.get("id"), "id"),
-        _question(record.get("input")),
+        question(record.get("input")),
         None if expected is None else fields.plain_text(expected),
         {k: fields.plain_text(v) for k, v in _metadata(record).items() if v is not None},
     )
 
 
-def _question(value: Json) -> str:
+def question(value: Json) -> str:
     """What a dataset item asks: the last user message where it holds messages, else its text."""
     found = fields.json_value(value)
     if isinstance(found, dict):

@@ -27,6 +27,7 @@ _QUESTIONS = (
 )
 _ANSWERS = ("output", "answer", "response", "reply", "message", "messages", "text", "content", "result")
 _CALL_ID_BEGINNINGS = ("call_", "toolu_", "tool_", "fc_", "chatcmpl-tool")
+_CALL_ID_NAMES = ("tool_call_id", "toolCallId", "call_id")
 _DEPTH = 3
 
 
@@ -127,6 +128,22 @@ def tool_call(name: str, value: Json) -> ToolCall | None:
         kwargs = {k: v for k, v in kwargs.items() if v != call_id}
         found = kwargs if kwargs and not args else args[0] if len(args) == 1 and isinstance(args[0], dict) else args
     return ToolCall(call_id, name, found)
+
+
+def step_call(name: str, inputs: Json) -> ToolCall:
+    """The call of a tool's step that was recorded with its function's arguments by name, the call's id maybe among them.
+
+    >>> step_call("find", {"arguments": {"id": 7}, "tool_call_id": "call_1"})
+    ToolCall(id='call_1', name='find', arguments={'id': 7})
+    """
+    found = fields.json_value(inputs)
+    if not isinstance(found, dict):
+        return ToolCall(None, name, found)
+    call_id = fields.first(found, _CALL_ID_NAMES)
+    arguments: Json = {k: v for k, v in found.items() if k not in _CALL_ID_NAMES}
+    if arguments.keys() == {"arguments"} and isinstance(arguments["arguments"], dict):
+        arguments = arguments["arguments"]
+    return ToolCall(fields.identifier(call_id, "tool_call_id"), name, arguments)
 
 
 def text_of(value: Json) -> str | None:

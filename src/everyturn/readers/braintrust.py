@@ -1,0 +1,109 @@
+"""Braintrust: the rows its SDK sends to POST /logs3, and those its API and exports give.
+
+    {"id": "r1", "span_id": "s1", "root_span_id": "s1", "project_id": "p1", "log_id": "g", "created": "2026-03-02T09:30:00Z",
+     "span_attributes": {"type": "task", "name": "turn"}, "metadata": {"session_id": "c1", "user_id": "u0412", "plan": "pro"},
+     "input": "Where is my order?", "output": "It arrives today.", "metrics": {"start": 1772443800.0, "end": 1772443802.0}}
+
+    {"rows": [{"id": "r1", "_is_merge": true, "project_id": "p1", "log_id": "g", "scores": {"user_feedback": 1}, "_audit_source": "app"}],
+     "api_version": 2}
+
+A record is one of: a request with its rows; a row of a project's logs, of an experiment or of a dataset; a comment. A row comes in parts
+which merge by their ids, in any order; feedback is a part that names the row alone.
+
+The conversation is `session_id`, `conversation_id` or `thread_id` in a row's metadata, mostly on the trace's root alone; the user `user_id`
+there. Scores are from 0 to 1, whatever scale the user saw. A category can only be given as a tag: a tag such as
+"resolution:escalated", whose name speaks of a user's opinion, is a rating. A comment is joined to the user's rating of the same row.
+Rows of experiments never become conversations: their root rows are eval cases, their scores results.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from everyturn.model import EvalCase, EvalResult, FeedbackRecord, Json, Rejected, Span
+from everyturn.readers import BadRecord, Context, Reader, Sample, Skipped, SkipRecord, fields
+from everyturn.readers.braintrust_rows import (
+    decoded,
+    read_case,
+    read_comment,
+    read_experiment,
+    read_ratings,
+    read_span,
+)
+
+Parts = Iterator[Span | FeedbackRecord | EvalCase | EvalResult | Rejected | Skipped]
+
+_FEEDBACK_FIELDS = frozenset({"_audit_source", "expected", "scores", "tags"})
+
+
+def _read(record: Json, context: Context) -> Parts:
+    if not isinstance(record, dict) or not isinstance(record.get("rows"), list):
+        yield from _read_row(record, context)
+        return
+    if not record["rows"]:
+        raise SkipRecord("a request without rows")
+    for row in record["rows"]:
+        try:
+            yield from list(_read_row(row, context))  # all of a row or nothing
+        except BadRecord as bad:
+            yield Rejected(context.where, bad.expected, bad.found)
+        except SkipRecord as skip:
+            yield Skipped(skip.reason)
+
+
+def _read_row(row: Json, context: Context) -> Parts:
+    kind = row_kind(row)
+    if kind is None:
+        raise BadRecord(expected="a Braintrust row", found=fields.describe(row))
+    if row.get("_object_delete"):
+        raise SkipRecord("deleted rows")
+    row = decoded(row)
+    if kind == "comment":
+        yield from read_comment(row)
+    elif kind == "dataset":
+        if row.get("input") is None:
+            raise SkipRecord("parts of dataset rows without an input")
+        yield from read_case(row)
+    elif kind == "feedback":
+        if _FEEDBACK_FIELDS.isdisjoint(row):
+            raise SkipRecord("parts of rows without scores or content")
+        yield from read_ratings(row)
+    else:
+        yield read_span(row, context.options)
+        yield from read_experiment(row) if kind == "experiment" else read_ratings(row)
+
+
+def row_kind(row: Json) -> str | None:
+    """What a row is, by the fields that only it has: comment, dataset, experiment, span or feedback; None for no row."""
+    if not isinstance(row, dict) or "id" not in row:
+        return None
+    if "comment" in row and isinstance(row.get("origin"), dict):
+        return "comment"
+    has_span = row.keys() >= {"span_id", "root_span_id"}
+    if "dataset_id" in row and not row.keys().isdisjoint({"expected", "input", "_is_merge", "_object_delete"}):
+        return None if "inputs" in row or "expectedOutput" in row else "dataset"
+    if has_span:
+        return "experiment" if row.get("experiment_id") is not None else "span"
+    is_part = "_audit_source" in row or ("_is_merge" in row and not row.keys().isdisjoint({"log_id", "project_id"}))
+    return "feedback" if is_part else None
+
+
+def _likeness(record: Json) -> float:
+    if isinstance(record, dict) and isinstance(record.get("rows"), list):
+        rows = record["rows"][:8]
+        return sum(row_kind(row) is not None for row in rows) / len(rows) if rows else float("api_version" in record)
+    return float(row_kind(record) is not None)
+
+
+def _looks_like(sample: Sample) -> float:
+    """How many of the records are rows, or requests with rows, as Braintrust gives them."""
+    return 0.95 * sum(map(_likeness, sample.records)) / len(sample.records) if sample.records else 0.0
+
+
+READER = Reader(
+    name="braintrust",
+    kind="conversations",
+    description="Braintrust rows of logs, experiments, datasets and feedback: SDK requests, API pages, exports",
+    looks_like=_looks_like,
+    read=_read,
+)
