@@ -216,3 +216,28 @@ def test_a_file_that_is_no_workspace_is_refused_and_left_alone(tmp_path):
     before = path.read_bytes()
     assert "not a workspace" in everyturn("--db", "day.jsonl", "measure", "acceptance", cwd=tmp_path, check=2).stderr
     assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("everyturn mea", ["measure"]),
+        ("everyturn measure acc", ["acceptance"]),
+        ("everyturn measure acceptance --w", ["--where"]),
+        ("everyturn export conv", ["conversations"]),
+        ("everyturn load --as ev", ["evals"]),
+    ],
+)
+def test_the_shell_completes_commands_names_and_options(tmp_path, line, offered):
+    words = line.split()
+    script = f"""
+        PATH={Path(sys.executable).parent}:$PATH
+        eval "$(everyturn completion bash)"
+        COMP_WORDS=({line}); COMP_CWORD={len(words) - 1}
+        _everyturn_completion everyturn
+        printf '%s\\n' "${{COMPREPLY[@]}}"
+    """
+    done = subprocess.run(
+        ["bash", "--norc", "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout.split() == offered

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from everyturn.cli.group import ERROR
-from everyturn.cli.options import as_json
+from everyturn.cli.options import as_json, export_kinds
 from everyturn.cli.printing import print_result
 from everyturn.cli.progress import workspace
 
@@ -67,7 +67,7 @@ def load(
 
 
 @click.command()
-@click.argument("kind")
+@click.argument("kind", shell_complete=export_kinds)
 @click.option(
     "--to", required=True, metavar="FILE|-", help="A .jsonl, .parquet or .csv file, or - for JSON Lines on stdout."
 )

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from everyturn.cli.group import FAILED, NOT_ENOUGH
-from everyturn.cli.options import as_json, where_option
+from everyturn.cli.options import as_json, signal_argument, where_option
 from everyturn.cli.printing import print_result
 from everyturn.cli.progress import workspace
 
@@ -25,7 +25,7 @@ def discover(ctx: click.Context, *, embedder: str | None, seed: int, as_json: bo
 
 
 @click.command()
-@click.argument("signal")
+@signal_argument
 @click.option("--by", default="", metavar="A,B", help="Group by intent, cohort, week, day, month, or any attribute.")
 @where_option
 @click.option("--unit", type=click.Choice(["user", "conversation"]), default="user", show_default=True,
@@ -49,7 +49,7 @@ def measure(
 
 
 @click.command()
-@click.argument("signal")
+@signal_argument
 @click.option("--current", required=True, metavar="CONDITION", help="What we look at.")
 @click.option("--baseline", required=True, metavar="CONDITION", help="What we compare it with.")
 @click.option("--fail-on", type=click.Choice(["worse"]), help="Exit 1 when the change is for the worse.")

@@ -4,5 +4,22 @@ from __future__ import annotations
 
 import click
 
+
+def signal_names(_ctx: click.Context, _parameter: click.Parameter, typed: str) -> list[str]:
+    """The signals whose names begin with what was typed, for the shell to complete."""
+    from everyturn.workspace import signals
+
+    return [name for name in signals() if name.startswith(typed)]
+
+
+def export_kinds(_ctx: click.Context, _parameter: click.Parameter, typed: str) -> list[str]:
+    """The kinds of export that begin with what was typed, for the shell to complete."""
+    from everyturn.workspace.exporting import KINDS
+
+    return [kind for kind in KINDS if kind.startswith(typed)]
+
+
+signal_argument = click.argument("signal", shell_complete=signal_names)
+
 as_json = click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
 where_option = click.option("--where", metavar="CONDITION", help="Only what meets this, e.g. \"plan = 'pro'\".")

@@ -23,6 +23,7 @@ from everyturn.outputs.figures import (
     is_complete,
     items,
     kind_of_change,
+    lead_of,
     number,
     percent,
     points,
@@ -155,6 +156,7 @@ def _finding(rank: int, finding: Mapping[str, Any], report: Result, links: Mappi
     counted_in = "outputs"
     details = [str(detail) for detail in items(finding, "details")]
     behind = [links.get(str(i)) or missing_link(str(i)) for i in items(finding, "conversations")]
+    lead, rest = lead_of(finding.get("sentence") or finding.get("title") or "")
     more = [f"{counted(len(behind), 'conversation')} behind it"] if behind else []
     return {
         "rank": rank,
@@ -162,7 +164,8 @@ def _finding(rank: int, finding: Mapping[str, Any], report: Result, links: Mappi
         "kind": kind_of_change(finding),
         "scope": scope,
         "title": finding.get("title"),
-        "sentence": finding.get("sentence") or finding.get("title") or "",
+        "sentence": lead,
+        "rest": rest,
         "size": size_of_change(finding),
         "since": f"began in the week of {say_day(since)}" if since else "",
         "details": details,

@@ -28,6 +28,7 @@ from everyturn.outputs.figures import (
     is_complete,
     items,
     kind_of_change,
+    lead_of,
     number,
     percent,
     points,
@@ -156,7 +157,10 @@ def _findings(findings: Sequence[Any], *, otherwise: str) -> Iterator[Renderable
     for rank, finding in enumerate(findings, 1):
         table = grid("", "", heads=False)
         table.columns[0].width = 2
-        table.add_row(str(rank), strong(finding.get("sentence") or finding.get("title") or "unnamed"))
+        lead, rest = lead_of(finding.get("sentence") or finding.get("title") or "unnamed")
+        table.add_row(str(rank), strong(lead))
+        if rest:
+            table.add_row("", printable(rest))
         since = f"began in the week of {say_day(finding['since'])}" if day(finding.get("since")) else ""
         scope = [str(finding[key]) for key in ("cohort", "intent") if finding.get(key)]
         facts = [kind_of_change(finding), *scope, size_of_change(finding), since]

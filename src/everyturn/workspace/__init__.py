@@ -357,8 +357,8 @@ class Workspace:
             "summaries": self._summaries,
             "findings": lambda: exporting.findings(self.watch()["findings"]),
         }
-        if kind not in tables:
-            raise UnknownName.among("kind of export", kind, tables, example="everyturn export {} --to -")
+        if kind not in exporting.KINDS:
+            raise UnknownName.among("kind of export", kind, exporting.KINDS, example="everyturn export {} --to -")
         if kind not in {"conversations", "actions"}:
             self._refresh()
         if kind in {"intents", "assignments"}:

@@ -34,6 +34,7 @@ QUERIES = {
     "assignments": "SELECT a.conversation_id, a.request, a.intent_id, coalesce(i.label, a.intent_id) AS intent, a.confidence"
     " FROM assignments a LEFT JOIN intents i USING (intent_id) ORDER BY a.conversation_id, a.request",
 }
+KINDS = ("conversations", *QUERIES, "summaries", "findings")
 
 
 def queried(db: Database, kind: str) -> Exported:
