@@ -120,12 +120,24 @@ class Action:
     attributes: Attributes = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class NoiseFloor:
+    """How much of an output the text of a stranger seems to hold in this workspace, as a share of 0 to 1, by what it is."""
+
+    prose: float = 0.0
+    code: float = 0.0
+
+
+NO_NOISE = NoiseFloor()
+
+
 @dataclass(frozen=True)
 class Conversation:
     """Everything under one conversation id, in order, with the actions that followed it.
 
-    `actions` are those that name this conversation, and those of the same user whose tool named none and for which
-    this was the user's latest conversation (each action belongs to one conversation at most).
+    `actions` are those that name this conversation, and those of the same user whose tool named none and of which
+    their text came from one of its outputs, or which were about what the user had asked in it (each action belongs to one
+    conversation at most). `noise_floor` is the workspace's.
     """
 
     conversation_id: str
@@ -135,6 +147,7 @@ class Conversation:
     attributes: Attributes = field(default_factory=dict)
     feedback: tuple[Feedback, ...] = ()
     actions: tuple[Action, ...] = ()
+    noise_floor: NoiseFloor = NO_NOISE
 
     @cached_property
     def turns(self) -> tuple[Turn, ...]:

@@ -6,7 +6,9 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from everyturn.signals.survival import _coverage, _fingerprints, _runs, grade, survival
+from everyturn.signals.fingerprints import all_fingerprints, letters
+from everyturn.signals.fingerprints import fingerprints as _fingerprints
+from everyturn.signals.survival import Artefact, _coverage, _runs, above, grade, survival
 
 WORD = st.sampled_from(
     [
@@ -55,14 +57,18 @@ def reference_coverage(words, others):
     return kept / sum(map(len, words))
 
 
+def reference_letter(sign):
+    """One byte a letter: ASCII as it is, all others by the top seven bits of a multiplied code point."""
+    point = ord(sign)
+    return point if point < 128 else 128 + (point * 0x9E3779B1 % 2**32 >> 25)
+
+
 def reference_fingerprints(text):
-    """Hash every eight characters with plain integers, then take the smallest of every four neighbours."""
-    letters = [ord(sign) for sign in text.casefold() if sign.isalnum()]
+    """Hash every eight letters with plain integers, then take the smallest of every four neighbours."""
+    letters = [reference_letter(sign) for sign in text.casefold() if sign.isalnum()]
     hashes = []
     for start in range(len(letters) - 7):
-        value = 0
-        for letter in letters[start : start + 8]:
-            value = (value * 0x100000001B3 + letter) % 2**64
+        value = int.from_bytes(bytes(letters[start : start + 8]), "little")
         value = ((value ^ value >> 30) * 0xBF58476D1CE4E5B9) % 2**64
         value = ((value ^ value >> 27) * 0x94D049BB133111EB) % 2**64
         hashes.append(value ^ value >> 31)
@@ -80,8 +86,19 @@ def test_fingerprints_equal_the_slow_reference(text):
     assert set(_fingerprints(text).tolist()) == reference_fingerprints(text)
 
 
+@given(st.lists(ANY | LINES, max_size=8))
+def test_many_texts_have_the_fingerprints_each_has_alone(texts):
+    found = all_fingerprints(texts)
+    for text, start, end in zip(texts, found.starts[:-1], found.starts[1:], strict=True):
+        own = _fingerprints(text)
+        if len(own):
+            assert set(found.hashes[start:end].tolist()) == set(own.tolist())
+        else:  # too short: one print of the whole, if it has a letter
+            assert end - start == bool(letters(text))
+
+
 def test_fingerprints_are_the_same_in_every_process():
-    assert _fingerprints("return the total of all items").tolist()[:2] == [1252911379784797490, 1574393048594264984]
+    assert _fingerprints("return the total of all items").tolist()[:2] == [926452340962640967, 993273352693394137]
 
 
 @given(TEXT | LINES | ANY)
@@ -95,6 +112,22 @@ def test_a_share_is_a_share_and_has_a_grade(output, artefact):
     assert 0.0 <= share <= 1.0
     assert grade(share) in ("as-is", "light", "heavy", "rewritten")
     assert share == survival(output, artefact)
+
+
+@given(LONG, TEXT, TEXT)
+def test_what_the_user_pasted_in_counts_neither_way(output, pasted, artefact):
+    share = survival(f"{pasted} {output}", artefact, pasted=Artefact(pasted))
+    assert share is None or 0.0 <= share <= 1.0
+    if share is not None:
+        assert survival(f"{pasted} {output}", f"{pasted} {output}", pasted=Artefact(pasted)) == 1.0
+    assert survival(output, artefact, pasted=Artefact(output)) in (None, 0.0, 1.0)
+
+
+@given(st.floats(0, 1), st.floats(0, 0.99))
+def test_the_noise_floor_keeps_the_ends_and_the_order(share, floor):
+    assert above(1.0, floor) == 1.0
+    assert above(floor, floor) == 0.0
+    assert 0.0 <= above(share, floor) <= share
 
 
 @given(LONG)

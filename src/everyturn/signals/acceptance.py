@@ -32,6 +32,6 @@ SIGNAL = Signal(
     unit="output",
     better="higher",
     needs=frozenset({"messages"}),
-    version=1,
+    version=2,
     observe=_observe,
 )

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from everyturn.model import Action, Conversation, Turn
-from everyturn.signals.survival import Artefact, is_measurable, survival
+from everyturn.model import NO_NOISE, Action, Conversation, NoiseFloor, Turn
+from everyturn.signals.survival import Artefact, above, is_measurable, reads_as_code, survival
 
 ACCEPTING = frozenset(
     {"accepted", "copied", "inserted", "applied", "sent", "resolved", "saved", "published", "committed"}
@@ -28,8 +28,9 @@ _NEAREST = 20  # outputs an artefact without a turn is looked for in, counted ba
 class Use:
     """One action on an output.
 
-    `artefact` is the text the output may have ended up in and `kept` the share of the output found there, None where the
-    action shows none. `is_named` says whether the action itself named the turn.
+    `artefact` is the text the output may have ended up in and `kept` the share of the output found there above the workspace's
+    noise floor, None where the action shows none or nothing of the output was new to the user. `is_named` says whether the
+    action itself named the turn.
     """
 
     action: Action
@@ -66,6 +67,7 @@ def uses_by_turn(conversation: Conversation, answered: Sequence[Turn]) -> dict[i
         (turn.output.at, turn.index) for turn in answered if turn.output is not None and turn.output.at is not None
     )
     times = [at for at, _ in given]
+    pasted = _Pasted(conversation)
     for action in sorted(conversation.actions, key=lambda action: (action.at, action.action_id)):
         kind = kind_of(action)
         text = None if kind in _TEXT_ASIDE else action.artefact
@@ -75,18 +77,47 @@ def uses_by_turn(conversation: Conversation, answered: Sequence[Turn]) -> dict[i
         else:
             by_then = [turns[index] for _, index in given[: bisect_right(times, action.at)][-_NEAREST:]]
             turn = _turn_of(by_then or answered[-_NEAREST:], artefact)
-        kept = _kept(turn, artefact) if artefact and turn.output and turn.output.content else None
+        kept = _kept(turn, artefact, pasted, conversation.noise_floor) if artefact else None
         found[turn.index].append(Use(action, kind, action.turn in turns, text, kept))
     return found
+
+
+class _Pasted:
+    """What the user had given by each turn, indexed once a turn."""
+
+    def __init__(self, conversation: Conversation) -> None:
+        self._texts = [turn.user.content or "" for turn in conversation.turns]
+        self._indexed: dict[int, Artefact | None] = {}
+
+    def until(self, turn: int) -> Artefact | None:
+        """The user's own words up to this turn, None where there are none."""
+        if turn not in self._indexed:
+            text = "\n".join(filter(None, self._texts[: turn + 1]))
+            self._indexed[turn] = Artefact(text) if text else None
+        return self._indexed[turn]
 
 
 def _turn_of(candidates: Sequence[Turn], artefact: Artefact | None) -> Turn:
     if artefact is not None:  # "You're welcome!" at the end is not what was saved
         long = [turn for turn in candidates if turn.output and is_measurable(turn.output.content or "")]
         if long:
-            return max(long, key=lambda turn: (_kept(turn, artefact), turn.index))
+            return max(long, key=lambda turn: (_held(turn, artefact) or 0.0, turn.index))
     return candidates[-1]
 
 
-def _kept(turn: Turn, artefact: Artefact) -> float:
-    return survival(turn.output.content or "", artefact) if turn.output else 0.0
+def _held(turn: Turn, artefact: Artefact) -> float | None:
+    return survival(turn.output.content or "", artefact) if turn.output else None
+
+
+def _kept(turn: Turn, artefact: Artefact, pasted: _Pasted, floor: NoiseFloor) -> float | None:
+    if turn.output is None or not turn.output.content:
+        return None
+    share = survival(turn.output.content, artefact, pasted=pasted.until(turn.index))
+    return None if share is None else above(share, floor_for(turn.output.content, artefact, floor))
+
+
+def floor_for(output: str, artefact: Artefact, floor: NoiseFloor) -> float:
+    """The noise floor that holds for this pair: that of code or that of prose."""
+    if floor == NO_NOISE:
+        return 0.0
+    return floor.code if reads_as_code(output, artefact) else floor.prose

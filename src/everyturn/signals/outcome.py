@@ -13,12 +13,22 @@ from datetime import datetime, timedelta
 
 import pyarrow as pa
 
-from everyturn.model import OBSERVATION_SCHEMA, Conversation, Evidence, Feedback, Outcome, Turn
+from everyturn.model import OBSERVATION_SCHEMA, Conversation, Evidence, Feedback, NoiseFloor, Outcome, Turn
 from everyturn.signals import Signal
-from everyturn.signals.actions import ACCEPTING, EDITED, HUMAN, REJECTING, REVERTED, Use, output_at, uses_by_turn
+from everyturn.signals.actions import (
+    ACCEPTING,
+    EDITED,
+    HUMAN,
+    REJECTING,
+    REVERTED,
+    Use,
+    floor_for,
+    output_at,
+    uses_by_turn,
+)
 from everyturn.signals.feedback import scaled
 from everyturn.signals.replies import Reply, words_of
-from everyturn.signals.survival import HEAVY, Grade, grade, survival
+from everyturn.signals.survival import HEAVY, Artefact, Grade, above, grade, survival
 
 WINDOW = timedelta(days=7)  # for shadow rework, and for silence to count as silence
 
@@ -79,7 +89,8 @@ def outcomes(conversation: Conversation) -> tuple[OutputOutcome, ...]:
         if feedback.turn is not None and feedback.source == "user":
             ratings.setdefault(feedback.turn, []).append(feedback)
     silent = _Silence(conversation)
-    decided = [_decide(turn, uses[turn.index], ratings.get(turn.index, ()), silent) for turn in answered]
+    floor = conversation.noise_floor
+    decided = [_decide(turn, uses[turn.index], ratings.get(turn.index, ()), silent, floor) for turn in answered]
     found = tuple(_with_rework(conversation, decided, uses))
     vars(conversation)["_outcomes"] = found  # as functools.cached_property does on a frozen dataclass
     return found
@@ -100,12 +111,14 @@ def observe_all(conversations: Iterable[Conversation], signals: Sequence[Signal]
     return pa.table(columns, schema=OBSERVATION_SCHEMA)
 
 
-def _decide(turn: Turn, uses: Sequence[Use], ratings: Sequence[Feedback], silence: _Silence) -> OutputOutcome:
+def _decide(
+    turn: Turn, uses: Sequence[Use], ratings: Sequence[Feedback], silence: _Silence, floor: NoiseFloor
+) -> OutputOutcome:
     verdict = _explicit(uses, ratings) or silence.verdict(turn)
     reverted = [use for use in uses if use.kind == REVERTED]
     if reverted and verdict.outcome != "accepted":  # an accepted one that is reverted later is shadow rework instead
         verdict = Verdict("rejected", "action", reverted[-1].action.at, REVERTED)
-    kept, shown = _survived(uses)
+    kept, shown = _survived(uses, floor)
     if kept is None or shown is None:
         return OutputOutcome(turn.index, verdict, verdict, None, None, None)
     graded, at = grade(kept), shown.action.at
@@ -117,7 +130,7 @@ def _decide(turn: Turn, uses: Sequence[Use], ratings: Sequence[Feedback], silenc
     return OutputOutcome(turn.index, verdict, final, kept, at, None)
 
 
-def _survived(uses: Sequence[Use]) -> tuple[float | None, Use | None]:
+def _survived(uses: Sequence[Use], floor: NoiseFloor) -> tuple[float | None, Use | None]:
     """The share kept in the latest artefact, and the action that shows it.
 
     An edit is measured from the text it began with; edits in a row from where the first began, or each would look light.
@@ -128,7 +141,9 @@ def _survived(uses: Sequence[Use]) -> tuple[float | None, Use | None]:
     last = shown[-1]
     begun = next((use.action.before for use in shown if use.kind == EDITED and use.action.before), None)
     if last.kind == EDITED and begun:
-        return survival(begun, last.artefact or ""), last
+        after = Artefact(last.artefact or "")
+        share = survival(begun, after)
+        return None if share is None else above(share, floor_for(begun, after, floor)), last
     return last.kept, last
 
 

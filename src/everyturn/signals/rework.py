@@ -37,6 +37,6 @@ SIGNAL = Signal(
     unit="output",
     better="lower",
     needs=frozenset({"actions"}),
-    version=1,
+    version=2,
     observe=_observe,
 )

@@ -1,10 +1,14 @@
 """How much of an output is still in the text it ended up in, as a share and as a grade.
 
 Prose is measured by 4-word coverage: the share of its characters that lie in a run of four words also found in the
-artefact. Code is measured by winnowing (Schleimer, Wilkerson and Aiken 2003; k = 8, w = 4): the share of its
-fingerprints, taken over letters and digits, also found there. Both are linear in the two texts and both count what was
-*lost*: words added around or inside the output cost nothing. Levenshtein, longest common subsequence and best-window
-ratios were measured and left out: they read a stranger's text as half kept.
+artefact. Code is measured by winnowing: the share of its fingerprints (`signals.fingerprints`) also found there, or the
+longest passage found there where that is more. All are linear in the two texts and count what was *lost*: words added around
+or inside the output cost nothing. Levenshtein, longest common subsequence and best-window ratios were measured and left out:
+they read a stranger's text as half kept.
+
+Two things are taken off. What the user had pasted in themselves and got back is not the agent's, so it counts neither way.
+And a stranger's text holds a little of any output, the more so where an agent has set phrases: that share, measured in the
+same workspace, is its noise floor (`above`).
 """
 
 from __future__ import annotations
@@ -17,6 +21,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from everyturn.signals.fingerprints import GRAM, Hashes, grams, letters, smallest_of
+
 Grade = Literal["as-is", "light", "heavy", "rewritten"]
 
 LIGHT = 0.8
@@ -24,36 +30,43 @@ HEAVY = 0.47  # the cut that best parted "edited" from "mostly gone" on keystrok
 _TOUCHED = 0.99  # code found whole by its fingerprints, but not as one run of the same tokens: edited, though hardly
 
 _RUN = 4
-_GRAM = 8
-_WINDOW = 4
 _FEWEST_CHARACTERS = 20  # below these, runs of words are chance: only a verbatim copy counts
 _FEWEST_WORDS = 5
+_FEWEST_PRINTS = 3  # about as much text as five words
+_SURELY_LONG = 2_000  # code of this length is not split into tokens to learn that it has five
 
 # Scripts written without spaces: each character stands for a word.
 _UNSPACED = "\u0e00-\u0eff\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _WORD = re.compile(rf"[{_UNSPACED}]|[^\s{_UNSPACED}]+")
+_UNSPACED_SIGN = re.compile(f"[{_UNSPACED}]")
 _TOKEN = re.compile(r"\w+|[^\w\s]")
 _STRAIGHT = str.maketrans({"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "*": None, "`": None})
 _MARKUP = "_#>~|"  # with the two above: Markdown signs, gone once the text is pasted where it is rendered
 _FENCE = re.compile(r"^[ \t]*(```|~~~)[^\n]*\n(.*?)(?:^[ \t]*\1[ \t]*$|\Z)", re.DOTALL | re.MULTILINE)
+# How a line of code begins, or looks as a whole. Matched at the line's start alone: a search would try them at each place.
 _CODE_LINE = re.compile(
     r"""
-      [{};]$ | ^\s*[)\]}] | ,\s*\\$                                    # blocks, statements, continued lines
-    | ^\s*(?:def|class|async|elif|except|with|while|for|if|try|else|switch|case)\b.*[:{]$
-    | ^\s*(?:def|class|module)\s+[\w.]+[(\s<:]?[^.]*$ | ^\s*(?:end|do|fi|done|pass|break|continue)$ | \bdo\s*\|\w+\|$
-    | ^\s*(?:import|from)\s+[\w.]+(?:\s+(?:import|as)\b.*)?$
-    | ^\s*(?:const|let|var|func|fn|function|public|private|protected|static|struct|enum|package|using|return)\b.*[({=;]
-    | ^\s*(?:return|yield|raise|throw|print|echo)\b\s*[\w("'\[{-]
-    | ^\s*(?:sudo|pip|npm|npx|yarn|git|cd|export|apt-get|docker|curl|sed|grep|awk|kubectl)\s+\S
-    | ^\s*(?:\#include|\#define|\#!|//|/\*|\*/|--\s|@\w+(?:\.\w+)*(?:\(|$)|\"{3}|\'{3})
-    | ^\s*</?[A-Za-z][\w-]*(?:\s[^>]*)?/?>
-    | ^\s*(?:SELECT|INSERT|UPDATE|DELETE|CREATE|ALTER|FROM|WHERE|JOIN|GROUP\ BY|ORDER\ BY)\b
-    | ^\s*[\w.\[\]"'$]+\s*(?:[-+*/|&:]?=)\s*\S | =>\s*[{(] | \)\s*[=-]> | ::|==|!=|&&|\|\|
-    | ^\s*[\w.]+\(.*\)$ | ^\s*["'][\w-]+["']\s*:
-    | ^\s*(?:-\s)?[a-z][\w.-]*:(?:\s*[|>])?$ | ^\s+(?:-\s)?[a-z][\w.-]*:\s+\S    # YAML
+      \s*(?:
+      [)\]}]
+    | (?:def|class|async|elif|except|with|while|for|if|try|else|switch|case)\b.*[:{]$
+    | (?:def|class|module)\s+[\w.]+[(\s<:]?[^.]*$ | (?:end|do|fi|done|pass|break|continue)$ | .*\bdo\s*\|\w+\|$
+    | (?:import|from)\s+[\w.]+(?:\s+(?:import|as)\b.*)?$
+    | (?:const|let|var|func|fn|function|public|private|protected|static|struct|enum|package|using|return)\b.*[({=;]
+    | (?:return|yield|raise|throw|print|echo)\b\s*[\w("'\[{-]
+    | (?:sudo|pip|npm|npx|yarn|git|cd|export|apt-get|docker|curl|sed|grep|awk|kubectl)\s+\S
+    | (?:\#include|\#define|\#!|//|/\*|\*/|--\s|@\w+(?:\.\w+)*(?:\(|$)|\"{3}|\'{3})
+    | </?[A-Za-z][\w-]*(?:\s[^>]*)?/?>
+    | (?:SELECT|INSERT|UPDATE|DELETE|CREATE|ALTER|FROM|WHERE|JOIN|GROUP\ BY|ORDER\ BY)\b
+    | [\w.\[\]"'$]+\s*(?:[-+*/|&:]?=)\s*\S
+    | [\w.]+\(.*\)$ | ["'][\w-]+["']\s*:
+    | (?:-\s)?[a-z][\w.-]*:(?:\s*[|>])?$
+    )
+    | \s+(?:-\s)?[a-z][\w.-]*:\s+\S    # YAML
     """,
     re.VERBOSE,
 )
+_CODE_SIGNS = ("::", "==", "!=", "&&", "||")
+_ARROW = re.compile(r"=>\s*[{(]|\)\s*[=-]>")
 _CODE_LINES = 0.4  # share of a text's lines; docstrings and comments are much of many files
 
 
@@ -63,8 +76,26 @@ def is_code(text: str) -> bool:
     >>> is_code("def area(r):\n    return 3.14 * r * r"), is_code("Your parcel arrives on Friday.")
     (True, False)
     """
-    lines = [_ends(line.rstrip()) for line in text.splitlines() if line.strip()]
-    return bool(lines) and sum(1 for line in lines if _CODE_LINE.search(line)) >= _CODE_LINES * len(lines)
+    lines = [line for line in text.splitlines() if line.strip()]
+    needed = _CODE_LINES * len(lines)
+    found = 0
+    for read, line in enumerate(lines, 1):
+        found += _is_code_line(_ends(line.rstrip()))
+        if found >= needed:
+            return True
+        if found + len(lines) - read < needed:
+            return False
+    return False
+
+
+def _is_code_line(line: str) -> bool:
+    return (
+        line[-1] in "{};"
+        or (line[-1] == "\\" and line[:-1].rstrip().endswith(","))
+        or any(sign in line for sign in _CODE_SIGNS)
+        or (">" in line and _ARROW.search(line) is not None)
+        or _CODE_LINE.match(line) is not None
+    )
 
 
 def _ends(line: str) -> str:
@@ -83,6 +114,15 @@ def grade(share: float) -> Grade:
     if share >= LIGHT:
         return "light"
     return "heavy" if share >= HEAVY else "rewritten"
+
+
+def above(share: float, floor: float) -> float:
+    """The share above what a stranger's text would hold: 1 stays 1, the floor and less are 0.
+
+    >>> above(1.0, 0.1), above(0.1, 0.1), above(0.55, 0.1)
+    (1.0, 0.0, 0.5)
+    """
+    return max(0.0, (share - floor) / (1.0 - floor)) if floor < 1.0 else float(share >= 1.0)
 
 
 class Artefact:
@@ -117,93 +157,133 @@ class Artefact:
         return frozenset(_runs(self.tokens))
 
     @cached_property
-    def fingerprints(self) -> npt.NDArray[np.uint64]:
+    def _letters(self) -> Hashes:
+        return grams(letters(self.text))
+
+    @cached_property
+    def grams(self) -> Hashes:
+        """The hashes of all its runs of eight letters, sorted."""
+        return np.sort(self._letters)
+
+    @cached_property
+    def fingerprints(self) -> Hashes:
         """Its winnowed fingerprints, sorted."""
-        return _fingerprints(self.text)
+        return np.unique(smallest_of(self._letters))
 
 
-def survival(output: str, artefact: str | Artefact) -> float:
-    """The share of the output still found in the artefact, 0 to 1.
+def survival(output: str, artefact: str | Artefact, *, pasted: Artefact | None = None) -> float | None:
+    """The share of the output still found in the artefact, 0 to 1; None where nothing of the output was new to the user.
 
     Code inside an output (fenced blocks) is what counts when the artefact is code; else the whole output does. Outputs
     of fewer than 20 characters or 5 words count only when they stand there word for word. An output without words is
-    kept by anything.
+    kept by anything. `pasted` is what the user had given before: what of the output stands there too is left out.
 
     >>> round(survival("Your parcel left Lyon today and arrives on Friday.", "A parcel left Lyon today and is late."), 2)
     0.52
     """
     target = artefact if isinstance(artefact, Artefact) else Artefact(artefact)
-    fenced = (
-        "\n".join(match.group(2) for match in _FENCE.finditer(output)) if "```" in output or "~~~" in output else ""
-    )
-    if fenced.strip() and target.is_code:
-        output = fenced
-        code = True
-    else:
-        code = target.is_code or is_code(output)
-    words = _words(output)
-    if len(output.strip()) < _FEWEST_CHARACTERS or len(_TOKEN.findall(output) if code else words) < _FEWEST_WORDS:
-        return 1.0 if _verbatim(words, target.words) else 0.0
-    if not code:
-        return _coverage(words, target.word_runs)
-    tokens = _TOKEN.findall(output)
-    prints = _fingerprints(output)
+    output, code = _as_measured(output, target)
+    words = None if code else _words(output)
+    if _is_short(output, words):
+        return 1.0 if _verbatim(_words(output), target.words) else 0.0
+    if words is not None:
+        return _coverage(words, target.word_runs, pasted.word_runs if pasted else None)
+    own = grams(letters(output))
+    prints = np.unique(smallest_of(own))
     if not len(prints):  # almost all punctuation
-        return _coverage(tokens, target.token_runs)
-    share = float(np.isin(prints, target.fingerprints, assume_unique=True).mean())
+        return _coverage(_TOKEN.findall(output), target.token_runs, pasted.token_runs if pasted else None)
+    new = prints if pasted is None else prints[~_among(prints, pasted.fingerprints)]
+    if len(new) < min(_FEWEST_PRINTS, len(prints)):
+        return None
+    share = float(_among(new, target.fingerprints).mean())
+    if share < 1.0 and len(new) == len(prints):
+        share = max(share, _longest_run(own, target.grams))
     # Fingerprints fold case and punctuation away, so one changed operator would still read as-is.
-    return share if _verbatim(tokens, target.tokens) else min(share, _TOUCHED)
+    return share if share <= _TOUCHED or _verbatim(_TOKEN.findall(output), target.tokens) else _TOUCHED
+
+
+def _longest_run(own: Hashes, theirs: Hashes) -> float:
+    """The longest passage of which every eight letters stand in the artefact, as a share of the output.
+
+    It surely survived; its fingerprints alone lose the window at each of its ends, much in an output of which one block is kept.
+    """
+    ends = np.flatnonzero(np.diff(_among(own, theirs), prepend=False, append=False))
+    longest = int((ends[1::2] - ends[::2]).max()) if len(ends) else 0
+    return (longest + GRAM - 1) / (len(own) + GRAM - 1) if longest else 0.0
+
+
+def _among(values: Hashes, known: Hashes) -> npt.NDArray[np.bool_]:
+    """Which of the values are among the sorted known ones."""
+    if not len(known):
+        return np.zeros(len(values), dtype=bool)
+    found: npt.NDArray[np.bool_] = known[np.minimum(np.searchsorted(known, values), len(known) - 1)] == values
+    return found
+
+
+def reads_as_code(output: str, artefact: str | Artefact) -> bool:
+    """Whether survival of the output in the artefact is measured as code's."""
+    return _as_measured(output, artefact if isinstance(artefact, Artefact) else Artefact(artefact))[1]
 
 
 def is_measurable(output: str) -> bool:
     """Whether the output is long enough for a share: 20 characters and 5 words."""
-    return len(output.strip()) >= _FEWEST_CHARACTERS and len(_words(output)) >= _FEWEST_WORDS
+    return not _is_short(output, _words(output))
+
+
+def _as_measured(output: str, target: Artefact) -> tuple[str, bool]:
+    """The part of the output that counts in this artefact, and whether it counts as code."""
+    if "```" in output or "~~~" in output:
+        fenced = "\n".join(match.group(2) for match in _FENCE.finditer(output))
+        if fenced.strip() and target.is_code:
+            return fenced, True
+    return output, target.is_code or is_code(output)
+
+
+def _is_short(output: str, words: Sequence[str] | None) -> bool:
+    """Whether chance alone could keep it; `words` None means code, whose tokens are counted."""
+    if len(output.strip()) < _FEWEST_CHARACTERS:
+        return True
+    if words is not None:
+        return len(words) < _FEWEST_WORDS
+    return len(output) < _SURELY_LONG and len(_TOKEN.findall(output)) < _FEWEST_WORDS
 
 
 def _words(text: str) -> list[str]:
-    stripped = (word.strip(_MARKUP) for word in _WORD.findall(text.translate(_STRAIGHT)))
-    return [word for word in stripped if any(map(str.isalnum, word))]
+    text = text.translate(_STRAIGHT)
+    spaced = text.isascii() or _UNSPACED_SIGN.search(text) is None
+    stripped = (word.strip(_MARKUP) for word in (text.split() if spaced else _WORD.findall(text)))
+    return [word for word in stripped if word.isalnum() or word[:-1].isalnum() or any(map(str.isalnum, word))]
 
 
 def _runs(words: Sequence[str]) -> zip[tuple[str, ...]]:
     return zip(*(words[start:] for start in range(_RUN)), strict=False)
 
 
-def _coverage(words: Sequence[str], runs: frozenset[tuple[str, ...]]) -> float:
-    covered = total = 0
-    reach = 0  # words before this index lie in a run found
-    found = [run in runs for run in _runs(words)]
-    for index, word in enumerate(words):
-        if index < len(found) and found[index]:
-            reach = index + _RUN
-        total += len(word)
-        if index < reach:
-            covered += len(word)
-    return covered / total if total else 1.0
+def _coverage(
+    words: Sequence[str], runs: frozenset[tuple[str, ...]], pasted: frozenset[tuple[str, ...]] | None = None
+) -> float | None:
+    """The share of the characters that lie in a run found, of those in no run that was pasted; None where hardly a word is left."""
+    lengths = np.array([len(word) for word in words], dtype=np.int64)
+    counted = lengths.sum()
+    if not counted:
+        return 1.0
+    found = _covered(words, runs)
+    if pasted is None:
+        return float(lengths[found].sum() / counted)
+    new = ~_covered(words, pasted)
+    if np.count_nonzero(new) < _FEWEST_WORDS:
+        return None
+    return float(lengths[found & new].sum() / lengths[new].sum())
+
+
+def _covered(words: Sequence[str], runs: frozenset[tuple[str, ...]]) -> npt.NDArray[np.bool_]:
+    """Which of the words lie in a run found."""
+    hits = np.array([run in runs for run in _runs(words)], dtype=bool)
+    covered = np.zeros(len(words), dtype=bool)
+    for offset in range(_RUN):
+        covered[offset : offset + len(hits)] |= hits
+    return covered
 
 
 def _verbatim(words: Sequence[str], within: Sequence[str]) -> bool:
     return f"\0{chr(0).join(words)}\0" in f"\0{chr(0).join(within)}\0" if words else True
-
-
-def _fingerprints(text: str) -> npt.NDArray[np.uint64]:
-    """The distinct smallest hash of every window of 4 neighbouring 8-character grams, letters and digits only.
-
-    The hash is arithmetic on code points, so it is the same on every machine and in every process.
-    """
-    letters = "".join(filter(str.isalnum, text.casefold()))
-    points = np.frombuffer(letters.encode("utf-32-le", "surrogatepass"), dtype="<u4").astype(np.uint64)
-    grams = len(points) - _GRAM + 1
-    if grams < _WINDOW:
-        return np.empty(0, dtype=np.uint64)
-    hashes = np.zeros(grams, dtype=np.uint64)
-    for offset in range(_GRAM):
-        hashes = hashes * np.uint64(0x100000001B3) + points[offset : offset + grams]
-    # Mixed (Stafford's variant 13, as in splitmix64), or the smallest hash would always be the gram of low letters.
-    hashes = (hashes ^ (hashes >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    hashes = (hashes ^ (hashes >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    hashes ^= hashes >> np.uint64(31)
-    smallest = hashes[: grams - _WINDOW + 1]
-    for offset in range(1, _WINDOW):
-        smallest = np.minimum(smallest, hashes[offset : offset + grams - _WINDOW + 1])
-    return np.unique(smallest)
