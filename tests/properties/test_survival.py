@@ -118,9 +118,9 @@ def test_a_share_is_a_share_and_has_a_grade(output, artefact):
 def test_what_the_user_pasted_in_counts_neither_way(output, pasted, artefact):
     share = survival(f"{pasted} {output}", artefact, pasted=Artefact(pasted))
     assert share is None or 0.0 <= share <= 1.0
-    if share is not None:
-        assert survival(f"{pasted} {output}", f"{pasted} {output}", pasted=Artefact(pasted)) == 1.0
-    assert survival(output, artefact, pasted=Artefact(output)) in (None, 0.0, 1.0)
+    assert survival(f"{pasted} {output}", f"{pasted} {output}", pasted=Artefact(pasted)) in {None, 1.0}
+    assert survival(output, artefact, pasted=Artefact(output)) is None
+    assert survival(output, artefact, pasted=Artefact("αβγ δε ζηθ ικ")) == survival(output, artefact)
 
 
 @given(st.floats(0, 1), st.floats(0, 0.99))
