@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 
 .PHONY: list
 list: ## this list
-	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
 
 # A virtual environment with the package; needs nothing but python3 (3.11 or newer) and make.
 $(VENV)/demo-ready: pyproject.toml
@@ -31,6 +31,10 @@ setup: $(VENV)/dev-ready ## everything a developer needs, in .venv
 test: $(VENV)/dev-ready ## every test; installs what they need, a browser included
 	@bash scripts/install-browser
 	@$(BIN)/python -m pytest
+
+.PHONY: vendor-test
+vendor-test: ## written eval cases against each platform's own package (some minutes, .vendors/)
+	@bash scripts/vendor-test
 
 .PHONY: check
 check: $(VENV)/dev-ready ## format, lint, types, import layers, fast tests

@@ -43,7 +43,7 @@ def write_table(batches: Iterable[pa.RecordBatch], schema: pa.Schema, target: Ta
         raise UnknownName.among(
             "kind of table file", path.suffix or path.name, _WRITERS, example=f"--to {path.stem}{{}}"
         )
-    with _appearing(path) as file:
+    with appearing(path) as file:
         return write(batches, schema, file)
 
 
@@ -128,7 +128,7 @@ def _is_json(kind: pa.DataType) -> bool:
 
 
 @contextmanager
-def _appearing(path: Path) -> Iterator[IO[bytes]]:
+def appearing(path: Path) -> Iterator[IO[bytes]]:
     """A file that takes its place when all went well and leaves no trace when not."""
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:

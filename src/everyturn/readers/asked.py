@@ -8,7 +8,7 @@ from everyturn.model import Json, Message
 from everyturn.readers import BadRecord, fields
 from everyturn.readers.chat import read_message
 
-INPUT_NAMES = ("input", "question", "prompt", "user_input", "query")
+INPUT_NAMES = ("input", "inputs", "question", "prompt", "user_input", "query")
 
 
 def asked(value: Json) -> str | None:

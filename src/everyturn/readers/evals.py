@@ -3,9 +3,9 @@
     {"suite": "refunds", "case_id": "r1", "input": "Can I return a worn shoe?", "expected": "Yes, within 30 days."}
     {"suite": "refunds", "case_id": "r1", "run_id": "2026-03-01", "metric": "correct", "score": 0.9}
 
-A case has an `input` (or question, prompt, user_input, query): a text, or a list of messages, of which the
+A case has an `input` (or inputs, question, prompt, user_input, query): a text, or a list of messages, of which the
 last user message counts (the first one where the agent's answers to all of them are listed too), or an object with one of these.
-`expected` (or ideal, reference, expected_output, output) may be, `suite` (or dataset, eval; "default" without), `case_id` (or id, sample_id; without one,
+`expected` (or ideal, reference, expected_output, output, outputs) may be, `suite` (or dataset, eval; "default" without), `case_id` (or id, sample_id; without one,
 made from the input), `metadata`. A result has a `score` from 0 to 1, or `passed`, or `scores`, an object of several; with `run_id` (or
 run, deploy, version, experiment), `metric` (or name, scorer) and `at`. A record may be both. Every other field becomes an attribute of the case.
 """
@@ -19,7 +19,7 @@ from everyturn.model import EvalCase, EvalResult, Json, digest
 from everyturn.readers import BadRecord, Context, Reader, Sample, fields
 from everyturn.readers.asked import INPUT_NAMES, asked
 
-_EXPECTED_NAMES = ("expected", "ideal", "reference", "expected_output", "expectedOutput", "output")
+_EXPECTED_NAMES = ("expected", "ideal", "reference", "expected_output", "expectedOutput", "output", "outputs")
 _SUITE_NAMES = ("suite", "dataset", "eval", "dataset_name", "datasetName")
 _CASE_NAMES = ("case_id", "caseId", "case", "id", "sample_id")
 _RUN_NAMES = ("run_id", "runId", "run", "deploy", "version", "experiment")
