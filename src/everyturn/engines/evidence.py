@@ -1,50 +1,21 @@
-"""What stands behind a number: whole conversations streamed in order, single ones, and examples to read."""
+"""What stands behind a number: single conversations, and examples to read."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+from everyturn.engines.fragments import fragments
 from everyturn.engines.local import Database
 from everyturn.engines.metrics import dimensions
-from everyturn.engines.rows import conversations_of
 from everyturn.model import Conversation, Json
-
-
-def stream(database: Database, *, among: str | None = None) -> Iterator[Conversation]:
-    """Whole conversations in order of their ids, with feedback and actions; one in memory at a time.
-
-    `among` is a table of our own with a column `conversation_id` (such as "pending"); None streams all. Conversations that came
-    as ready outcomes have no messages and are left out.
-    """
-    only = f"SEMI JOIN {among} p ON p.conversation_id = x.conversation_id" if among else ""
-    yield from conversations_of(
-        database.batches(
-            "SELECT x.conversation_id, user_id, started_at, attributes FROM conversations x"
-            f" {only} WHERE origin <> 'outcomes' ORDER BY x.conversation_id"
-        ),
-        database.batches(
-            f'SELECT x.conversation_id, role, content, "at", tool_calls, tool_call_id, name FROM messages x {only}'
-            " ORDER BY x.conversation_id, position"
-        ),
-        database.batches(
-            f'SELECT x.conversation_id, name, value, label, comment, turn, source, "at" FROM feedback x {only}'
-            " ORDER BY x.conversation_id, turn, name, value, label, comment"
-        ),
-        database.batches(
-            'SELECT x.conversation_id, a.action_id, a."at", a.user_id, a.kind, a.conversation_id AS named, a.turn,'
-            f" a.artefact, a.before, a.attributes FROM action_links x JOIN actions a USING (action_id) {only}"
-            ' ORDER BY x.conversation_id, a."at", a.action_id'
-        ),
-    )
 
 
 def one(database: Database, conversation_id: str) -> Conversation | None:
     """One conversation whole, None where no such id is stored."""
     database.run("CREATE OR REPLACE TABLE wanted AS SELECT ? AS conversation_id", [conversation_id])
     try:
-        return next(stream(database, among="wanted"), None)
+        return next((c for fragment in fragments(database, among="wanted") for c in fragment.conversations()), None)
     finally:
         database.run("DROP TABLE wanted")
 

@@ -9,9 +9,9 @@ import orjson
 import pyarrow as pa
 
 from everyturn.engines import evidence
+from everyturn.engines.fragments import fragments
 from everyturn.engines.local import Database
 from everyturn.model import TIME, Json
-from everyturn.workspace.observing import batched
 
 Exported: TypeAlias = tuple[Iterable[pa.RecordBatch], pa.Schema]
 
@@ -52,8 +52,8 @@ def conversations(db: Database) -> Exported:
     """Whole conversations in the exchange form, which `load` reads back."""
 
     def batches() -> Iterator[pa.RecordBatch]:
-        for some in batched(evidence.stream(db)):
-            rows = [evidence.conversation_json(c) for c in some]
+        for fragment in fragments(db):
+            rows = [evidence.conversation_json(c) for c in fragment.conversations()]
             yield pa.RecordBatch.from_pydict(
                 {
                     name: [orjson.dumps(r[name]).decode() if name in _JSON else r[name] for r in rows]

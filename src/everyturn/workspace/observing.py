@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from itertools import islice
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeAlias
 
 import orjson
+import pyarrow as pa
 
 from everyturn import registry
-from everyturn.engines import evidence
+from everyturn.engines.fragments import Fragment, fragments
 from everyturn.engines.local import Database
-from everyturn.model import Conversation, Json
+from everyturn.model import Json
 from everyturn.signals import Signal
 from everyturn.workspace.result import Progress
 
-BATCH = 5_000  # conversations in memory at once while signals run
+SPREAD = 4_000  # conversations a further process must have to answer for before it pays for its start
+
+Answers: TypeAlias = tuple[pa.Table, pa.Table, int]  # observations, requests, conversations
 
 
 def signals() -> dict[str, Signal]:
@@ -52,9 +55,6 @@ def silent_signals(db: Database) -> dict[str, Json]:
 
 def observe(db: Database, *, progress: Progress) -> None:
     """Brings observations and requests up to date with what was loaded, for the conversations it touched."""
-    from everyturn.intents.requests import extract
-    from everyturn.signals.outcome import observe_all
-
     met = needs_met(db)
     active = [s for s in signals().values() if s.needs <= met | {"user_ids"}]
     state = orjson.dumps({s.name: s.version for s in active}, option=orjson.OPT_SORT_KEYS).decode()
@@ -71,10 +71,12 @@ def observe(db: Database, *, progress: Progress) -> None:
                 f"DELETE FROM {name} WHERE conversation_id IN (SELECT conversation_id FROM current) AND conversation_id"
                 " NOT IN (SELECT conversation_id FROM conversations WHERE origin = 'outcomes')"
             )
-        for conversations in batched(evidence.stream(db, among="current")):
-            db.insert("observations", observe_all(conversations, active))
-            db.insert("requests", extract(conversations))
-            done += len(conversations)
+        for observations, requests, conversations in ask_all(
+            fragments(db, among="current"), [signal.name for signal in active], total=total
+        ):
+            db.insert("observations", observations)
+            db.insert("requests", requests)
+            done += conversations
             progress("observing", done, total)
         db.run("DELETE FROM pending")
         db.set_meta("observed_signals", state)
@@ -83,8 +85,25 @@ def observe(db: Database, *, progress: Progress) -> None:
     progress("observing", total, total)
 
 
-def batched(conversations: Iterable[Conversation]) -> Iterator[list[Conversation]]:
-    """The conversations in lists of at most `BATCH`."""
-    iterator = iter(conversations)
-    while batch := list(islice(iterator, BATCH)):
-        yield batch
+def ask_all(some: Iterable[Fragment], names: Sequence[str], *, total: int) -> Iterator[Answers]:
+    """Each fragment's answers in the order of the fragments, worked out side by side where there is enough to do."""
+    from joblib import Parallel, cpu_count, delayed
+
+    processes = min(cpu_count(), total // SPREAD)
+    if processes < 2:
+        yield from (ask(fragment, names) for fragment in some)
+        return
+    # The generator hands out the next fragment only when one is taken back, so few are in memory.
+    side_by_side = Parallel(n_jobs=processes, return_as="generator", batch_size=1, pre_dispatch=processes + 1)
+    yield from side_by_side(delayed(ask)(fragment, names) for fragment in some)
+
+
+def ask(fragment: Fragment, names: Sequence[str]) -> Answers:
+    """The observations of the signals so named, the requests, and how many conversations they are of."""
+    from everyturn.intents.requests import extract
+    from everyturn.signals.outcome import observe_all
+
+    known = signals()
+    conversations = list(fragment.conversations())
+    observations = observe_all(conversations, [known[name] for name in names])
+    return observations, extract(conversations), len(conversations)

@@ -1,0 +1,107 @@
+"""Whole conversations as Arrow tables, some thousands at a time: the unit of work that can travel to another process."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from everyturn.engines.local import Database
+from everyturn.engines.rows import conversations_of
+from everyturn.model import Conversation
+
+CONVERSATIONS = 2_000  # in one fragment; about 10 MB of ordinary talk
+MESSAGES = 50_000  # in one fragment, but for a single conversation that has more
+
+
+@dataclass(frozen=True, slots=True)
+class Fragment:
+    """Some whole conversations in order of their ids, with all that belongs to them; the columns are those of `conversations_of`."""
+
+    headers: pa.Table
+    messages: pa.Table
+    feedback: pa.Table
+    actions: pa.Table
+
+    def __len__(self) -> int:
+        """How many conversations it holds."""
+        rows: int = self.headers.num_rows
+        return rows
+
+    def conversations(self) -> Iterator[Conversation]:
+        """The conversations, one in memory at a time."""
+        yield from conversations_of(
+            *(table.to_batches() for table in (self.headers, self.messages, self.feedback, self.actions))
+        )
+
+
+def fragments(database: Database, *, among: str | None = None) -> Iterator[Fragment]:
+    """Every conversation once, in order of their ids, in fragments of at most 2,000; one fragment in memory at a time.
+
+    `among` is a table of our own with a column `conversation_id` (such as "pending"); None takes all. Conversations that came as
+    ready outcomes have no messages and are left out.
+    """
+    only = f"SEMI JOIN {among} p ON p.conversation_id = x.conversation_id" if among else ""
+    messages, feedback, actions = (
+        _Sorted(database.batches(sql))
+        for sql in (
+            (
+                f'SELECT x.conversation_id, role, content, "at", tool_calls, tool_call_id, name FROM messages x {only}'
+                " ORDER BY x.conversation_id, position"
+            ),
+            (
+                f'SELECT x.conversation_id, name, value, label, comment, turn, source, "at" FROM feedback x {only}'
+                " ORDER BY x.conversation_id, turn, name, value, label, comment"
+            ),
+            (
+                'SELECT x.conversation_id, a.action_id, a."at", a.user_id, a.kind, a.conversation_id AS named, a.turn,'
+                f" a.artefact, a.before, a.attributes FROM action_links x JOIN actions a USING (action_id) {only}"
+                ' ORDER BY x.conversation_id, a."at", a.action_id'
+            ),
+        )
+    )
+    headers = database.batches(
+        "SELECT x.conversation_id, user_id, started_at, attributes, x.messages FROM conversations x"
+        f" {only} WHERE origin <> 'outcomes' ORDER BY x.conversation_id",
+    )
+    for some in _cut(headers):
+        last: str = some["conversation_id"][-1].as_py()
+        yield Fragment(some, messages.up_to(last), feedback.up_to(last), actions.up_to(last))
+
+
+def _cut(headers: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
+    """The headers in runs of at most `CONVERSATIONS` rows and, but for single rows, `MESSAGES` messages."""
+    for batch in headers:
+        running = pc.cumulative_sum(pc.fill_null(batch["messages"], 0).cast(pa.int64())).to_pylist()
+        table = pa.Table.from_batches([batch]).drop_columns(["messages"])
+        start = before = 0
+        while start < batch.num_rows:
+            end = bisect_right(running, before + MESSAGES, lo=start)
+            end = min(max(end, start + 1), start + CONVERSATIONS, batch.num_rows)
+            yield table.slice(start, end - start)
+            start, before = end, running[end - 1]
+
+
+class _Sorted:
+    """A stream of batches ordered by conversation id in byte order, taken id range by id range."""
+
+    def __init__(self, batches: Iterator[pa.RecordBatch]) -> None:
+        self._batches = batches
+        self._rest: pa.RecordBatch | None = next(batches, None)
+        self._schema = self._rest.schema if self._rest is not None else pa.schema([("conversation_id", pa.string())])
+
+    def up_to(self, last: str) -> pa.Table:
+        """The rows not yet taken whose id is at most `last`."""
+        taken = []
+        while self._rest is not None:
+            ids = self._rest["conversation_id"]
+            cut = bisect_right(range(len(ids)), last, key=lambda row: ids[row].as_py())
+            taken.append(self._rest.slice(0, cut))
+            if cut < len(ids):
+                self._rest = self._rest.slice(cut)
+                break
+            self._rest = next(self._batches, None)
+        return pa.Table.from_batches(taken, self._schema)
