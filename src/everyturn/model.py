@@ -273,6 +273,9 @@ class FeedbackRecord:
     response_id: str | None = None
 
 
+DEFAULT_SUITE = "default"  # of cases and results that do not name theirs
+
+
 @dataclass(frozen=True, slots=True)
 class EvalCase:
     """One test of the agent. `input` is the text the case asks (the last user message where it is a conversation)."""

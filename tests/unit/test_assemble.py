@@ -439,3 +439,43 @@ def test_a_long_conversation_in_one_trace_is_assembled_in_time():
         spans.append(call(f"c{i}", i, i + 0.5, history, f"answer {i}"))
         history.append(agent(f"answer {i}"))
     assert len(said(spans)) == 300
+
+
+def test_a_turn_recorded_under_two_traces_is_one_where_its_history_tells():
+    history = [user("a"), agent("1"), user("thanks")]
+    spans = [
+        call("s", 10 * i, 10 * i + 1, history, "Welcome.", trace_id=f"t{i}", conversation_id="c") for i in range(2)
+    ]
+    assert said(spans) == [("user", "a"), ("assistant", "1"), ("user", "thanks"), ("assistant", "Welcome.")]
+
+
+def test_the_same_question_without_any_history_is_asked_again():
+    spans = [
+        call("s", 10 * i, 10 * i + 1, [user("again")], "Yes.", trace_id=f"t{i}", conversation_id="c") for i in range(2)
+    ]
+    assert said(spans) == [("user", "again"), ("assistant", "Yes.")] * 2
+
+
+# --- comments apart from their ratings ------------------------------------------------------------------------------
+
+
+def rated(*feedback: Feedback, response_id="r") -> tuple:
+    records = [FeedbackRecord(f"f{i}", f, response_id=response_id) for i, f in enumerate(feedback)]
+    (conversation,) = assemble([call("s", 0, 1, [user("a")], "1", response_id="r")], records)
+    return conversation.feedback
+
+
+COMMENT = Feedback("comment", comment="too slow", at=at(9))
+
+
+def test_a_comment_by_itself_belongs_to_the_users_only_rating_there():
+    thumb, score = Feedback("thumb", 0.0), Feedback("goal", 1.0, source="judge")
+    found = Feedback("thumb", 0.0, comment="too slow", turn=0, at=at(9))
+    assert rated(thumb, score, COMMENT) == rated(COMMENT, score, thumb) == (replace(score, turn=0), found)
+
+
+def test_a_comment_without_one_rating_to_belong_to_stays_by_itself():
+    alone = replace(COMMENT, turn=0)
+    assert rated(COMMENT) == (alone,)
+    assert alone in rated(Feedback("thumb", 1.0), Feedback("stars", 2.0), COMMENT)
+    assert alone in rated(Feedback("thumb", 1.0, comment="fine"), COMMENT)

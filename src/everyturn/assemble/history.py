@@ -111,7 +111,8 @@ class Transcript:
 
         The transcript may lack messages that the history has (their step was not recorded): they are taken from it, with
         the time `unseen_at`. Where the history ends inside the transcript, the user asked the same again (or
-        the application keeps no history) and this is a new turn, unless a later history has already shown these very messages.
+        the application keeps no history) and this is a new turn, unless a later history has already shown these very messages, or
+        a history with answers in it, which an application that keeps one would have added to, was answered the same.
         `is_spoken` says that the user surely saw what the step gave, even where its history ends with the agent's own words.
         Gives the turn (from 0) that the last of the messages is in; -1 before the first user message.
         """
@@ -126,7 +127,7 @@ class Transcript:
             self._repeated = max(self._repeated, known)
             if known == len(self.messages) or given < history:
                 fresh = self._behind(messages, known, given, history)
-            elif history and self._has_shown(keys):
+            elif history and (self._has_shown(keys) or self._is_twice(keys, history)):
                 self._take_times(messages)
                 return sum(m.role == "user" for m in messages) - 1
             else:
@@ -160,6 +161,10 @@ class Transcript:
     def _has_shown(self, keys: Sequence[Key]) -> bool:
         """Whether all these messages already stand at the beginning, known from a later list's history."""
         return len(keys) <= self._repeated and keys == self.keys[: len(keys)]
+
+    def _is_twice(self, keys: Sequence[Key], history: int) -> bool:
+        """Whether a step that was given answers of earlier turns is one that the transcript has: recorded by two clients, or sent again."""
+        return keys == self.keys[: len(keys)] and any(role == "assistant" for role, _, _ in keys[:history])
 
     def _take_times(self, messages: Sequence[Message]) -> None:
         for position, message in enumerate(messages):

@@ -14,7 +14,7 @@ from everyturn.engines.local import Database
 from everyturn.engines.merge_messages import merge_messages, place_ratings
 from everyturn.engines.merge_spans import Assemble, Merge, Resolve, merge_spans
 from everyturn.engines.tables import NATURAL_KEYS
-from everyturn.model import Rejected
+from everyturn.model import DEFAULT_SUITE, Rejected
 
 _STAGED = {
     "messages": "in_messages",
@@ -72,15 +72,17 @@ class Loading:
                     self._upsert(kind)
             if "eval_cases" in self._staged:
                 self._merge_cases()
+            if self._staged & {"eval_cases", "eval_results"}:
+                self._name_suites()
             if "messages" in self._staged:
                 merged.rejected += merge_messages(self.database)
-            if "spans" in self._staged or "ratings" in self._staged:
+            if self._staged & {"spans", "ratings"}:
                 merge_spans(self.database, self._staged, merge=merge, resolve=resolve, assemble=assemble)
             if "ratings" in self._staged:
                 place_ratings(self.database)
             if "outcomes" in self._staged:
                 self._merge_outcomes()
-            if "actions" in self._staged or "messages" in self._staged or "spans" in self._staged:
+            if self._staged & {"actions", "messages", "spans"}:
                 self._link_actions()
             self._mark_pending()
             merged.conversations = self.database.scalar("SELECT count(DISTINCT conversation_id) FROM touched")
@@ -125,6 +127,36 @@ class Loading:
         )
         self.database.run("INSERT INTO eval_cases BY NAME SELECT * FROM merged_cases")
         self.database.run("DROP TABLE merged_cases")
+
+    def _name_suites(self) -> None:
+        """Gives results that do not name their suite to the only suite that has a case of that id.
+
+        Platforms name the case alone where a score was given; which suite the case is in stands in the dataset, which may come
+        before or after. Where several suites have such a case, the results stay where they are.
+        """
+        run = self.database.run
+        run(
+            """
+            CREATE OR REPLACE TEMP TABLE named AS
+            SELECT case_id, min(suite) AS suite FROM eval_cases
+            WHERE case_id IN (SELECT case_id FROM eval_results WHERE suite = ?)
+            GROUP BY case_id HAVING count(*) = 1 AND min(suite) <> ?
+            """,
+            [DEFAULT_SUITE, DEFAULT_SUITE],
+        )
+        run(
+            """
+            DELETE FROM eval_results WHERE (suite, case_id, run_id, metric) IN
+              (SELECT (n.suite, r.case_id, r.run_id, r.metric) FROM eval_results r JOIN named n USING (case_id) WHERE r.suite = ?)
+            """,
+            [DEFAULT_SUITE],
+        )
+        run(
+            "UPDATE eval_results SET suite = n.suite FROM named n"
+            " WHERE eval_results.case_id = n.case_id AND eval_results.suite = ?",
+            [DEFAULT_SUITE],
+        )
+        run("DROP TABLE named")
 
     # --- outcomes from a warehouse ------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ import orjson
 
 from everyturn.model import (
     COMMENT,
+    DEFAULT_SUITE,
     EvalCase,
     EvalResult,
     Feedback,
@@ -30,7 +31,6 @@ from everyturn.readers.langfuse import question
 _OPERATIONS: Mapping[str, Operation] = {"llm": "chat", "tool": "execute_tool", "score": "execute_tool"}
 _IDS = frozenset({*fields.CONVERSATION_ID_NAMES, *fields.USER_ID_NAMES})
 _TEXTS = ("input", "output", "expected")
-DEFAULT_SUITE = "default"
 
 Row = Mapping[str, Json]
 

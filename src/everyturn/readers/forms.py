@@ -1,7 +1,7 @@
 """The forms in which libraries write messages -> OpenAI's, which all readers know: LangChain's objects, the Responses API's items.
 
-LangChain writes a message as a constructor with its arguments ({"lc": 1, "kwargs": {…}}) or flat ({"type": "human", "content": …}),
-a reply as generations, a batch as a list of lists. The Responses API writes calls and their results as items beside messages.
+LangChain writes a message as a constructor with its arguments ({"lc": 1, "kwargs": {…}}) or flat ({"type": "human", "content": …}) or
+as a pair (["human", "…"]), a reply as generations, a batch as a list of lists. The Responses API writes calls and their results as items beside messages.
 """
 
 from __future__ import annotations
@@ -35,15 +35,13 @@ def as_openai(value: Json, depth: int = _DEPTH) -> Json:
     >>> as_openai([{"type": "function_call", "call_id": "c1", "name": "find", "arguments": "{}"}])
     [{'role': 'assistant', 'content': None, 'tool_calls': [{'id': 'c1', 'name': 'find', 'arguments': '{}'}]}]
     """
-    if depth == 0:
+    if depth == 0 or not isinstance(value, list | dict):
         return value
-    if isinstance(value, list):
-        return [as_openai(v, depth - 1) for v in value]
-    if not isinstance(value, dict):
-        return value
-    message = _message(value)
+    message = _message(value) if isinstance(value, dict) else _pair(value)
     if message is not None:
         return message
+    if isinstance(value, list):
+        return [as_openai(v, depth - 1) for v in value]
     if value.get("lc") == 1 and isinstance(value.get("kwargs"), dict):
         return as_openai(value["kwargs"], depth - 1)  # a prompt, a document, an agent's step
     return {name: as_openai(v, depth - 1) for name, v in value.items()}
@@ -103,6 +101,11 @@ def _message(value: _Object) -> Json:
     if isinstance(kind, str) and "content" in value and "role" not in value:
         return _langchain(kind, value)
     return None
+
+
+def _pair(value: list[Json]) -> Json:
+    is_pair = len(value) == 2 and all(isinstance(v, str) for v in value) and value[0] in _ROLES
+    return {"role": _ROLES[value[0]], "content": value[1]} if is_pair else None
 
 
 def _langchain(kind: str, value: _Object) -> Json:

@@ -26,11 +26,11 @@ from collections.abc import Callable, Iterator, Mapping
 
 import orjson
 
-from everyturn.model import EvalCase, EvalResult, Feedback, FeedbackRecord, Json, Rejected, Span
+from everyturn.model import DEFAULT_SUITE, EvalCase, EvalResult, Feedback, FeedbackRecord, Json, Rejected, Span
 from everyturn.readers import BadRecord, Context, Reader, Sample, Skipped, SkipRecord, fields
 from everyturn.readers.feedback_names import Source, source_of
 from everyturn.readers.langfuse import question
-from everyturn.readers.langsmith_runs import DEFAULT_SUITE, read_run, run_results
+from everyturn.readers.langsmith_runs import read_run, run_results
 from everyturn.readers.multipart import Part, is_multipart, parts
 
 Parts = Iterator[Span | FeedbackRecord | EvalCase | EvalResult | Rejected | Skipped]

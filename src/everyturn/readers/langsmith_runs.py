@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from everyturn.model import EvalResult, Json, Message, Span
+from everyturn.model import DEFAULT_SUITE, EvalResult, Json, Message, Span
 from everyturn.readers import BadRecord, ReadOptions, fields, steps
 from everyturn.readers.forms import as_openai, failure, reply
 from everyturn.readers.genai import Operation, is_plain, joined
@@ -50,7 +50,6 @@ _NOT_ATTRIBUTES = frozenset(
 _STEP_TAG = re.compile(r"(?:graph|seq|map|branch|condition):")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")
 _EVALUATORS = "evaluators"  # the project the SDK's evaluators are traced to
-DEFAULT_SUITE = "default"
 
 
 def metadata_of(run: Mapping[str, Json]) -> Mapping[str, Json]:

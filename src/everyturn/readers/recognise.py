@@ -11,7 +11,7 @@ from everyturn.readers.source import Frame
 
 SAMPLE_RECORDS = 16
 _SURE = 0.5  # a lower score is no recognition
-_ENVELOPES = ("data", "items", "rows", "records", "results", "conversations", "events", "entries", "runs", "objects")
+_ENVELOPES = ("data", "items", "rows", "records", "results", "conversations", "events", "entries")
 
 
 def readers(kind: Kind | None = None) -> dict[str, Reader]:

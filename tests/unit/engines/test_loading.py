@@ -8,7 +8,7 @@ import pytest
 from everyturn.engines import evidence
 from everyturn.engines.loading import Loading
 from everyturn.engines.local import Database
-from everyturn.model import ACTION_SCHEMA, MESSAGE_SCHEMA
+from everyturn.model import ACTION_SCHEMA, EVAL_CASE_SCHEMA, EVAL_RESULT_SCHEMA, MESSAGE_SCHEMA
 
 START = datetime(2026, 9, 7, 9, tzinfo=UTC)
 
@@ -156,3 +156,36 @@ def test_everything_of_a_failed_load_is_undone(database):
     with pytest.raises(Exception, match="not found in FROM clause"):
         loading.merge(merge=no_spans, resolve=no_spans, assemble=no_spans)
     assert database.scalar("SELECT count(*) FROM messages") == 0
+
+
+def cases(*keys):
+    rows = [{"suite": suite, "case_id": case_id, "input": "q", "attributes": "{}"} for suite, case_id in keys]
+    return pa.Table.from_pylist(rows, EVAL_CASE_SCHEMA)
+
+
+def scores(*keys):
+    rows = [
+        {"suite": suite, "case_id": case_id, "run_id": "r", "metric": "m", "score": score}
+        for suite, case_id, score in keys
+    ]
+    return pa.Table.from_pylist(rows, EVAL_RESULT_SCHEMA)
+
+
+@pytest.mark.parametrize("cases_first", [True, False])
+def test_results_without_a_suite_belong_to_the_only_one_that_has_their_case(database, cases_first):
+    loads = [("eval_cases", cases(("s", "1"), ("s", "2"))), ("eval_results", scores(("default", "1", 0.5)))]
+    for kind, table in (loads if cases_first else loads[::-1]) * 2:
+        load(database, table, kind=kind)
+    assert database.rows("SELECT suite, case_id, score FROM eval_results") == [("s", "1", 0.5)]
+
+
+def test_results_of_a_case_that_several_suites_or_none_have_stay_without():
+    with Database(":memory:") as database:
+        load(database, cases(("s", "1"), ("t", "1"), ("default", "3")), kind="eval_cases")
+        load(
+            database,
+            scores(("default", "1", 0.5), ("default", "2", 1.0), ("default", "3", 0.0), ("s", "1", 0.2)),
+            kind="eval_results",
+        )
+        found = database.rows("SELECT suite, case_id FROM eval_results ORDER BY ALL")
+    assert found == [("default", "1"), ("default", "2"), ("default", "3"), ("s", "1")]
