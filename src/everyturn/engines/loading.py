@@ -72,8 +72,6 @@ class Loading:
                     self._upsert(kind)
             if "eval_cases" in self._staged:
                 self._merge_cases()
-            if self._staged & {"eval_cases", "eval_results"}:
-                self._name_suites()
             if "messages" in self._staged:
                 merged.rejected += merge_messages(self.database)
             if self._staged & {"spans", "ratings"}:
@@ -107,6 +105,8 @@ class Loading:
             f"INSERT INTO {kind} BY NAME SELECT * FROM {staged}"
             f" QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY rowid DESC) = 1"
         )
+        if kind in {"eval_cases", "eval_results"}:
+            self._name_suites()
 
     def _merge_cases(self) -> None:
         """The last record of a case stands, but what it leaves out stays: a run's log knows the question and no answer."""
