@@ -19,6 +19,7 @@ from everyturn.model import Feedback, FeedbackRecord, Json, Message, Span, ToolC
 from everyturn.readers import BadRecord, ReadOptions, fields
 from everyturn.readers.chat import read_message
 from everyturn.readers.feedback_names import source_of
+from everyturn.readers.namespaces import own_attributes
 from everyturn.readers.otlp_wire import Attributes, OtlpLog, OtlpSpan
 
 Operation: TypeAlias = Literal["chat", "invoke_agent", "execute_tool", "other"]
@@ -42,8 +43,9 @@ _OPERATIONS: Mapping[str, Operation] = {
     "invoke_workflow": "invoke_agent",
     "execute_tool": "execute_tool",
 }
-_CONVERSATION_IDS = ("gen_ai.conversation.id", "session.id")
-_USER_IDS = ("user.id", "enduser.id")
+# The conventions' names, then those that applications use on spans of their own.
+_CONVERSATION_IDS = ("gen_ai.conversation.id", "session.id", "conversation.id", *fields.CONVERSATION_ID_NAMES)
+_USER_IDS = ("user.id", "enduser.id", *fields.USER_ID_NAMES)
 _MODELS = ("gen_ai.response.model", "gen_ai.request.model")
 _ENVIRONMENTS = ("deployment.environment.name", "deployment.environment")
 _UNSEEN = frozenset({"reasoning", "thinking"})
@@ -68,12 +70,12 @@ def read_span(span: OtlpSpan, options: ReadOptions) -> Span:
         started_at=span.started_at,
         ended_at=span.ended_at,
         input=None if is_given_cut else given,  # what is cut away is the user's last message: the rest would mislead
-        output=_one_reply(made) if operation == "chat" else made,
+        output=one_reply(made) if operation == "chat" else made,
         tool_call=_tool_call(found) if operation == "execute_tool" else None,
         tool_result=_text_of(found.get("gen_ai.tool.call.result")),
         error=error_of(span),
         response_id=fields.identifier(found.get("gen_ai.response.id"), "gen_ai.response.id"),
-        attributes=_conversation_attributes(found, span.resource, is_cut=is_given_cut or is_made_cut),
+        attributes=_conversation_attributes(span, options, is_cut=is_given_cut or is_made_cut),
     )
 
 
@@ -118,32 +120,23 @@ def error_of(span: OtlpSpan) -> str | None:
     return message if not kind or message.startswith(kind) else f"{kind}: {message}" if message else kind
 
 
-def _conversation_attributes(found: Attributes, resource: Attributes, *, is_cut: bool) -> dict[str, str]:
-    attributes = {name[4:]: joined(value) for name, value in found.items() if name[:4] == "app." and is_plain(value)}
+def environment(resource: Attributes) -> Json:
+    """Where the application runs: production, staging or the like."""
+    return fields.first(resource, _ENVIRONMENTS)
+
+
+def _conversation_attributes(span: OtlpSpan, options: ReadOptions, *, is_cut: bool) -> dict[str, str]:
+    found = span.attributes
+    attributes = own_attributes(found, options)
     for name, value in (
         ("agent_version", found.get("gen_ai.agent.version")),
-        ("environment", fields.first(resource, _ENVIRONMENTS)),
+        ("environment", environment(span.resource)),
         ("model", fields.first(found, _MODELS)),
         ("content", "cut" if is_cut else None),
     ):
         if isinstance(value, str) and value:
             attributes.setdefault(name, value)
     return attributes
-
-
-def is_plain(value: Json) -> bool:
-    """Whether a value can be an attribute: a single value, or a list of such."""
-    items = value if isinstance(value, list) else [value]
-    return value is not None and not any(isinstance(v, list | dict) for v in items)
-
-
-def joined(value: Json) -> str:
-    """A value as an attribute's text; the items of a list (tags) joined.
-
-    >>> joined(["support", "orders"]), joined(3)
-    ('support, orders', '3')
-    """
-    return ", ".join(map(fields.plain_text, value)) if isinstance(value, list) else fields.plain_text(value)
 
 
 # --- messages in parts ------------------------------------------------------------------------------------------
@@ -260,7 +253,7 @@ def openai_messages(item: Json) -> list[Message]:
     return found
 
 
-def _one_reply(messages: tuple[Message, ...] | None) -> tuple[Message, ...] | None:
+def one_reply(messages: tuple[Message, ...] | None) -> tuple[Message, ...] | None:
     """What one model call gave: of several choices the first, of a reply in several messages all in one."""
     if messages is None or len(messages) < 2:
         return messages

@@ -31,12 +31,20 @@ from everyturn.readers import (
     SkipRecord,
     fields,
     genai,
+    openinference,
+    openllmetry,
     otlp_json,
+    vercel,
 )
 from everyturn.readers import langfuse_observations as langfuse
+from everyturn.readers import mlflow_spans as mlflow
 from everyturn.readers.otlp_wire import OtlpLog, OtlpSpan, Signal, binary_signal
 
 _HAS_MAGIC = 0.95
+
+
+def _no_ratings(_span: OtlpSpan, _read: Span) -> Iterable[FeedbackRecord]:
+    return ()
 
 
 class Dialect(NamedTuple):
@@ -45,10 +53,15 @@ class Dialect(NamedTuple):
     name: str
     is_spoken_by: Callable[[OtlpSpan], bool]
     read: Callable[[OtlpSpan, ReadOptions], Span]
+    ratings: Callable[[OtlpSpan, Span], Iterable[FeedbackRecord]] = _no_ratings
 
 
 _DIALECTS = (
     Dialect("langfuse", langfuse.is_langfuse, langfuse.read_span),
+    Dialect("openinference", openinference.is_openinference, openinference.read_span, openinference.ratings),
+    Dialect("mlflow", mlflow.is_mlflow, mlflow.read_span),
+    Dialect("vercel", vercel.is_vercel, vercel.read_span),
+    Dialect("openllmetry", openllmetry.is_openllmetry, openllmetry.read_span),
     Dialect("genai", lambda _: True, genai.read_span),  # an application's own span too
 )
 
@@ -76,13 +89,18 @@ def _form(record: Json) -> tuple[Signal | None, ModuleType]:
     return otlp_binary.signal_of(record), otlp_binary
 
 
-def _read_spans(found: Iterable[OtlpSpan | BadRecord], options: ReadOptions) -> Iterator[Span | BadRecord]:
+def _read_spans(
+    found: Iterable[OtlpSpan | BadRecord], options: ReadOptions
+) -> Iterator[Span | FeedbackRecord | BadRecord]:
     for span in found:
         if isinstance(span, BadRecord):
             yield span
             continue
         try:
-            yield next(d for d in _DIALECTS if d.is_spoken_by(span)).read(span, options)
+            dialect = next(d for d in _DIALECTS if d.is_spoken_by(span))
+            read = dialect.read(span, options)
+            yield read
+            yield from dialect.ratings(span, read)
         except BadRecord as bad:
             yield bad
 

@@ -1,0 +1,59 @@
+"""Whose attribute a span's attribute is: a convention's (`http.route`, `llm.model_name`) or the application's own (`plan`, `shop.country`).
+
+Conventions name theirs under a first word; those of OpenTelemetry's registry and of the known instrumentations are listed. Whatever is
+under none of them the application set itself, and its short values are kept as attributes of the conversation. `app.plan` is `plan`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from everyturn.model import Json
+from everyturn.readers import ReadOptions, fields
+
+_LONGEST = 500  # characters; what is longer is content or a dump, and nothing to tell conversations apart by
+_CONVENTIONS = frozenset(
+    """
+    agent ai android annotations artifact aspnetcore audio aws az azure browser cassandra cicd client cloud cloudevents
+    cloudfoundry code container cpu cpython dapr db deployment destination device disk dns document dotnet elasticsearch
+    embedding enduser error evaluations event exception exporter faas feature_flag file gcp gen_ai geo go graph graphql
+    hardware heroku host http hw image input ios jvm k8s langfuse langgraph langsmith linux llm log logfire mainframe mcp
+    message messaging metadata mlflow net network nfs nodejs oci onc_rpc openai openinference openshift opentracing
+    operation oracle_cloud os otel output peer pprof process profile prompt reranker resource retrieval rpc security_rule
+    server service session signalr source system tag telemetry test thread tls tool trace traceloop url user user_agent
+    v8js vcs webengine zos
+    """.split()
+)
+
+
+def own_attributes(found: Mapping[str, Json], options: ReadOptions) -> dict[str, str]:
+    """The attributes of a span that are the application's own, without ids.
+
+    >>> found = {"http.route": "/chat", "app.plan": "pro", "shop.country": "DE", "seats": 3, "user_id": "u1", "note": "x" * 501}
+    >>> own_attributes(found, ReadOptions())
+    {'plan': 'pro', 'shop.country': 'DE', 'seats': '3'}
+    """
+    kept: dict[str, str] = {}
+    for name, value in found.items():
+        first, dot, rest = name.partition(".")
+        if (dot and first in _CONVENTIONS) or name == "metadata" or not is_plain(value):
+            continue
+        text = joined(value)
+        if len(text) <= _LONGEST:
+            kept[rest if first == "app" and rest else name] = text
+    return fields.attributes(kept, "attributes", options=options) if kept else kept
+
+
+def is_plain(value: Json) -> bool:
+    """Whether a value can be an attribute: a single value, or a list of such."""
+    items = value if isinstance(value, list) else [value]
+    return value is not None and not any(isinstance(v, list | dict) for v in items)
+
+
+def joined(value: Json) -> str:
+    """A value as an attribute's text; the items of a list (tags) joined.
+
+    >>> joined(["support", "orders"]), joined(3)
+    ('support, orders', '3')
+    """
+    return ", ".join(map(fields.plain_text, value)) if isinstance(value, list) else fields.plain_text(value)

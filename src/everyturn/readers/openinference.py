@@ -1,0 +1,217 @@
+"""OpenInference's attributes (Arize's instrumentations, Phoenix): `openinference.span.kind` tells what a span is.
+
+A model call's messages stand in numbered attributes (`llm.input_messages.0.message.role`), the whole request and response also in `input.value`
+and `output.value`; where the numbered ones lack a reply's text (a refusal), the response has it. The `input.value` and
+`output.value` of agents and chains are what the application was asked and gave.
+
+Ratings stand on spans (`annotations.0.annotation.score`), of the span, its trace or its session, as `annotations` or `evaluations`.
+A span may carry `gen_ai.*` beside its own attributes; these are then not read again.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from everyturn.model import Feedback, FeedbackRecord, Json, Message, Span, ToolCall, digest
+from everyturn.readers import ReadOptions, fields, steps
+from everyturn.readers.feedback_names import source_of
+from everyturn.readers.genai import (
+    Operation,
+    conversation_id,
+    environment,
+    error_of,
+    one_reply,
+    openai_messages,
+    user_id,
+)
+from everyturn.readers.langchain import openai_form
+from everyturn.readers.namespaces import is_plain, joined, own_attributes
+from everyturn.readers.otlp_wire import Attributes, OtlpSpan
+
+_KIND = "openinference.span.kind"
+_OPERATIONS: Mapping[str, Operation] = {
+    "LLM": "chat",
+    "AGENT": "invoke_agent",
+    "TOOL": "execute_tool",
+    "EMBEDDING": "execute_tool",
+    "EVALUATOR": "execute_tool",
+    "GUARDRAIL": "execute_tool",
+    "RERANKER": "execute_tool",
+    "RETRIEVER": "execute_tool",
+}
+_NOISE = ("ls_", "langgraph_", "checkpoint_", "lc_", "__pregel")  # what LangChain itself puts into the metadata
+_RATING = re.compile(r"(?:(trace|session)\.)?(annotations|evaluations)\.(\d+)\.(?:annotation|evaluation)\.(\w+)")
+
+
+def is_openinference(span: OtlpSpan) -> bool:
+    """Whether an OpenInference instrumentation, or an application with its names, made the span."""
+    return _KIND in span.attributes
+
+
+def read_span(span: OtlpSpan, options: ReadOptions) -> Span:
+    """A span with OpenInference's attributes."""
+    found = span.attributes
+    kind = str(found[_KIND]).upper()
+    operation = _OPERATIONS.get(kind, "other")
+    metadata = _metadata(found)
+    given, made = found.get("input.value"), found.get("output.value")
+    name = found.get("tool.name") or span.name
+    result = openai_form(fields.json_value(made)) if kind == "TOOL" else None
+    return Span(
+        trace_id=span.trace_id,
+        span_id=span.span_id,
+        parent_id=span.parent_id,
+        conversation_id=conversation_id({**metadata, **found}, span.resource, options),
+        user_id=user_id({**metadata, **found}, span.resource, options),
+        operation=operation,
+        name=span.name or None,
+        started_at=span.started_at,
+        ended_at=span.ended_at,
+        input=_given(found) if operation == "chat" else None if operation == "execute_tool" else steps.asked(given),
+        output=_made(found, has_failed=span.error is not None)
+        if operation == "chat"
+        else None
+        if operation == "execute_tool"
+        else steps.answered(made),
+        tool_call=_tool_call(str(name), given, result) if kind == "TOOL" and name else None,
+        tool_result=_tool_result(made, result) if kind == "TOOL" else None,
+        error=_brief(error_of(span)),
+        response_id=fields.identifier(found.get("gen_ai.response.id"), "gen_ai.response.id"),
+        attributes=_conversation_attributes(span, metadata, options),
+    )
+
+
+def _metadata(found: Attributes) -> Mapping[str, Json]:
+    metadata = fields.json_value(found.get("metadata"))
+    if not isinstance(metadata, dict):
+        return {}
+    return {k: v for k, v in metadata.items() if not k.startswith(_NOISE)}
+
+
+def _conversation_attributes(span: OtlpSpan, metadata: Mapping[str, Json], options: ReadOptions) -> dict[str, str]:
+    found = span.attributes
+    attributes = own_attributes(found, options) | own_attributes(metadata, options)
+    tags = fields.json_value(found.get("tag.tags"))
+    if isinstance(tags, list) and tags and is_plain(tags):
+        attributes["tags"] = joined(tags)
+    for name, value in (("model", found.get("llm.model_name")), ("environment", environment(span.resource))):
+        if isinstance(value, str) and value:
+            attributes.setdefault(name, value)
+    return attributes
+
+
+def _brief(error: str | None) -> str | None:
+    """The error without the traceback that LangChain puts behind it."""
+    return error and error.partition("Traceback (most recent call last)")[0].strip()
+
+
+# --- model calls --------------------------------------------------------------------------------------------------
+
+
+def _given(found: Attributes) -> tuple[Message, ...] | None:
+    messages = _numbered(found, "llm.input_messages.")
+    return messages if messages else steps.given(found.get("input.value"))
+
+
+def _made(found: Attributes, *, has_failed: bool) -> tuple[Message, ...] | None:
+    messages = one_reply(_numbered(found, "llm.output_messages."))
+    if messages and (messages[0].content or messages[0].tool_calls):
+        return messages
+    if has_failed:
+        return None
+    whole = steps.made(found.get("output.value")) if found.get("output.mime_type") == "application/json" else None
+    return whole if whole and (whole[0].content or not messages) else messages
+
+
+def _numbered(found: Attributes, prefix: str) -> tuple[Message, ...] | None:
+    """The messages of numbered attributes, in the order of their numbers."""
+    items: dict[int, dict[str, Json]] = {}
+    for name, value in found.items():
+        if not name.startswith(prefix):
+            continue
+        number, _, path = name[len(prefix) :].partition(".message.")
+        if number.isdecimal():
+            _put(items.setdefault(int(number), {}), path, value)
+    messages: list[Message] = []
+    for _, item in sorted(items.items()):
+        if "role" in item:
+            messages += openai_messages(_openai(item))
+    return tuple(messages) if messages else None
+
+
+def _put(item: dict[str, Json], path: str, value: Json) -> None:
+    """Notes one attribute of a message: its tool calls and parts by their numbers."""
+    name, _, rest = path.partition(".")
+    if name not in {"tool_calls", "contents"}:
+        item[path] = value
+        return
+    number, _, field = rest.partition(".")
+    if number.isdecimal():
+        item.setdefault(name, {}).setdefault(int(number), {})[field.partition(".")[2]] = value
+
+
+def _openai(item: Mapping[str, Json]) -> dict[str, Json]:
+    calls = [
+        {
+            "id": call.get("id"),
+            "name": str(call.get("function.name") or ""),
+            "arguments": call.get("function.arguments"),
+        }
+        for _, call in sorted(item.get("tool_calls", {}).items())
+    ]
+    if "function_call_name" in item:
+        calls.append({"name": str(item["function_call_name"]), "arguments": item.get("function_call_arguments_json")})
+    content = item.get("content")
+    parts = item.get("contents")
+    if content is None and parts:
+        content = [{**part, "type": str(part.get("type") or "part")} for _, part in sorted(parts.items())]
+    message: dict[str, Json] = {"role": item["role"], "content": content}
+    if calls:
+        message["tool_calls"] = calls
+    for name in ("tool_call_id", "name"):
+        if name in item:
+            message[name] = item[name]
+    return message
+
+
+# --- tools --------------------------------------------------------------------------------------------------------
+
+
+def _tool_call(name: str, given: Json, result: Json) -> ToolCall | None:
+    call = steps.tool_call(name, given)
+    call_id = result.get("tool_call_id") if isinstance(result, dict) else None
+    return call if call is None or not isinstance(call_id, str) else replace(call, id=call_id)
+
+
+def _tool_result(made: Json, result: Json) -> str | None:
+    """What a tool gave; LangChain's says it as a message."""
+    if isinstance(result, dict) and result.get("role") == "tool":
+        return steps.text_of(result.get("content"))
+    return steps.text_of(made)
+
+
+# --- ratings ------------------------------------------------------------------------------------------------------
+
+
+def ratings(span: OtlpSpan, read: Span) -> Iterator[FeedbackRecord]:
+    """The ratings on a span. They were given before it ended."""
+    found: dict[tuple[str, str, int], dict[str, Json]] = {}
+    for name, value in span.attributes.items():
+        if ("annotations." in name or "evaluations." in name) and (match := _RATING.fullmatch(name)):
+            found.setdefault((match[1] or "span", match[2], int(match[3])), {})[match[4]] = value
+    for (scope, group, number), rating in found.items():
+        name = fields.text(rating.get("name"), "name")
+        value = fields.number(rating.get("score"), "score")
+        label, comment = fields.text(rating.get("label"), "label"), fields.text(rating.get("explanation"), "explanation")
+        if not name or (value is None and label is None and comment is None):
+            continue
+        mark = fields.text(rating.get("annotator_kind"), "annotator_kind")
+        yield FeedbackRecord(
+            digest(span.trace_id, span.span_id, scope, group, str(number)),
+            Feedback(name, value, label, comment, source=source_of(name, mark=mark), at=span.ended_at),
+            conversation_id=read.conversation_id if scope == "session" else None,
+            trace_id=span.trace_id if scope != "session" or read.conversation_id is None else None,
+            span_id=span.span_id if scope == "span" else None,
+        )

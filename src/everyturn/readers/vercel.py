@@ -1,0 +1,140 @@
+"""The Vercel AI SDK's telemetry attributes: `ai.operationId` tells what a span is.
+
+`ai.generateText` and its like are the whole turn, `….doGenerate` and `….doStream` the model calls in it, `ai.toolCall` a tool. The model
+call's messages stand as JSON in `ai.prompt.messages`, its reply in `ai.response.text` and `.toolCalls`. Ids and everything else that tells
+conversations apart are `ai.telemetry.metadata`, under names that the application chose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from everyturn.model import Json, Message, Span, ToolCall
+from everyturn.readers import BadRecord, ReadOptions, fields, steps
+from everyturn.readers.genai import Operation, conversation_id, environment, error_of, openai_messages, user_id
+from everyturn.readers.namespaces import is_plain, joined, own_attributes
+from everyturn.readers.otlp_wire import Attributes, OtlpSpan
+
+_OPERATION = "ai.operationId"
+_METADATA = "ai.telemetry.metadata."
+_CALLS = (".doGenerate", ".doStream")
+_TURNS = frozenset({"ai.generateText", "ai.streamText", "ai.generateObject", "ai.streamObject"})
+_MODELS = ("ai.response.model", "gen_ai.response.model", "ai.model.id", "gen_ai.request.model")
+
+
+def is_vercel(span: OtlpSpan) -> bool:
+    """Whether the Vercel AI SDK made the span."""
+    return _OPERATION in span.attributes
+
+
+def read_span(span: OtlpSpan, options: ReadOptions) -> Span:
+    """A span with the AI SDK's attributes."""
+    found = span.attributes
+    operation = _operation(str(found[_OPERATION]))
+    metadata = {name[len(_METADATA) :]: value for name, value in found.items() if name.startswith(_METADATA)}
+    name = found.get("ai.toolCall.name")
+    return Span(
+        trace_id=span.trace_id,
+        span_id=span.span_id,
+        parent_id=span.parent_id,
+        conversation_id=conversation_id({**metadata, **found}, span.resource, options),
+        user_id=user_id({**metadata, **found}, span.resource, options),
+        operation=operation,
+        name=span.name or None,
+        started_at=span.started_at,
+        ended_at=span.ended_at,
+        input=_given(found) if operation in {"chat", "invoke_agent"} else None,
+        output=_made(found, span) if operation in {"chat", "invoke_agent"} else None,
+        tool_call=_call(found.get("ai.toolCall.id"), name, found.get("ai.toolCall.args")) if name else None,
+        tool_result=steps.text_of(found.get("ai.toolCall.result")),
+        error=error_of(span),
+        response_id=fields.identifier(fields.first(found, ("ai.response.id", "gen_ai.response.id")), "ai.response.id"),
+        attributes=_conversation_attributes(span, metadata, options),
+    )
+
+
+def _operation(name: str) -> Operation:
+    if name in _TURNS:
+        return "invoke_agent"
+    if name.startswith(("ai.embed", "ai.rerank")) or name == "ai.toolCall":
+        return "execute_tool"
+    return "chat" if name.endswith(_CALLS) else "other"
+
+
+def _conversation_attributes(span: OtlpSpan, metadata: Mapping[str, Json], options: ReadOptions) -> dict[str, str]:
+    attributes = own_attributes(span.attributes, options) | own_attributes(metadata, options)
+    tags = metadata.get("tags")
+    if isinstance(tags, list) and tags and is_plain(tags):
+        attributes["tags"] = joined(tags)
+    model = fields.first(span.attributes, _MODELS)
+    for name, value in (("model", model), ("environment", environment(span.resource))):
+        if isinstance(value, str) and value:
+            attributes.setdefault(name, value)
+    return attributes
+
+
+def _given(found: Attributes) -> tuple[Message, ...] | None:
+    listed = fields.json_value(found.get("ai.prompt.messages"))
+    if not isinstance(listed, list):
+        prompt = fields.json_value(found.get("ai.prompt"))
+        if isinstance(prompt, str):
+            return (Message("user", prompt),)
+        listed = fields.first(prompt, ("messages", "prompt")) if isinstance(prompt, dict) else None
+        if isinstance(listed, str):
+            return (Message("user", listed),)
+    if not isinstance(listed, list):
+        return None
+    return tuple(message for item in listed for message in _messages(item))
+
+
+def _made(found: Attributes, span: OtlpSpan) -> tuple[Message, ...] | None:
+    """The reply. A call that ended well and gave neither a text nor a tool call gave an empty reply."""
+    text = steps.text_of(fields.first(found, ("ai.response.text", "ai.response.object")))
+    listed = fields.json_value(found.get("ai.response.toolCalls"))
+    calls = [
+        _call(c.get("toolCallId"), c.get("toolName"), c.get("input", c.get("args")))
+        for c in (listed if isinstance(listed, list) else [])
+        if isinstance(c, dict)
+    ]
+    if calls and str(found[_OPERATION]) not in _TURNS:
+        return (Message("assistant", text or None, None, tuple(calls)),)
+    if text is None and (span.error is not None or not ({"ai.response.finishReason", "ai.response.text"} & found.keys())):
+        return None
+    return (Message("assistant", text or ""),)
+
+
+def _call(call_id: Json, name: Json, arguments: Json) -> ToolCall:
+    decoded = fields.json_value(arguments)
+    return ToolCall(fields.identifier(call_id, "toolCallId"), str(name or ""), decoded if isinstance(decoded, dict) else arguments)
+
+
+def _messages(item: Json) -> list[Message]:
+    """The messages of one of the SDK's, whose content is a text or parts; each tool result becomes a message."""
+    if not isinstance(item, dict):
+        raise BadRecord(expected="ai.prompt.messages: objects with a role and content", found=fields.describe(item))
+    content = item.get("content")
+    if not isinstance(content, list):
+        return openai_messages(item)
+    parts, calls, results = [], [], []
+    for part in content:
+        kind = part.get("type") if isinstance(part, dict) else None
+        if kind == "tool-call":
+            calls.append(_call(part.get("toolCallId"), part.get("toolName"), part.get("input", part.get("args"))))
+        elif kind == "tool-result":
+            call_id = fields.identifier(part.get("toolCallId"), "toolCallId")
+            results.append(Message("tool", _result(part), None, (), call_id))
+        else:
+            parts.append(part)
+    if results and not parts and not calls:
+        return results
+    (message, *_) = openai_messages({**item, "content": parts}) or [Message("assistant", None)]
+    content_text = message.content or (None if calls else "")
+    return [*results, Message(message.role, content_text, None, tuple(calls), None, message.name)]
+
+
+def _result(part: Mapping[str, Json]) -> str | None:
+    """A tool's result: the value itself, or (since version 5) an object that says its type and value."""
+    output = part.get("output", part.get("result"))
+    if isinstance(output, dict) and isinstance(output.get("type"), str) and "value" in output:
+        output = output["value"]
+    return steps.text_of(output)
