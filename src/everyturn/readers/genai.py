@@ -19,6 +19,8 @@ from everyturn.model import Feedback, FeedbackRecord, Json, Message, Span, ToolC
 from everyturn.readers import BadRecord, ReadOptions, fields
 from everyturn.readers.chat import read_message
 from everyturn.readers.feedback_names import source_of
+from everyturn.readers.namespaces import is_plain as is_plain
+from everyturn.readers.namespaces import joined as joined
 from everyturn.readers.namespaces import own_attributes
 from everyturn.readers.otlp_wire import Attributes, OtlpLog, OtlpSpan
 
@@ -262,6 +264,18 @@ def one_reply(messages: tuple[Message, ...] | None) -> tuple[Message, ...] | Non
         return messages[:1]
     content = "\n".join(m.content for m in messages if m.content) or None
     return (replace(messages[0], content=content, tool_calls=calls),)
+
+
+def with_calls_joined(messages: tuple[Message, ...]) -> tuple[Message, ...]:
+    """A history in which each reply is one message: the Responses API lists a reply's text and each of its calls by themselves."""
+    found: list[Message] = []
+    for message in messages:
+        is_more = message.role == "assistant" and message.tool_calls and not message.content
+        if is_more and found and found[-1].role == "assistant":
+            found[-1] = replace(found[-1], tool_calls=found[-1].tool_calls + message.tool_calls)
+        else:
+            found.append(message)
+    return tuple(found)
 
 
 def _tool_call(found: Attributes) -> ToolCall | None:

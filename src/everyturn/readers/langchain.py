@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from everyturn.model import Json
+from everyturn.readers import fields
 
 _ROLES: Mapping[str, str] = {
     "system": "system",
@@ -21,6 +22,16 @@ _ROLES: Mapping[str, str] = {
 }
 
 
+def openai_forms(value: Json) -> Json:
+    """A state (`{"messages": [...]}`), a list of messages or one, maybe as JSON text, with its messages in OpenAI's form."""
+    found = fields.json_value(value)
+    if isinstance(found, list):
+        return [openai_form(item) for item in found]
+    if isinstance(found, dict) and isinstance(found.get("messages"), list):
+        return {**found, "messages": [openai_form(item) for item in found["messages"]]}
+    return openai_form(found)
+
+
 def openai_form(item: Json) -> Json:
     """The message in OpenAI's form, or the value as it is where it is no message of LangChain's.
 
@@ -31,30 +42,30 @@ def openai_form(item: Json) -> Json:
     """
     if not isinstance(item, dict) or isinstance(item.get("role"), str):
         return item
-    fields, kind = item, item.get("type")
+    own, kind = item, item.get("type")
     if isinstance(item.get("data"), dict):
-        fields = item["data"]
+        own = item["data"]
     elif isinstance(item.get("kwargs"), dict) and isinstance(item.get("id"), list):
-        fields = item["kwargs"]
+        own = item["kwargs"]
         name = item["id"][-1] if item["id"] else None
         kind = name.removesuffix("Chunk").removesuffix("Message").lower() if isinstance(name, str) else None
     role = _ROLES.get(kind.removesuffix("MessageChunk").lower()) if isinstance(kind, str) else None
-    if role is None or "content" not in fields:
+    if role is None or "content" not in own:
         return item
-    message: dict[str, Json] = {"role": role, "content": fields["content"]}
+    message: dict[str, Json] = {"role": role, "content": own["content"]}
     calls = [
         {"id": call.get("id"), "name": call["name"], "arguments": call.get("args")}
         for name in ("tool_calls", "invalid_tool_calls")
-        for call in (fields.get(name) if isinstance(fields.get(name), list) else [])
+        for call in (own.get(name) if isinstance(own.get(name), list) else [])
         if isinstance(call, dict) and isinstance(call.get("name"), str)
     ]
     if calls:
         message["tool_calls"] = calls
-        message["content"] = fields["content"] or None
-    more = fields.get("additional_kwargs")
+        message["content"] = own["content"] or None
+    more = own.get("additional_kwargs")
     if not message["content"] and isinstance(more, dict) and isinstance(more.get("refusal"), str):
         message["content"] = more["refusal"]
     for name in ("tool_call_id", "name"):
-        if isinstance(fields.get(name), str) and role in {"tool", "user"}:
-            message[name] = fields[name]
+        if isinstance(own.get(name), str) and role in {"tool", "user"}:
+            message[name] = own[name]
     return message

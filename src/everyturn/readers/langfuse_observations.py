@@ -15,7 +15,8 @@ import orjson
 
 from everyturn.model import Json, Span
 from everyturn.readers import BadRecord, ReadOptions, fields, steps
-from everyturn.readers.genai import Operation, conversation_id, error_of, is_plain, joined, user_id
+from everyturn.readers.genai import Operation, conversation_id, error_of, user_id
+from everyturn.readers.namespaces import is_plain, joined
 from everyturn.readers.otlp_wire import OtlpSpan
 
 _OPERATIONS: Mapping[str, Operation] = {

@@ -40,7 +40,7 @@ def is_mlflow(span: OtlpSpan) -> bool:
 
 def read_span(span: OtlpSpan, options: ReadOptions) -> Span:
     """A span with MLflow's attributes."""
-    found = {name: _decoded(value) for name, value in span.attributes.items() if name.startswith("mlflow.")}
+    found = {name: decoded(value) for name, value in span.attributes.items() if name.startswith("mlflow.")}
     kind = str(found.get(_TYPE)).upper()
     operation = _OPERATIONS.get(kind, "other")
     given, made = found.get("mlflow.spanInputs"), found.get("mlflow.spanOutputs")
@@ -71,7 +71,7 @@ def read_span(span: OtlpSpan, options: ReadOptions) -> Span:
     )
 
 
-def _decoded(value: Json) -> Json:
+def decoded(value: Json) -> Json:
     """The value that a JSON text holds; once, since a text in it may look like JSON."""
     if not isinstance(value, str):
         return value

@@ -25,8 +25,9 @@ from everyturn.readers.genai import (
     one_reply,
     openai_messages,
     user_id,
+    with_calls_joined,
 )
-from everyturn.readers.langchain import openai_form
+from everyturn.readers.langchain import openai_forms
 from everyturn.readers.namespaces import is_plain, joined, own_attributes
 from everyturn.readers.otlp_wire import Attributes, OtlpSpan
 
@@ -58,7 +59,7 @@ def read_span(span: OtlpSpan, options: ReadOptions) -> Span:
     metadata = _metadata(found)
     given, made = found.get("input.value"), found.get("output.value")
     name = found.get("tool.name") or span.name
-    result = openai_form(fields.json_value(made)) if kind == "TOOL" else None
+    result = openai_forms(made) if kind == "TOOL" else None
     return Span(
         trace_id=span.trace_id,
         span_id=span.span_id,
@@ -69,12 +70,8 @@ def read_span(span: OtlpSpan, options: ReadOptions) -> Span:
         name=span.name or None,
         started_at=span.started_at,
         ended_at=span.ended_at,
-        input=_given(found) if operation == "chat" else None if operation == "execute_tool" else steps.asked(given),
-        output=_made(found, has_failed=span.error is not None)
-        if operation == "chat"
-        else None
-        if operation == "execute_tool"
-        else steps.answered(made),
+        input=_given(found, operation),
+        output=_made(found, operation, has_failed=span.error is not None),
         tool_call=_tool_call(str(name), given, result) if kind == "TOOL" and name else None,
         tool_result=_tool_result(made, result) if kind == "TOOL" else None,
         error=_brief(error_of(span)),
@@ -110,18 +107,30 @@ def _brief(error: str | None) -> str | None:
 # --- model calls --------------------------------------------------------------------------------------------------
 
 
-def _given(found: Attributes) -> tuple[Message, ...] | None:
+def _given(found: Attributes, operation: Operation) -> tuple[Message, ...] | None:
+    """What a model call, an agent or a chain was given; a tool's input is no message."""
+    if operation == "execute_tool":
+        return None
+    value = found.get("input.value")
+    if operation != "chat":
+        return steps.asked(openai_forms(value))
     messages = _numbered(found, "llm.input_messages.")
-    return messages if messages else steps.given(found.get("input.value"))
+    return with_calls_joined(messages) if messages else steps.given(value)
 
 
-def _made(found: Attributes, *, has_failed: bool) -> tuple[Message, ...] | None:
+def _made(found: Attributes, operation: Operation, *, has_failed: bool) -> tuple[Message, ...] | None:
+    """What it gave. A model call that failed gave nothing, although some clients write an empty reply."""
+    if operation == "execute_tool":
+        return None
+    value = found.get("output.value")
+    if operation != "chat":
+        return steps.answered(openai_forms(value))
     messages = one_reply(_numbered(found, "llm.output_messages."))
     if messages and (messages[0].content or messages[0].tool_calls):
         return messages
     if has_failed:
         return None
-    whole = steps.made(found.get("output.value")) if found.get("output.mime_type") == "application/json" else None
+    whole = steps.made(value) if found.get("output.mime_type") == "application/json" or not messages else None
     return whole if whole and (whole[0].content or not messages) else messages
 
 
