@@ -59,6 +59,19 @@ CAPTURES = {
     "langsmith/export-models": ("*",),
     "braintrust/logs3": ("*.gz",),
     "braintrust/export-rows": ("*",),
+    "openinference/openai": ("*.gz",),
+    "openinference/openai-dual-genai": ("*.gz",),
+    "openinference/openai-agents-chat": ("*.gz",),
+    "openinference/openai-agents-responses": ("*.gz",),
+    "openinference/langgraph": ("*.pb.gz", "*.jsonl.gz"),
+    "openinference/js-openai-otlp-json": ("*.gz",),
+    "openinference/phoenix-annotations": ("*.gz",),
+    "openllmetry/0.62": ("*.gz",),
+    "openllmetry/0.44-indexed-attributes": ("*.pb.gz", "*.jsonl.gz"),
+    "vercel-ai-sdk/otlp-json": ("*.gz",),
+    "mlflow/store": ("*.gz",),
+    "openai-agents/native-chat": ("*.gz",),
+    "openai-agents/native-responses": ("*.gz",),
 }
 EACH = [(mode, patterns) for mode, several in CAPTURES.items() for patterns in several]
 
@@ -155,8 +168,17 @@ def _rating(f: dict, *, has_labels: bool) -> Feedback:
 def _cannot_carry(c: Conversation, mode: str) -> Conversation:
     """The conversation without what the client of this mode does not record."""
     messages, ratings, attributes = list(c.messages), list(c.feedback), dict(c.attributes)
-    has_agent_output = mode in {"otel-genai/span", "otel-genai/grpc"} or mode.startswith(
-        ("langfuse", "datadog", "opik", "langsmith/multipart", "langsmith/export", "braintrust")
+    has_agent_output = mode in SHOWS_AGENT_OUTPUT or mode.startswith(
+        (
+            "langfuse",
+            "datadog",
+            "opik",
+            "langsmith/multipart",
+            "langsmith/export",
+            "braintrust",
+            "openllmetry",
+            "mlflow",
+        )
     )
     if c.conversation_id == "conv-77aa-double-charge" and not has_agent_output:
         # After the model's error the application answered on its own. Only the agent's span could tell, and here it has no content;
@@ -191,7 +213,9 @@ def _cannot_carry(c: Conversation, mode: str) -> Conversation:
     found = replace(c, messages=tuple(messages), feedback=tuple(ratings), attributes=attributes)
     if mode.startswith("langsmith"):
         return _in_langsmith(found, is_langgraph=mode == "langsmith/langgraph-zstd")
-    return _in_braintrust(found) if mode.startswith("braintrust") else found
+    if mode.startswith("braintrust"):
+        return _in_braintrust(found)
+    return _without_attributes(_without_ratings(_without_words(found, mode), mode), mode)
 
 
 def _in_langsmith(c: Conversation, *, is_langgraph: bool) -> Conversation:
@@ -237,6 +261,87 @@ _SETS_OF_TAGS = (
 def _thumb(f: Feedback) -> Feedback:
     label = "thumbs_up" if f.value else "thumbs_down"
     return replace(f, label=label) if f.name == "user_feedback" else f
+
+
+SHOWS_AGENT_OUTPUT = {
+    "otel-genai/span",
+    "otel-genai/grpc",
+    "openinference/openai",
+    "openinference/openai-dual-genai",
+    "openinference/js-openai-otlp-json",
+    "openinference/phoenix-annotations",
+}
+AGENTS_SDK = {
+    "openinference/openai-agents-chat",
+    "openinference/openai-agents-responses",
+    "openai-agents/native-chat",
+    "openai-agents/native-responses",
+}
+
+
+def _without_words(c: Conversation, mode: str) -> Conversation:
+    """The same for the messages of the OTLP dialects and the Agents SDK."""
+    messages = list(c.messages)
+    for i, m in enumerate(messages):
+        if m.role != "tool" or '{"error":"TimeoutError' not in (m.content or ""):
+            continue
+        if mode in AGENTS_SDK:  # the SDK redacts why a tool failed, to the model too
+            messages[i] = replace(m, content="An error occurred while running the tool. Please try again.")
+        elif mode in {"openinference/langgraph", "vercel-ai-sdk/otlp-json"}:  # these tell the model the bare reason
+            messages[i] = replace(m, content="TimeoutError: order service did not answer in 3.0 s")
+    if mode == "openinference/openai-agents-responses" and c.conversation_id == "conv-77aa-double-charge":
+        del messages[-1]  # what a Responses API call was given is recorded when it ends well, and only there
+    if mode == "openai-agents/native-responses":
+        # `response` spans hold an id and counts. Turns, and tools without the ids of their calls, are all there is.
+        messages = [
+            replace(
+                m,
+                content=m.content if m.role == "tool" else None,
+                tool_calls=tuple(replace(t, id=None) for t in m.tool_calls),
+                tool_call_id=None,
+            )
+            for m in messages
+        ]
+    return replace(c, messages=tuple(messages))
+
+
+def _without_ratings(c: Conversation, mode: str) -> Conversation:
+    """The same for the ratings."""
+    ratings = list(c.feedback)
+    if mode in {"openinference/openai", "openinference/openai-dual-genai", "openinference/phoenix-annotations"}:
+        thumbs = ("thumbs-down", "thumbs-up")  # this application labels its thumbs
+        ratings = [replace(f, label=thumbs[int(f.value)]) if f.name == "user_feedback" else f for f in ratings]
+    elif mode == "openllmetry/0.62":
+        # User feedback alone has a way out, and it hangs on the session: its turn is the last.
+        last = len(c.turns) - 1
+        ratings = [replace(f, turn=last) for f in ratings if f.source == "user"]
+    elif mode in AGENTS_SDK or mode.startswith(("openinference", "openllmetry", "vercel-ai-sdk")):
+        ratings = []  # these clients have no ratings, or none that this application sent
+    return replace(c, feedback=tuple(ratings))
+
+
+def _without_attributes(c: Conversation, mode: str) -> Conversation:
+    """The same for the attributes."""
+    attributes = dict(c.attributes)
+    if mode in AGENTS_SDK or (mode.startswith(("openinference", "mlflow")) and "js-" not in mode):
+        del attributes["environment"]  # the application set none here, and these clients set none themselves
+    if mode.startswith("openllmetry"):
+        # Properties are texts: the application joined its list.
+        attributes["tags"] = attributes["tags"].replace(", ", ",")
+    if mode.startswith("mlflow"):
+        attributes["topic"] = attributes.pop("tags").replace(", ", ",")  # MLflow's tags are pairs: it chose a name
+    if mode == "openinference/langgraph" or mode.startswith("openai-agents"):
+        del attributes["tags"]  # no place for tags
+    requested = {"gpt-4o-mini-2024-07-18": "gpt-4o-mini", "gpt-4.1-mini-2025-04-14": "gpt-4.1-mini"}
+    if mode in {"openinference/openai-agents-chat", "openai-agents/native-chat"}:
+        attributes["model"] = requested[attributes["model"]]  # the model that was asked for, not the one that answered
+    is_streamed = c.conversation_id == "conv-c3d4-return-two"
+    if mode in {"openinference/langgraph", "openinference/js-openai-otlp-json"} and is_streamed:
+        attributes["model"] = requested[attributes["model"]]  # the same for streamed replies
+    if mode == "openai-agents/native-responses":
+        del attributes["model"]
+        attributes["content"] = "absent"
+    return replace(c, attributes=attributes)
 
 
 def _assessed(f: Feedback) -> str | None:
@@ -339,6 +444,23 @@ def test_dataset_items_are_eval_cases(mode, ids):
     assert [c.suite for c in cases] == ["support-golden"] * ids
     assert cases[0].input == "Yes please. Shipping was 7.90."
     assert cases[0].expected == '{"intent":"orders"}'
+
+
+@pytest.mark.parametrize("patterns", ["*.pb.gz", "*.jsonl.gz"])
+def test_without_any_ids_each_trace_is_a_conversation_as_far_as_it_had_gone(patterns):
+    """MLflow's OTLP exporter sends neither session nor user nor tags: what is left is each trace with its history."""
+    loaded = load("mlflow/otlp", patterns)
+    found = assemble(loaded.spans, loaded.ratings)
+    played = orjson.loads((HERE / "expected.json").read_bytes())["conversations"]
+    so_far = []
+    for c in played:
+        whole = _cannot_carry(_played(c, has_labels=False), "mlflow/otlp")
+        for turns in c["traces"]["turns_per_trace"]:
+            last = [i for i, m in enumerate(c["messages"]) if m["turn"] == turns[-1]][-1]
+            has_failed = any("llm_error" in m for m in c["messages"] if m["turn"] == turns[0])
+            model = c["model_requested"] if has_failed else c["model_reported"]
+            so_far.append(Conversation("", None, None, whole.messages[: last + 1], {"model": model}))
+    assert [compared(replace(f, conversation_id="")) for f in found] == [compared(c) for c in so_far]
 
 
 def test_dataset_items_load_as_evals():

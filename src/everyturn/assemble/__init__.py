@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeAlias
 
 from everyturn.assemble.dialogue import dialogues, outline
@@ -20,6 +20,8 @@ from everyturn.assemble.traces import Exchange, Forest, conversation_ids, covere
 from everyturn.model import COMMENT, Conversation, Feedback, FeedbackRecord, Message, Span
 
 _OF_ONE_TURN = frozenset({"message_id", "request_id", "turn", "turn_id", "turn_index", "turn_number"})
+
+_TICK = timedelta(milliseconds=1)
 
 _Turns: TypeAlias = dict[tuple[str, str], int]  # by trace and span id
 
@@ -125,7 +127,7 @@ def _conversation(name: str, parts: _Parts, places: _Places) -> Conversation | N
         conversation_id=name,
         user_id=next((s.user_id for s in spans if s.user_id), None),
         started_at=min((s.started_at for s in steps if s.started_at), default=None),
-        messages=tuple(_named(messages)),
+        messages=tuple(_in_time(_named(messages))),
         attributes=attributes if is_recorded else {**attributes, "content": "absent"},
     )
 
@@ -186,6 +188,21 @@ def _named(messages: Iterable[Message]) -> Iterable[Message]:
             yield replace(message, name=names[message.tool_call_id])
         else:
             yield message
+
+
+def _in_time(messages: Iterable[Message]) -> Iterable[Message]:
+    """The messages, those with the time of the one before them that would come less than a tick earlier.
+
+    JavaScript's tracers cut starts to milliseconds and give ends in microseconds: a question seems to come before the reply it follows.
+    """
+    before: datetime | None = None
+    for message in messages:
+        at = message.at
+        if at is None or before is None or not timedelta(0) < before - at < _TICK:
+            before = at or before
+            yield message
+        else:
+            yield replace(message, at=before)
 
 
 def _attributes(spans: Sequence[Span]) -> dict[str, str]:

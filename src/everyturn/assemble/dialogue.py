@@ -99,7 +99,7 @@ def outline(exchange: Exchange) -> list[Message]:
             results = []
         elif step.tool_call is not None and messages[-1].role == "assistant":
             messages[-1] = replace(messages[-1], tool_calls=(*messages[-1].tool_calls, step.tool_call))
-            results.append(replace(_tool_message(step, step.tool_call), content=None))
+            results.append(replace(_tool_message(step, step.tool_call), content=step.tool_result))
     return messages + results
 
 
@@ -338,7 +338,11 @@ def _settle_tools(dialogue: Dialogue, exchange: Exchange) -> None:
         while position < len(messages) and messages[position].role == "tool":
             results.append(messages[position])
             position += 1
-        settled += _results(message.tool_calls, results, steps)
+        results = _results(message.tool_calls, results, steps)
+        given = min((r.at for r in results if r.at is not None), default=None)
+        if given is not None and message.at is not None and given < message.at:
+            settled[-1] = _at(message, given)  # a streamed reply goes on while its tools already run
+        settled += results
     messages[:] = settled
 
 

@@ -227,7 +227,7 @@ def _joined(ours: Message, theirs: Message) -> Message:
         calls = theirs.tool_calls
     return replace(
         ours,
-        content=ours.content or theirs.content or ours.content,
+        content=ours.content or theirs.content or (None if calls else ours.content),
         tool_calls=calls,
         tool_call_id=ours.tool_call_id or theirs.tool_call_id,
         name=ours.name or theirs.name,

@@ -101,12 +101,18 @@ def conversation_json(conversation: Conversation) -> dict[str, Json]:
         "started_at": instant(conversation.started_at),
         "attributes": dict(conversation.attributes),
         "messages": messages,
-        "feedback": [
-            {"name": f.name, "value": f.value, "label": f.label, "comment": f.comment, "turn": f.turn}
-            for f in conversation.feedback
-            if f.source == "user"
-        ],
+        "feedback": _ratings(conversation, "user"),
+        "scores": _ratings(conversation, "judge"),
     }
+
+
+def _ratings(conversation: Conversation, source: str) -> list[Json]:
+    """What people, or machines, said of it."""
+    return [
+        {"name": f.name, "value": f.value, "label": f.label, "comment": f.comment, "turn": f.turn}
+        for f in conversation.feedback
+        if f.source == source
+    ]
 
 
 def instant(at: datetime | None) -> str | None:

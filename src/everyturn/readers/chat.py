@@ -6,12 +6,15 @@ r"""One conversation a record: the messages form of OpenAI's API and fine-tuning
                       {"id": "t1", "type": "function", "function": {"name": "find_order", "arguments": "{\"id\": 7}"}}]},
                   {"role": "tool", "tool_call_id": "t1", "content": "late"},
                   {"role": "assistant", "content": "It is three days late."}],
-     "feedback": [{"name": "thumbs", "value": 1, "turn": 0}]}
+     "feedback": [{"name": "thumbs", "value": 1, "turn": 0}],
+     "scores": [{"name": "goal_reached", "value": 0.5}]}
 
 Only `messages` must be there. The conversation's id stands in `conversation_id`, `session_id`, `thread_id`, `chat_id` or `id`; without one
 it is made from the content, so that loading the file again changes nothing. The user's id stands in `user_id`, `user` or `customer_id`,
 there or in `metadata`; the start in `started_at`, `created_at`, `created`, `timestamp` or `at`. `metadata`, `attributes` and every other
 field that is a plain value become attributes.
+
+`feedback` is what people said of the conversation, `scores` what machines did.
 
 Roles: system (developer), user (human, customer, end_user), assistant (ai, bot, model, agent), tool (function). Content is a text, null or
 a list of parts, whose texts are joined; a part without a text stands as its type, such as [image_url]. Parts of the types
@@ -23,6 +26,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import TypeGuard
 
 import orjson
@@ -41,6 +45,7 @@ _NOT_ATTRIBUTES = frozenset(
         "metadata",
         "attributes",
         "feedback",
+        "scores",
         "tools",
         "functions",
     }
@@ -82,6 +87,8 @@ def _read(record: Json, context: Context) -> Iterator[MessageRecord | FeedbackRe
         attributes = _NO_ATTRIBUTES
     if "feedback" in record:
         yield from _feedback(record["feedback"], conversation_id)
+    if "scores" in record:
+        yield from _scores(record["scores"], conversation_id)
 
 
 def _conversation_id(record: Mapping[str, Json], metadata: Mapping[str, Json], context: Context) -> str:
@@ -215,6 +222,20 @@ def _feedback(value: Json, conversation_id: str) -> Iterator[FeedbackRecord]:
             raise BadRecord(expected=f"feedback[{i}].{bad.expected}", found=bad.found) from None
         turn = None if feedback.turn is None else str(feedback.turn)
         yield FeedbackRecord(digest(conversation_id, feedback.name, turn, str(i)), feedback, conversation_id)
+
+
+def _scores(value: Json, conversation_id: str) -> Iterator[FeedbackRecord]:
+    """What machines said of the conversation; where the field holds something else, it says nothing."""
+    listed = fields.json_value(value)
+    if not isinstance(listed, list) or not all(isinstance(s, dict) and "name" in s for s in listed):
+        return
+    for i, item in enumerate(listed):
+        try:
+            score = replace(read_feedback(item), source="judge")
+        except BadRecord as bad:
+            raise BadRecord(expected=f"scores[{i}].{bad.expected}", found=bad.found) from None
+        turn = None if score.turn is None else str(score.turn)
+        yield FeedbackRecord(digest(conversation_id, "score", score.name, turn, str(i)), score, conversation_id)
 
 
 def read_feedback(item: Json) -> Feedback:

@@ -12,7 +12,8 @@ from datetime import datetime, timedelta
 
 from everyturn.model import EvalCase, Json, Message, Span, ToolCall
 from everyturn.readers import BadRecord, ReadOptions, fields, steps
-from everyturn.readers.genai import Operation, is_plain, joined
+from everyturn.readers.genai import Operation
+from everyturn.readers.namespaces import is_plain, joined
 
 _OPERATIONS: Mapping[str, Operation] = {
     "llm": "chat",

@@ -19,8 +19,6 @@ from everyturn.model import Feedback, FeedbackRecord, Json, Message, Span, ToolC
 from everyturn.readers import BadRecord, ReadOptions, fields
 from everyturn.readers.chat import read_message
 from everyturn.readers.feedback_names import source_of
-from everyturn.readers.namespaces import is_plain as is_plain
-from everyturn.readers.namespaces import joined as joined
 from everyturn.readers.namespaces import own_attributes
 from everyturn.readers.otlp_wire import Attributes, OtlpLog, OtlpSpan
 

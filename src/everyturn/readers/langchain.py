@@ -53,10 +53,12 @@ def openai_form(item: Json) -> Json:
     if role is None or "content" not in own:
         return item
     message: dict[str, Json] = {"role": role, "content": own["content"]}
+    listed = [own.get(name) for name in ("tool_calls", "invalid_tool_calls")]
     calls = [
         {"id": call.get("id"), "name": call["name"], "arguments": call.get("args")}
-        for name in ("tool_calls", "invalid_tool_calls")
-        for call in (own.get(name) if isinstance(own.get(name), list) else [])
+        for several in listed
+        if isinstance(several, list)
+        for call in several
         if isinstance(call, dict) and isinstance(call.get("name"), str)
     ]
     if calls:

@@ -121,7 +121,7 @@ def _otlp_span(item: Json, trace_id: str) -> OtlpSpan:
     span_id = _hex(fields.first(item, ("span_id",)), "span_id")
     if span_id is None:
         raise BadRecord(expected="span_id: the span's id", found="nothing")
-    status = item.get("status") if isinstance(item.get("status"), dict) else {}
+    status = _texts(item.get("status"))
     exception = None
     for event in _list(item.get("events"), "events"):
         if isinstance(event, dict) and event.get("name") == "exception":
@@ -178,7 +178,7 @@ def _rating(item: Json, trace_id: str) -> Iterator[FeedbackRecord | Skipped]:
     if not name or not assessment_id:
         raise BadRecord(expected="assessment_id and assessment_name", found=fields.describe(item))
     value = given.get("value")
-    source = item.get("source") if isinstance(item.get("source"), dict) else {}
+    source = _texts(item.get("source"))
     is_number = isinstance(value, bool | int | float)
     yield FeedbackRecord(
         assessment_id,

@@ -46,9 +46,10 @@ def read_span(span: OtlpSpan, options: ReadOptions) -> Span:
     given, made = found.get("mlflow.spanInputs"), found.get("mlflow.spanOutputs")
     is_call, is_tool = operation == "chat", kind == "TOOL"
     ids = {**span.attributes, **found}
+    model = found.get("mlflow.llm.model") or (given.get("model") if is_call and isinstance(given, dict) else None)
     attributes = {
         name: value
-        for name, value in (("model", found.get("mlflow.llm.model")), ("environment", environment(span.resource)))
+        for name, value in (("model", model), ("environment", environment(span.resource)))
         if isinstance(value, str) and value
     }
     return Span(

@@ -126,7 +126,9 @@ def _error(value: Json) -> str | None:
         return None
     data = value.get("data")
     reason = data.get("error") if isinstance(data, dict) else None
-    return reason if isinstance(reason, str) and reason else fields.text(value.get("message"), "error.message") or "error"
+    return (
+        reason if isinstance(reason, str) and reason else fields.text(value.get("message"), "error.message") or "error"
+    )
 
 
 def _looks_like(sample: Sample) -> float:

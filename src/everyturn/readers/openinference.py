@@ -211,15 +211,18 @@ def ratings(span: OtlpSpan, read: Span) -> Iterator[FeedbackRecord]:
         if ("annotations." in name or "evaluations." in name) and (match := _RATING.fullmatch(name)):
             found.setdefault((match[1] or "span", match[2], int(match[3])), {})[match[4]] = value
     for (scope, group, number), rating in found.items():
-        name = fields.text(rating.get("name"), "name")
+        called = fields.text(rating.get("name"), "name")
         value = fields.number(rating.get("score"), "score")
-        label, comment = fields.text(rating.get("label"), "label"), fields.text(rating.get("explanation"), "explanation")
-        if not name or (value is None and label is None and comment is None):
+        label, comment = (
+            fields.text(rating.get("label"), "label"),
+            fields.text(rating.get("explanation"), "explanation"),
+        )
+        if not called or (value is None and label is None and comment is None):
             continue
         mark = fields.text(rating.get("annotator_kind"), "annotator_kind")
         yield FeedbackRecord(
             digest(span.trace_id, span.span_id, scope, group, str(number)),
-            Feedback(name, value, label, comment, source=source_of(name, mark=mark), at=span.ended_at),
+            Feedback(called, value, label, comment, source=source_of(called, mark=mark), at=span.ended_at),
             conversation_id=read.conversation_id if scope == "session" else None,
             trace_id=span.trace_id if scope != "session" or read.conversation_id is None else None,
             span_id=span.span_id if scope == "span" else None,

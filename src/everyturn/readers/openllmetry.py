@@ -18,11 +18,12 @@ from everyturn.readers.genai import (
     Operation,
     conversation_id,
     environment,
-    error_of,
     one_reply,
     openai_messages,
-    read_span as read_genai_span,
     user_id,
+)
+from everyturn.readers.genai import (
+    read_span as read_genai_span,
 )
 from everyturn.readers.namespaces import is_plain, joined, own_attributes
 from everyturn.readers.otlp_wire import Attributes, OtlpSpan
@@ -35,7 +36,13 @@ _REQUESTS: Mapping[str, Operation] = {
     "embedding": "execute_tool",
     "rerank": "execute_tool",
 }
-_MARKS = ("llm.request.type", "gen_ai.prompt.0.role", "gen_ai.completion.0.role", "traceloop.span.kind", "traceloop.workflow.name")
+_MARKS = (
+    "llm.request.type",
+    "gen_ai.prompt.0.role",
+    "gen_ai.completion.0.role",
+    "traceloop.span.kind",
+    "traceloop.workflow.name",
+)
 
 
 def is_openllmetry(span: OtlpSpan) -> bool:
@@ -127,7 +134,9 @@ def _numbered(found: Attributes, prefix: str) -> tuple[Message, ...] | None:
     for _, item in sorted(items.items()):
         if "role" not in item:
             continue
-        calls = [{**call, "name": str(call.get("name") or "")} for _, call in sorted(item.pop("tool_calls", {}).items())]
+        calls = [
+            {**call, "name": str(call.get("name") or "")} for _, call in sorted(item.pop("tool_calls", {}).items())
+        ]
         content = item.get("content")
         messages += openai_messages({**item, "content": _parts(content), **({"tool_calls": calls} if calls else {})})
     return tuple(messages) if messages else None

@@ -40,7 +40,9 @@ def _items(record: Json) -> list[Json] | None:
 def _rating(item: Json) -> FeedbackRecord:
     result = item.get("result") if isinstance(item, dict) else None
     if not isinstance(result, dict):
-        raise BadRecord(expected="result: an object with a score, a label or an explanation", found=fields.describe(item))
+        raise BadRecord(
+            expected="result: an object with a score, a label or an explanation", found=fields.describe(item)
+        )
     name = fields.text(item.get("name"), "name")
     targets = {target: fields.identifier(item.get(target), target) for target in _TARGETS}
     if not name or not any(targets.values()):

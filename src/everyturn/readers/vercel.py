@@ -98,14 +98,18 @@ def _made(found: Attributes, span: OtlpSpan) -> tuple[Message, ...] | None:
     ]
     if calls and str(found[_OPERATION]) not in _TURNS:
         return (Message("assistant", text or None, None, tuple(calls)),)
-    if text is None and (span.error is not None or not ({"ai.response.finishReason", "ai.response.text"} & found.keys())):
+    if text is None and (
+        span.error is not None or not ({"ai.response.finishReason", "ai.response.text"} & found.keys())
+    ):
         return None
     return (Message("assistant", text or ""),)
 
 
 def _call(call_id: Json, name: Json, arguments: Json) -> ToolCall:
     decoded = fields.json_value(arguments)
-    return ToolCall(fields.identifier(call_id, "toolCallId"), str(name or ""), decoded if isinstance(decoded, dict) else arguments)
+    return ToolCall(
+        fields.identifier(call_id, "toolCallId"), str(name or ""), decoded if isinstance(decoded, dict) else arguments
+    )
 
 
 def _messages(item: Json) -> list[Message]:

@@ -15,11 +15,11 @@ from everyturn.model import TIME, Json
 
 Exported: TypeAlias = tuple[Iterable[pa.RecordBatch], pa.Schema]
 
-_JSON = ("attributes", "messages", "feedback")
+_JSON = ("attributes", "messages", "feedback", "scores")
 _CONVERSATIONS = pa.schema(
     [
         (name, pa.json_() if name in _JSON else pa.string())
-        for name in ("conversation_id", "user_id", "started_at", "attributes", "messages", "feedback")
+        for name in ("conversation_id", "user_id", "started_at", "attributes", "messages", "feedback", "scores")
     ]
 )
 _FINDINGS = (
