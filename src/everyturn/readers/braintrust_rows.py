@@ -25,8 +25,9 @@ from everyturn.model import (
 from everyturn.readers import BadRecord, ReadOptions, fields, steps
 from everyturn.readers.feedback_names import source_of
 from everyturn.readers.forms import as_openai, failure, reply
-from everyturn.readers.genai import Operation, is_plain, joined
+from everyturn.readers.genai import Operation
 from everyturn.readers.langfuse import question
+from everyturn.readers.namespaces import is_plain, joined
 
 _OPERATIONS: Mapping[str, Operation] = {"llm": "chat", "tool": "execute_tool", "score": "execute_tool"}
 _IDS = frozenset({*fields.CONVERSATION_ID_NAMES, *fields.USER_ID_NAMES})

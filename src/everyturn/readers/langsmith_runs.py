@@ -16,7 +16,8 @@ from collections.abc import Mapping
 from everyturn.model import DEFAULT_SUITE, EvalResult, Json, Message, Span
 from everyturn.readers import BadRecord, ReadOptions, fields, steps
 from everyturn.readers.forms import as_openai, failure, reply
-from everyturn.readers.genai import Operation, is_plain, joined
+from everyturn.readers.genai import Operation
+from everyturn.readers.namespaces import is_plain, joined
 
 _OPERATIONS: Mapping[str, Operation] = {
     "llm": "chat",

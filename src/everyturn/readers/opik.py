@@ -23,7 +23,8 @@ from typing import TypeAlias
 from everyturn.model import Feedback, FeedbackRecord, Json, Rejected, Span, ToolCall, digest
 from everyturn.readers import BadRecord, Context, Reader, ReadOptions, Sample, Skipped, fields, steps
 from everyturn.readers.feedback_names import Source, source_of
-from everyturn.readers.genai import Operation, is_plain, joined
+from everyturn.readers.genai import Operation
+from everyturn.readers.namespaces import is_plain, joined
 
 Parts: TypeAlias = Iterator[Span | FeedbackRecord | Rejected | Skipped]
 
