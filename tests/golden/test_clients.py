@@ -168,18 +168,7 @@ def _rating(f: dict, *, has_labels: bool) -> Feedback:
 def _cannot_carry(c: Conversation, mode: str) -> Conversation:
     """The conversation without what the client of this mode does not record."""
     messages, ratings, attributes = list(c.messages), list(c.feedback), dict(c.attributes)
-    has_agent_output = mode in SHOWS_AGENT_OUTPUT or mode.startswith(
-        (
-            "langfuse",
-            "datadog",
-            "opik",
-            "langsmith/multipart",
-            "langsmith/export",
-            "braintrust",
-            "openllmetry",
-            "mlflow",
-        )
-    )
+    has_agent_output = mode.startswith(SHOWS_AGENT_OUTPUT) and mode not in AGENTS_SDK
     if c.conversation_id == "conv-77aa-double-charge" and not has_agent_output:
         # After the model's error the application answered on its own. Only the agent's span could tell, and here it has no content;
         # there is no later call whose history would show it.
@@ -197,8 +186,6 @@ def _cannot_carry(c: Conversation, mode: str) -> Conversation:
         if mode == "langfuse/v3-export-models":
             # The older API gives the scores of a trace with it, and those of sessions in no export that has messages.
             ratings = [f for f in ratings if f.name != "csat"]
-    if mode.startswith("opik"):
-        del attributes["environment"]  # the application named none: this SDK sets it by project
     if mode.startswith("datadog"):
         # Datadog's tags have one value a name; the application put its list under a tag of its own.
         attributes["topic"] = attributes.pop("tags").replace(", ", ",")
@@ -263,14 +250,11 @@ def _thumb(f: Feedback) -> Feedback:
     return replace(f, label=label) if f.name == "user_feedback" else f
 
 
-SHOWS_AGENT_OUTPUT = {
-    "otel-genai/span",
-    "otel-genai/grpc",
-    "openinference/openai",
-    "openinference/openai-dual-genai",
-    "openinference/js-openai-otlp-json",
-    "openinference/phoenix-annotations",
-}
+SHOWS_AGENT_OUTPUT = (
+    *("otel-genai/span", "otel-genai/grpc", "langfuse", "datadog", "opik", "braintrust", "openllmetry", "mlflow"),
+    *("langsmith/multipart", "langsmith/export"),
+    *("openinference/openai", "openinference/js-openai-otlp-json", "openinference/phoenix-annotations"),
+)
 AGENTS_SDK = {
     "openinference/openai-agents-chat",
     "openinference/openai-agents-responses",
@@ -323,6 +307,8 @@ def _without_ratings(c: Conversation, mode: str) -> Conversation:
 def _without_attributes(c: Conversation, mode: str) -> Conversation:
     """The same for the attributes."""
     attributes = dict(c.attributes)
+    if mode.startswith("opik"):
+        del attributes["environment"]  # the application named none: this SDK sets it by project
     if mode in AGENTS_SDK or (mode.startswith(("openinference", "mlflow")) and "js-" not in mode):
         del attributes["environment"]  # the application set none here, and these clients set none themselves
     if mode.startswith("openllmetry"):

@@ -85,10 +85,8 @@ def _read(record: Json, context: Context) -> Iterator[MessageRecord | FeedbackRe
     for position, (message, message_id) in enumerate(messages):
         yield MessageRecord(conversation_id, message, user_id, position, message_id, attributes, context.record)
         attributes = _NO_ATTRIBUTES
-    if "feedback" in record:
-        yield from _feedback(record["feedback"], conversation_id)
-    if "scores" in record:
-        yield from _scores(record["scores"], conversation_id)
+    yield from _feedback(record.get("feedback"), conversation_id)
+    yield from _scores(record.get("scores"), conversation_id)
 
 
 def _conversation_id(record: Mapping[str, Json], metadata: Mapping[str, Json], context: Context) -> str:
@@ -226,7 +224,7 @@ def _feedback(value: Json, conversation_id: str) -> Iterator[FeedbackRecord]:
 
 def _scores(value: Json, conversation_id: str) -> Iterator[FeedbackRecord]:
     """What machines said of the conversation; where the field holds something else, it says nothing."""
-    listed = fields.json_value(value)
+    listed = fields.json_value(value) if value is not None else None
     if not isinstance(listed, list) or not all(isinstance(s, dict) and "name" in s for s in listed):
         return
     for i, item in enumerate(listed):

@@ -1,7 +1,8 @@
 """The forms in which libraries write messages -> OpenAI's, which all readers know: LangChain's objects, the Responses API's items.
 
-LangChain writes a message as a constructor with its arguments ({"lc": 1, "kwargs": {…}}) or flat ({"type": "human", "content": …}) or
-as a pair (["human", "…"]), a reply as generations, a batch as a list of lists. The Responses API writes calls and their results as items beside messages.
+LangChain writes a message as a constructor with its arguments ({"lc": 1, "kwargs": {…}}), as its type and data ({"type": "human",
+"data": {…}}), flat ({"type": "human", "content": …}) or as a pair (["human", "…"]), a reply as generations, a batch as a list of lists. The
+Responses API writes calls and their results as items beside messages.
 """
 
 from __future__ import annotations
@@ -97,9 +98,10 @@ def _message(value: _Object) -> Json:
         if isinstance(name, str) and isinstance(arguments, dict):
             return _langchain(name, arguments)
         return None
-    kind = value.get("type")
-    if isinstance(kind, str) and "content" in value and "role" not in value:
-        return _langchain(kind, value)
+    kind, data = value.get("type"), value.get("data")
+    own = data if isinstance(data, dict) else value
+    if isinstance(kind, str) and "content" in own and "role" not in value:
+        return _langchain(kind, own)
     return None
 
 

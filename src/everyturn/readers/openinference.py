@@ -17,6 +17,7 @@ from dataclasses import replace
 from everyturn.model import Feedback, FeedbackRecord, Json, Message, Span, ToolCall, digest
 from everyturn.readers import ReadOptions, fields, steps
 from everyturn.readers.feedback_names import source_of
+from everyturn.readers.forms import as_openai, failure, reply
 from everyturn.readers.genai import (
     Operation,
     conversation_id,
@@ -27,7 +28,6 @@ from everyturn.readers.genai import (
     user_id,
     with_calls_joined,
 )
-from everyturn.readers.langchain import openai_forms
 from everyturn.readers.namespaces import is_plain, joined, own_attributes
 from everyturn.readers.otlp_wire import Attributes, OtlpSpan
 
@@ -59,7 +59,7 @@ def read_span(span: OtlpSpan, options: ReadOptions) -> Span:
     metadata = _metadata(found)
     given, made = found.get("input.value"), found.get("output.value")
     name = found.get("tool.name") or span.name
-    result = openai_forms(made) if kind == "TOOL" else None
+    result = as_openai(fields.json_value(made)) if kind == "TOOL" else None
     return Span(
         trace_id=span.trace_id,
         span_id=span.span_id,
@@ -74,7 +74,7 @@ def read_span(span: OtlpSpan, options: ReadOptions) -> Span:
         output=_made(found, operation, has_failed=span.error is not None),
         tool_call=_tool_call(str(name), given, result) if kind == "TOOL" and name else None,
         tool_result=_tool_result(made, result) if kind == "TOOL" else None,
-        error=_brief(error_of(span)),
+        error=failure(error_of(span)),
         response_id=fields.identifier(found.get("gen_ai.response.id"), "gen_ai.response.id"),
         attributes=_conversation_attributes(span, metadata, options),
     )
@@ -99,11 +99,6 @@ def _conversation_attributes(span: OtlpSpan, metadata: Mapping[str, Json], optio
     return attributes
 
 
-def _brief(error: str | None) -> str | None:
-    """The error without the traceback that LangChain puts behind it."""
-    return error and error.partition("Traceback (most recent call last)")[0].strip()
-
-
 # --- model calls --------------------------------------------------------------------------------------------------
 
 
@@ -113,9 +108,9 @@ def _given(found: Attributes, operation: Operation) -> tuple[Message, ...] | Non
         return None
     value = found.get("input.value")
     if operation != "chat":
-        return steps.asked(openai_forms(value))
+        return steps.asked(as_openai(fields.json_value(value)))
     messages = _numbered(found, "llm.input_messages.")
-    return with_calls_joined(messages) if messages else steps.given(value)
+    return with_calls_joined(messages) if messages else steps.given(as_openai(fields.json_value(value)))
 
 
 def _made(found: Attributes, operation: Operation, *, has_failed: bool) -> tuple[Message, ...] | None:
@@ -124,13 +119,17 @@ def _made(found: Attributes, operation: Operation, *, has_failed: bool) -> tuple
         return None
     value = found.get("output.value")
     if operation != "chat":
-        return steps.answered(openai_forms(value))
+        return steps.answered(as_openai(fields.json_value(value)))
     messages = one_reply(_numbered(found, "llm.output_messages."))
     if messages and (messages[0].content or messages[0].tool_calls):
         return messages
     if has_failed:
         return None
-    whole = steps.made(value) if found.get("output.mime_type") == "application/json" or not messages else None
+    whole = (
+        steps.made(reply(fields.json_value(value)))
+        if found.get("output.mime_type") == "application/json" or not messages
+        else None
+    )
     return whole if whole and (whole[0].content or not messages) else messages
 
 
