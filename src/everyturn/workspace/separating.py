@@ -1,0 +1,40 @@
+"""What separates the answers of an intent that work from those that do not."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from everyturn.analysis.contexts import Context, contexts, with_examples
+from everyturn.analysis.gap import intent_names
+from everyturn.engines import contexts as stored
+from everyturn.engines import inputs
+from everyturn.engines.local import Database
+from everyturn.signals import Signal
+
+_PEOPLE = 10  # users a context must be shared by, on either side
+
+
+def contexts_of(db: Database, signal: Signal) -> list[Context]:
+    """The contexts in which a signal is worse than in the intent's other answers, the clearest first; intents must be there."""
+    stored.prepare(db, signal.name, people=_PEOPLE)
+    made: dict[tuple[str | None, tuple[str, str]], pa.Table] = {}
+
+    def within(intent_id: str | None, context: tuple[str, str]) -> pa.Table:
+        key = (intent_id, context)
+        if key not in made:
+            made[key] = stored.totals(db, intent_id=intent_id, beside=context)
+        return made[key]
+
+    found = contexts(
+        stored.totals(db),
+        intent_names(inputs.intents(db)),
+        signal=signal.name,
+        better=signal.better,
+        within=within,
+        needed=_PEOPLE,
+    )
+    worst = "low" if signal.better == "higher" else "high"
+    return with_examples(
+        found,
+        lambda c: stored.examples(db, intent_id=c.intent_id, context=(c.kind, c.name), has=c.has, worst=worst),
+    )

@@ -1,0 +1,69 @@
+"""The totals with and without a context, against the plain query for one pair; and what counts as a context."""
+
+import json
+
+import pytest
+
+from everyturn.engines import contexts
+from everyturn.engines.metrics import compare_totals
+from everyturn.workspace import Workspace
+
+
+@pytest.fixture(scope="module")
+def ws(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("contexts")
+    with (folder / "chat.jsonl").open("w") as f:
+        for i in range(240):
+            call = {
+                "id": f"k{i}",
+                "function": {"name": ["lookup", "search"][i % 2], "arguments": "{}"},
+                "type": "function",
+            }
+            asked = "why is orders.daily_total wrong" if i % 3 else "why is the total wrong"
+            messages = [
+                {"role": "user", "content": asked},
+                {"role": "assistant", "content": None, "tool_calls": [call]},
+                {"role": "tool", "content": '{"error": "no"}' if i % 6 == 0 else '{"ok": 1}', "tool_call_id": f"k{i}"},
+                {"role": "assistant", "content": "because of the join"},
+                {"role": "user", "content": "thanks, that is perfect" if i % 5 else "no, that is wrong"},
+            ]  # fmt: skip
+            record = {
+                "conversation_id": f"c{i}",
+                "user_id": f"u{i % 37}",
+                "metadata": {"plan": ["free", "pro"][i % 2], "order": f"o{i}"},
+                "messages": messages,
+            }
+            f.write(json.dumps(record) + "\n")
+    with Workspace(folder / "w.db") as workspace:
+        workspace.load(folder / "chat.jsonl")
+        workspace.measure("acceptance")
+        contexts.prepare(workspace.database, "acceptance", people=5)
+        yield workspace
+
+
+def test_totals_are_those_of_the_plain_query_for_each_pair(ws):
+    rows = {(r["kind"], r["name"]): r for r in contexts.totals(ws.database).to_pylist()}
+    row = rows["attribute", "plan = pro"]
+    plain = compare_totals(ws.database, "acceptance", current="plan = 'pro'", baseline="plan = 'free'")
+    for name in ("users1", "n1", "y1", "nn1", "ny1", "yy1", "users2", "n2", "y2", "nn2", "ny2", "yy2", "shared", "nn", "ny", "yn", "yy"):  # fmt: skip
+        assert row[name] == plain[name], name
+
+
+def test_what_counts_as_a_context(ws):
+    found = {(r["kind"], r["name"]) for r in contexts.totals(ws.database).to_pylist()}
+    assert {("tool", "lookup"), ("tool", "search"), ("tool error", "lookup"), ("message", "identifier")} <= found
+    assert not any("order = " in name for _, name in found)  # an id is none
+
+
+def test_within_another_context_the_two_parts_add_up(ws):
+    whole = {(r["kind"], r["name"]): r["n1"] for r in contexts.totals(ws.database).to_pylist()}
+    parts = contexts.totals(ws.database, beside=("attribute", "plan = pro")).to_pylist()
+    assert {r["held"] for r in parts} == {True, False}
+    for key, n in whole.items():
+        assert sum(r["n1"] for r in parts if (r["kind"], r["name"]) == key) == n
+
+
+def test_examples_have_the_context_and_answer_badly(ws):
+    ids = contexts.examples(ws.database, intent_id=None, context=("tool", "lookup"), has=True, worst="low")
+    assert len(ids) == 5
+    assert all(int(i[1:]) % 2 == 0 and int(i[1:]) % 5 == 0 for i in ids)
