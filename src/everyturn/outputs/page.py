@@ -57,6 +57,13 @@ def arrange(report: Result) -> View:
         "quiet": quiet(report),
         "intents": [_intent(intent, report, links) for intent in items(report, "intents")],
         "intents_note": _intents_note(report),
+        "contexts": [
+            (
+                context.get("sentence"),
+                [links.get(str(i)) or missing_link(str(i)) for i in items(context, "conversations")],
+            )
+            for context in items(report, "contexts")
+        ],
         "cohorts": _cohorts(report),
         "coverage": _coverage(report),
         "conversations": [arrange_conversation(str(key), value) for key, value in conversations.items()],

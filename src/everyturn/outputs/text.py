@@ -109,6 +109,7 @@ def _report(report: Result) -> Iterator[RenderableType]:
     yield from _findings(items(report, "findings"), otherwise=quiet(report))
     yield from heading("Intents")
     yield from _intents(report)
+    yield from _contexts(report)
     yield from heading("Trust by cohort")
     yield from _cohorts(report)
     if notes := items(report, "notes"):
@@ -360,17 +361,27 @@ def _show(result: Result) -> Iterator[RenderableType]:
         yield from (Text(f"  “{printable(phrase)}”") for phrase in items(intent, "phrases"))
         yield ""
         yield from _intents({"intents": [intent], "period": result.get("period")})
+        yield from _contexts(result)
     elif finding := fields(result, "finding"):
         yield from _findings([finding], otherwise="")
     else:
         yield from _plain(fields(result, "signal") or result)
-        return
+        yield from _contexts(result)
     for conversation in items(result, "conversations"):
         yield ""
         if isinstance(conversation, Mapping):
             yield from _conversation(conversation)
         else:
             yield Text(f"everyturn show conversation {printable(conversation)}")
+
+
+def _contexts(result: Result) -> Iterator[RenderableType]:
+    told = items(result, "contexts")
+    if told:
+        yield ""
+        yield strong("Where it depends on the context")
+    for context in told:
+        yield Text(printable(context.get("sentence")))
 
 
 def _conversation(conversation: Mapping[str, Any]) -> Iterator[RenderableType]:

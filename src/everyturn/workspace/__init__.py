@@ -32,6 +32,7 @@ from everyturn.workspace.looking import BUDGET, coverage_of, findings_of, gap_of
 from everyturn.workspace.observing import observe, signals, silent_signals
 from everyturn.workspace.page import build
 from everyturn.workspace.result import Progress, Result, no_progress, plain
+from everyturn.workspace.separating import SEPARATED, contexts_of
 
 __all__ = ["Progress", "Result", "Workspace", "list_plugins", "signals"]
 
@@ -329,6 +330,7 @@ class Workspace:
             coverage=coverage_of(db, panel).to_json(),
             trust=cohort_trust(panel),
             watched=findings_of(db),
+            contexts=[c for name in SEPARATED for c in contexts_of(db, self._signal(name))],
             provenance={
                 "embedder": found.embedder_name if found else None,
                 "signals": {name: signal.version for name, signal in signals().items()},

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from everyturn.analysis import Finding
+from everyturn.analysis.contexts import Context
 from everyturn.analysis.findings import Watch
 from everyturn.analysis.gap import Gap, GapRow
 from everyturn.analysis.panel import Panel
@@ -43,6 +44,7 @@ def build(
     coverage: dict[str, Json],
     trust: Sequence[CohortTrust],
     watched: Watch,
+    contexts: Sequence[Context],
     provenance: dict[str, Json],
 ) -> dict[str, Json]:
     """The report object: what `everyturn report --json` prints and the page is drawn from."""
@@ -51,7 +53,8 @@ def build(
     complete = metrics.last_complete_week(database)
     arrived = {f.intent_id for f in watched.findings if f.kind == "new_intent"}
     intents = [intent_json(database, row, is_new=row.intent_id in arrived) for row in gap.rows]
-    wanted = dict.fromkeys(c for group in (findings, intents) for item in group for c in _conversations(item))
+    groups = (findings, intents, told := [context.to_json() for context in contexts])
+    wanted = dict.fromkeys(c for group in groups for item in group for c in _conversations(item))
     return {
         "title": title,
         "generated_at": evidence.instant(datetime.now(UTC).replace(microsecond=0)),
@@ -67,6 +70,7 @@ def build(
         "more_findings": len(watched.findings) - len(findings),
         "watch": watched.sentence,
         "intents": intents,
+        "contexts": told,
         "cohorts": _cohorts(database, trust),
         "coverage": coverage,
         "conversations": dict(_shown(database, wanted)),

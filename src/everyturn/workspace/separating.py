@@ -11,6 +11,7 @@ from everyturn.engines import inputs
 from everyturn.engines.local import Database
 from everyturn.signals import Signal
 
+SEPARATED = ("acceptance", "rework")  # the signals whose worse contexts are told of an intent and on the page
 _PEOPLE = 10  # users a context must be shared by, on either side
 
 

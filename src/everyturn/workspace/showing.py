@@ -10,7 +10,9 @@ from everyturn.errors import UnknownName
 from everyturn.model import Json
 from everyturn.signals import Signal
 from everyturn.workspace.looking import gap_of, panel_of
+from everyturn.workspace.observing import signals
 from everyturn.workspace.page import intent_json, shown_conversation
+from everyturn.workspace.separating import SEPARATED, contexts_of
 
 
 def conversations(db: Database, ids: Iterable[str]) -> list[dict[str, Json]]:
@@ -39,11 +41,14 @@ def intent(db: Database, name: str, *, limit: int) -> dict[str, Json]:
     if found is None:
         raise UnknownName.among("intent", name, [r.intent for r in rows.values()], example='everyturn show intent "{}"')
     ids = evidence.examples(db, {"intent_id": found.intent_id, "signal": "acceptance"}, limit=limit)
-    return {"intent": intent_json(db, found), "conversations": conversations(db, ids)}
+    told = [
+        c.to_json() for name in SEPARATED for c in contexts_of(db, signals()[name]) if c.intent_id == found.intent_id
+    ]
+    return {"intent": intent_json(db, found), "contexts": told, "conversations": conversations(db, ids)}
 
 
 def signal(db: Database, asked: Signal, *, where: str | None, limit: int) -> dict[str, Json]:
-    """One signal with conversations to read, those where the answer was bad first."""
+    """One signal with the contexts it is worse in and conversations to read, those where the answer was bad first."""
     ids = metrics.answered_badly(db, asked.name, better=asked.better, where=where, limit=limit)
     return {
         "signal": {
@@ -52,5 +57,6 @@ def signal(db: Database, asked: Signal, *, where: str | None, limit: int) -> dic
             "better": asked.better,
             "version": asked.version,
         },
+        "contexts": [c.to_json() for c in contexts_of(db, asked)],
         "conversations": conversations(db, ids),
     }
