@@ -20,7 +20,8 @@ class Forest:
     """The spans of one trace (or of a part of one) as trees.
 
     `spans` are in an order in which parents come first; `parent` holds the parents that are there. A span whose parent is missing
-    is a root, and so is the first span of a circle of parents.
+    is a root, and so is the first span of a circle of parents. A span with the trace's own id (some clients' trace is a thing of its own)
+    is above those that name no parent.
     """
 
     def __init__(self, spans: Iterable[Span]) -> None:
@@ -29,7 +30,7 @@ class Forest:
         children: dict[str, list[Span]] = {}
         roots = []
         for span in by_id.values():
-            parent = by_id.get(span.parent_id) if span.parent_id else None
+            parent = by_id.get(span.parent_id or span.trace_id)
             if parent is None or parent is span:
                 roots.append(span)
             else:

@@ -31,6 +31,7 @@ def cli(ctx: click.Context, db: str) -> None:
 for command in (
     pages.demo,
     data.load,
+    data.pull,
     numbers.discover,
     numbers.measure,
     numbers.compare,

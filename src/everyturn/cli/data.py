@@ -14,6 +14,7 @@ from everyturn.cli.progress import workspace
 
 if TYPE_CHECKING:
     from everyturn.readers import Kind
+    from everyturn.workspace import Result
 
 
 @click.command()
@@ -57,13 +58,53 @@ def load(
             conversation_id=conversation_id,
             keep_personal_data=keep_personal_data,
         )
-    if rejected is not None:
-        from everyturn.outputs.tables import write_rows
-
-        write_rows(result["rejected"], ("where", "expected", "found"), rejected)
+    _write_rejected(result, rejected)
     print_result(result, as_json=as_json)
     if result["records"] and not result["data_records"] and result["rejected"]:
         ctx.exit(ERROR)
+
+
+@click.command()
+@click.argument("vendor")
+@click.option("--since", metavar="TIME", help="Where to begin the first time: a day, or so long ago (7d, 12h, 4w).")
+@click.option("--rejected", type=click.Path(path_type=Path), help="Write the rejected records' places to this CSV.")
+@click.option("--user-id", metavar="FIELD", help="The field that holds the user's id, e.g. metadata.user.")
+@click.option("--conversation-id", metavar="FIELD", help="The field that holds the conversation's id.")
+@click.option("--keep-personal-data", is_flag=True, help="Do not mask e-mail addresses, phone and card numbers.")
+@as_json
+@click.pass_context
+def pull(
+    ctx: click.Context,
+    *,
+    vendor: str,
+    since: str | None,
+    rejected: Path | None,
+    user_id: str | None,
+    conversation_id: str | None,
+    keep_personal_data: bool,
+    as_json: bool,
+) -> None:
+    """Read what is new from langfuse, langsmith, braintrust, datadog or phoenix.
+
+    Each pull goes on where the last one ended. Keys are read from the environment, under the vendor's own names.
+    """
+    with workspace(ctx) as ws:
+        result = ws.pull(
+            vendor,
+            since=since,
+            user_id=user_id,
+            conversation_id=conversation_id,
+            keep_personal_data=keep_personal_data,
+        )
+    _write_rejected(result, rejected)
+    print_result(result, as_json=as_json)
+
+
+def _write_rejected(result: Result, path: Path | None) -> None:
+    if path is not None:
+        from everyturn.outputs.tables import write_rows
+
+        write_rows(result["rejected"], ("where", "expected", "found"), path)
 
 
 @click.command()

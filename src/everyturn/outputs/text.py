@@ -454,6 +454,7 @@ def _plain(result: Mapping[str, Any]) -> Iterator[RenderableType]:
 _DRAWN: dict[str, Callable[[Result], Iterator[RenderableType]]] = {
     "report": _report,
     "load": _load,
+    "pull": _load,
     "discover": _discover,
     "measure": _measure,
     "compare": _compare,

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import os
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 
 from everyturn.errors import InputError, UnknownFormat, UnknownName
@@ -24,6 +23,7 @@ from everyturn.readers.fields import AHEAD, describe
 from everyturn.readers.files import expand
 from everyturn.readers.framing import records as framed
 from everyturn.readers.multipart import is_multipart
+from everyturn.readers.occurrences import Occurrences
 from everyturn.readers.recognise import (
     SAMPLE_RECORDS,
     is_empty_page,
@@ -94,6 +94,36 @@ def read_paths(
         yield batch
 
 
+class DecodedRecords:
+    """Reads records that come decoded (an API's pages) as those of a file, with one count over all of them.
+
+    `source` names them in places ("langfuse scores item 7"); `format` is the reader's name.
+    """
+
+    def __init__(
+        self,
+        source: str,
+        *,
+        format: str,  # noqa: A002 - the option's name on every face
+        now: datetime,
+        options: ReadOptions | None = None,
+    ) -> None:
+        self._reader = readers()[format]
+        self._load = _Load(self._reader.kind, self._reader, now, options or ReadOptions(), is_single=False)
+        self._count = _Count(source, format=format)
+
+    def read(self, values: Sequence[Json], size: int) -> Batch:
+        """The batch of the next values, which together were `size` bytes long."""
+        self._load.note(self._count)
+        self._count.bytes_read += size
+        for value in values:
+            frame = Frame(f" item {self._count.records + 1}", value, None, size // len(values))
+            self._load.add(self._count, frame, self._reader)
+        batch = self._load.take()
+        assert batch is not None  # the count was noted
+        return batch
+
+
 def _named_reader(name: str, kind: Kind) -> Reader:
     known = readers()
     if name not in known:
@@ -147,6 +177,7 @@ class _Load:
         self._is_single = is_single
         self._now = now
         self._latest = now + AHEAD
+        self._occurrence = Occurrences()
         self._record = 0
         self._header: Json = None
         self._begin_batch()
@@ -157,6 +188,10 @@ class _Load:
         self._files: dict[str, _Count] = {}
         self._bytes = 0
         self._held = 0
+
+    def note(self, count: _Count) -> None:
+        """Makes the next batch carry a file's count."""
+        self._files[count.path] = count
 
     def take(self) -> Batch | None:
         """What was read since the last batch, or None."""
@@ -174,19 +209,19 @@ class _Load:
     def read_file(self, path: Path) -> Iterator[Batch]:
         """The batches that fill up while the file is read."""
         count = _Count(str(path).encode("utf-8", "backslashreplace").decode())  # a file's name may be any bytes
-        self._occurrence = _Occurrences()  # by file: the n-th equal record of one export is the n-th of any other
-        self._files[count.path] = count
+        self._occurrence = Occurrences()  # by file: the n-th equal record of one export is the n-th of any other
+        self.note(count)
         try:
             with path.open("rb") as file:
                 count.total = os.fstat(file.fileno()).st_size
                 source = Source(file)
                 for frame, reader in self._recognised(count, source, path):
-                    self._add(count, frame, reader)
+                    self.add(count, frame, reader)
                     if self._bytes >= _BATCH_BYTES or self._held >= _BATCH_ROWS:
                         count.bytes_read = source.bytes_read
                         if batch := self.take():
                             yield batch
-                        self._files[count.path] = count
+                        self.note(count)
                 count.bytes_read = max(source.bytes_read, count.total)
         except OSError as error:
             if self._is_single and not count.records:
@@ -307,7 +342,7 @@ class _Load:
         self._rejected.append(rejected)
         self._held += 1
 
-    def _add(self, count: _Count, frame: Frame, reader: Reader | None) -> None:
+    def add(self, count: _Count, frame: Frame, reader: Reader | None) -> None:
         """Read one record; all of its rows count or none."""
         where = count.path + frame.place
         if not count.records:
@@ -413,33 +448,6 @@ def _decoded(reader: Reader, source: Source) -> Iterator[Frame]:
     else:
         for i, value in enumerate(values, 1):
             yield Frame(f" item {i}" if len(values) > 1 else "", value, None, length // len(values))
-
-
-class _Occurrences:
-    """How often each digest was met: exact, in 8 bytes for each of the many that are met once."""
-
-    def __init__(self) -> None:
-        self._old = np.empty(0, np.uint64)
-        self._new: set[int] = set()
-        self._more: dict[int, int] = {}
-
-    def __call__(self, digest: str) -> int:
-        key = int(digest[:16], 16)
-        if key in self._more:
-            self._more[key] += 1
-            return self._more[key]
-        if key in self._new or self._is_old(key):
-            self._more[key] = 1
-            return 1
-        self._new.add(key)
-        if len(self._new) > max(65_536, len(self._old) // 8):  # growing, so that all merges together cost O(n log n)
-            self._old = np.union1d(self._old, np.fromiter(self._new, np.uint64, len(self._new)))
-            self._new.clear()
-        return 0
-
-    def _is_old(self, key: int) -> bool:
-        i = int(np.searchsorted(self._old, np.uint64(key)))
-        return i < len(self._old) and int(self._old[i]) == key
 
 
 def _size(length: float) -> str:

@@ -7,7 +7,8 @@ Every verb gives a `Result`: a dict of the shape that `--json` prints, which als
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
@@ -89,7 +90,7 @@ class Workspace:
         from everyturn.assemble import assemble, merge_spans, trace_conversations
         from everyturn.readers import ReadOptions
         from everyturn.readers.driver import read_paths
-        from everyturn.redact import redact
+        from everyturn.workspace.staging import stage_batch
 
         if as_ not in KINDS:
             raise UnknownName.among("kind of data", as_, KINDS, example="--as {}")
@@ -100,10 +101,7 @@ class Workspace:
         total = sum(size_of(Path(p)) for p in paths)
         for batch in read_paths(paths, kind=as_, format=format, now=now or datetime.now(UTC), options=options):
             ledger.add(batch)
-            for kind, table in batch.tables.items():
-                # A team's own eval cases are no personal data of a user; all else is masked before it is stored.
-                masked = table if keep_personal_data or kind.startswith("eval") else redact(table, salt=salt)
-                loading.stage(kind, masked)
+            stage_batch(loading, batch, salt=salt, keep_personal_data=keep_personal_data)
             self.progress("reading", ledger.bytes_read, total)
         self.progress("storing", 0, None)
         merged = loading.merge(merge=merge_spans, resolve=trace_conversations, assemble=assemble)
@@ -120,6 +118,39 @@ class Workspace:
             without_user_id=self.database.scalar("SELECT count(*) FROM conversations WHERE user_id IS NULL"),
             **silent_signals(self.database),
         )
+
+    def pull(
+        self,
+        vendor: str,
+        *,
+        since: str | date | None = None,
+        environment: Mapping[str, str] | None = None,
+        user_id: str | None = None,
+        conversation_id: str | None = None,
+        keep_personal_data: bool = False,
+        now: datetime | None = None,
+    ) -> Result:
+        """Reads what is new from a vendor's API: langfuse, langsmith, braintrust, datadog or phoenix.
+
+        The first time needs `since`, a day or so long ago ("7d"); after that each pull goes on where the last one ended, whether it
+        came to its end or not. Keys are read from `environment` (the process's own) under the vendor's own names. Gives the ledger
+        as `load` does, with the `requests` it took.
+        """
+        from everyturn.readers import ReadOptions
+        from everyturn.workspace.pulling import pull_into
+
+        ledger, found = pull_into(
+            self.database,
+            vendor,
+            since=since,
+            environment=os.environ if environment is None else environment,
+            progress=self.progress,
+            options=ReadOptions(user_id=user_id, conversation_id=conversation_id),
+            keep_personal_data=keep_personal_data,
+            now=now or datetime.now(UTC),
+        )
+        self._note_load(ledger, "conversations")
+        return Result(schema="everyturn/1", verb="pull", **found, **silent_signals(self.database))
 
     def _note_load(self, ledger: Ledger, kind: str) -> None:
         """Keeps the ledger of each file beside the data."""

@@ -1,0 +1,105 @@
+"""Langfuse's API: observations and scores by time, dataset items; of servers without the newer lists, the older ones.
+
+Its lists can be filtered by a start time, not by a time of change: they are read again for a day before their mark. Metadata values come cut
+to 200 characters from the newer list; the API gives whole ones only by name.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+from everyturn.model import Json, digest
+from everyturn.pulls import Connection, Environment, Page, Pull, Start, Stream, by_cursor, by_time, iso, rows_of, under
+from everyturn.pulls.api import Api
+
+_OVERLAP = timedelta(days=1)
+_OBSERVATIONS, _OLD_OBSERVATIONS = "/api/public/v2/observations", "/api/public/observations"
+_SCORES, _OLD_SCORES = "/api/public/v3/scores", "/api/public/v2/scores"
+
+
+def _connect(environment: Environment) -> Connection:
+    public, secret = environment["LANGFUSE_PUBLIC_KEY"], environment["LANGFUSE_SECRET_KEY"]
+    host = environment.get("LANGFUSE_BASE_URL") or environment.get("LANGFUSE_HOST") or "https://cloud.langfuse.com"
+    token = base64.b64encode(f"{public}:{secret}".encode()).decode()
+    return Connection(host, {"authorization": f"Basic {token}"}, digest(host, public))
+
+
+def _streams(api: Api, _environment: Environment) -> list[Stream]:
+    if api.has(_OBSERVATIONS, {"limit": 1}):
+        streams = [Stream("observations", "langfuse", by_time(_OVERLAP, _observations))]
+    else:
+        streams = [
+            Stream("traces", "langfuse", by_time(_OVERLAP, _old("/api/public/traces", "Timestamp", 50))),
+            Stream("observations", "langfuse", by_time(_OVERLAP, _old(_OLD_OBSERVATIONS, "StartTime", 100))),
+        ]
+    has_scores = api.has(_SCORES, {"limit": 1})
+    scores = by_time(_OVERLAP, _scores if has_scores else _old(_OLD_SCORES, "Timestamp", 100))
+    streams.append(Stream("scores", "langfuse", scores))
+    streams.append(Stream("dataset items", "langfuse", _dataset_items))
+    return streams
+
+
+def _observations(api: Api, low: datetime, high: datetime | None) -> Iterator[Page]:
+    fields = "core,basic,time,io,metadata,model,trace_context"
+    return _cursored(
+        api,
+        _OBSERVATIONS,
+        {"fields": fields, "limit": 1000, "fromStartTime": iso(low), "toStartTime": high and iso(high)},
+    )
+
+
+def _scores(api: Api, low: datetime, high: datetime | None) -> Iterator[Page]:
+    return _cursored(
+        api,
+        _SCORES,
+        {
+            "fields": "details,subject,annotation",
+            "limit": 100,
+            "fromTimestamp": iso(low),
+            "toTimestamp": high and iso(high),
+        },
+    )
+
+
+def _cursored(api: Api, path: str, params: dict[str, Any]) -> Iterator[Page]:
+    def ask(cursor: str | None) -> tuple[list[Json], int, str | None]:
+        reply = api.get(path, {**params, "cursor": cursor})
+        return rows_of(reply.value, "data"), reply.size, under(reply.value, "meta", "cursor")
+
+    return by_cursor(ask)
+
+
+def _old(path: str, name: str, limit: int) -> Any:
+    """The pages of an older list, which are numbered."""
+
+    def pages(api: Api, low: datetime, high: datetime | None) -> Iterator[Page]:
+        return _numbered(api, path, {"limit": limit, f"from{name}": iso(low), f"to{name}": high and iso(high)})
+
+    return pages
+
+
+def _numbered(api: Api, path: str, params: dict[str, Any]) -> Iterator[Page]:
+    page = 0
+    total = 1
+    while page < total:
+        page += 1
+        reply = api.get(path, {**params, "page": page})
+        total = int(under(reply.value, "meta", "totalPages") or 0)
+        yield Page(rows_of(reply.value, "data"), reply.size)
+
+
+def _dataset_items(api: Api, _start: Start) -> Iterator[Page]:
+    return _numbered(api, "/api/public/dataset-items", {"limit": 100})
+
+
+PULL = Pull(
+    name="langfuse",
+    description="Langfuse: observations, scores and dataset items",
+    needs=("LANGFUSE_PUBLIC_KEY", "LANGFUSE_SECRET_KEY"),
+    takes=("LANGFUSE_BASE_URL", "LANGFUSE_HOST"),
+    connect=_connect,
+    streams=_streams,
+)
