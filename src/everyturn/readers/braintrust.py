@@ -43,6 +43,9 @@ def _read(record: Json, context: Context) -> Parts:
     if not record["rows"]:
         raise SkipRecord("a request without rows")
     for row in record["rows"]:
+        if row_kind(row) is None:
+            yield Rejected(context.where, "rows: Braintrust rows", fields.describe(row))
+            continue
         try:
             yield from list(_read_row(row, context))  # all of a row or nothing
         except BadRecord as bad:

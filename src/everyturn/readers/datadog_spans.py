@@ -50,7 +50,7 @@ _OWN_TAGS = frozenset(
         "version",
     }
 )
-_ROOT = frozenset({"undefined", "", "0", None, 0})
+_ROOT = ("undefined", "", "0", None, 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -414,9 +414,9 @@ def _read(reader: Reader, value: Json, context: Context, latest: datetime) -> _P
                     parts.rejected.append(Rejected(context.where, bad.expected, bad.found))
     except (BadRecord, SkipRecord):
         raise
-    except RecursionError:
-        raise BadRecord(expected="values nested up to 250 levels deep", found="deeper nesting") from None
     except Exception as error:  # our mistake, and no reason to lose the other records
+        if isinstance(error, RecursionError) or "Recursion limit" in str(error):  # the second is orjson's TypeError
+            raise BadRecord(expected="values nested up to 250 levels deep", found="deeper nesting") from None
         raise BadRecord(expected=f"a {reader.name} record", found=f"reader failed ({type(error).__name__})") from error
     return parts
 

@@ -54,7 +54,7 @@ def _read(record: Json, context: Context) -> Iterator[EvalCase | EvalResult]:
         case_id = digest(text)[:16]
     scores = _scores(record)
     if text is None and not scores:
-        raise BadRecord(expected="an input, or a score from 0 to 1", found="neither")
+        raise BadRecord(expected="input or score: one of the two", found="neither")
     at = fields.time(fields.first(record, fields.TIME_NAMES), "at")
     if text is not None:
         expected = _expected(fields.first(record, _EXPECTED_NAMES))

@@ -77,7 +77,7 @@ _KINDS: tuple[tuple[str, Callable[[Mapping[str, Json], KeysView[str]], bool]], .
     ("run", lambda r, _: isinstance(r.get("datasetRunItems"), list)),
     ("run item", lambda _, has: "traceId" in has and not has.isdisjoint({"datasetItemId", "experimentId"})),
     ("dataset item", lambda _, has: has >= {"datasetName", "input"} or has >= {"datasetId", "expectedOutput"}),
-    ("observation", lambda r, has: "traceId" in has and r.get("type") in _TYPES),
+    ("observation", lambda r, has: "traceId" in has and isinstance(r.get("type"), str) and r["type"] in _TYPES),
     ("score", lambda _, has: has >= {"name", "value"} and not has.isdisjoint(_TARGETS)),
     ("trace", lambda _, has: has >= {"id", "timestamp"} and len(has & _TRACE_FIELDS) > 1),
 )

@@ -39,7 +39,7 @@ _SENT = frozenset({"project_name", "project_id", "source", "last_updated_at"})
 def _read(record: Json, context: Context) -> Parts:
     kind = _kind(record)
     if kind is None:
-        raise BadRecord(expected="an Opik trace, span, score or page of them", found=fields.describe(record))
+        raise BadRecord(expected="id, trace_id or spans: what an Opik record has", found=fields.describe(record))
     yield from _READERS[kind](record, context)
 
 
@@ -57,7 +57,7 @@ def _is_span(record: Json) -> bool:
     return (
         isinstance(record, dict)
         and {"id", "trace_id", "start_time"} <= record.keys()
-        and (record.get("type") in _TYPES or "parent_span_id" in record or len(record.keys() & _SENT) > 1)
+        and (str(record.get("type")) in _TYPES or "parent_span_id" in record or len(record.keys() & _SENT) > 1)
     )
 
 
@@ -223,7 +223,10 @@ def _identified(value: Json, name: str) -> str:
 
 
 def _scores(record: Mapping[str, Json], target: str, context: Context) -> Parts:
-    for item in record.get("feedback_scores") or ():
+    listed = record.get("feedback_scores")
+    if not isinstance(listed, list | None):
+        raise BadRecord(expected="feedback_scores: a list of scores", found=fields.describe(listed))
+    for item in listed or ():
         try:
             yield from _rating(item, target)
         except BadRecord as bad:

@@ -81,7 +81,7 @@ def _get(record: Mapping[str, Json], name: str) -> Json:
 
 def _span(item: Json, scope: str, resource: Attributes) -> OtlpSpan:
     if not isinstance(item, dict):
-        raise BadRecord(expected="a span", found=fields.describe(item))
+        raise BadRecord(expected="spans: a list of spans", found=fields.describe(item))
     found = item.get("status")
     status: Mapping[str, Json] = found if isinstance(found, dict) else {}
     exception = None
@@ -98,8 +98,8 @@ def _span(item: Json, scope: str, resource: Attributes) -> OtlpSpan:
         span_id=span_id,
         parent_id=_id(_get(item, "parentSpanId"), "parent_span_id", SPAN_ID),
         name=fields.text(item.get("name"), "name") or "",
-        started_at=_moment(_get(item, "startTimeUnixNano")),
-        ended_at=_moment(_get(item, "endTimeUnixNano")),
+        started_at=_moment(item, "startTimeUnixNano"),
+        ended_at=_moment(item, "endTimeUnixNano"),
         error=fields.text(status.get("message"), "status.message") or "" if status.get("code") in _ERROR else None,
         exception=exception,
         scope=scope,
@@ -110,9 +110,9 @@ def _span(item: Json, scope: str, resource: Attributes) -> OtlpSpan:
 
 def _log(item: Json, _scope: str, resource: Attributes) -> OtlpLog:
     if not isinstance(item, dict):
-        raise BadRecord(expected="a log record", found=fields.describe(item))
+        raise BadRecord(expected="logRecords: a list of log records", found=fields.describe(item))
     attributes = _attributes(item.get("attributes"))
-    at = _moment(_get(item, "timeUnixNano")) or _moment(_get(item, "observedTimeUnixNano"))
+    at = _moment(item, "timeUnixNano") or _moment(item, "observedTimeUnixNano")
     return OtlpLog(
         trace_id=_id(_get(item, "traceId"), "trace_id", TRACE_ID),
         span_id=_id(_get(item, "spanId"), "span_id", SPAN_ID),
@@ -143,13 +143,14 @@ def _id(value: Json, name: str, length: int) -> str | None:
     raise BadRecord(expected=f"{name}: {2 * length} hex digits", found=fields.describe(value))
 
 
-def _moment(value: Json) -> datetime | None:
-    if value is None or value in {"", 0, "0"}:
+def _moment(item: Json, name: str) -> datetime | None:
+    value = _get(item, name)
+    if value is None or value == "":
         return None
     if isinstance(value, str) and value.isascii() and value.isdigit():
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise BadRecord(expected="a time in nanoseconds since 1970", found=fields.describe(value))
+        raise BadRecord(expected=f"{name}: a time in nanoseconds since 1970", found=fields.describe(value))
     return instant(int(value))
 
 

@@ -102,7 +102,7 @@ def instant(nanoseconds: int) -> datetime | None:
     try:
         return _EPOCH + timedelta(microseconds=nanoseconds // 1000)
     except OverflowError:
-        raise BadRecord(expected="a time in nanoseconds since 1970", found="a number too large") from None
+        raise BadRecord(expected="time: nanoseconds since 1970", found="a number too large") from None
 
 
 # --- telling protobuf bodies apart ------------------------------------------------------------------------------

@@ -145,7 +145,7 @@ def _eval_case(case: EvalCase, _where: str, _latest: datetime) -> Row:
 
 def _eval_result(result: EvalResult, _where: str, latest: datetime) -> Row:
     if not 0 <= result.score <= 1:
-        raise BadRecord(expected="a score from 0 to 1", found=f"{result.score:g}")
+        raise BadRecord(expected="score: a score from 0 to 1", found=f"{result.score:g}")
     at = _checked(result.at, "at", latest)
     return (result.suite, result.case_id, result.run_id, result.metric, result.score, at)
 

@@ -215,7 +215,7 @@ def test_scores_in_every_form():
 def test_evals_that_are_none():
     assert bad(EVALS, {"id": 1, "score": 85}) == "score: a score from 0 to 1"
     assert bad(EVALS, {"id": 1, "scores": {"a": -1}}) == "scores.a: a score from 0 to 1"
-    assert bad(EVALS, {"id": 1}) == "an input, or a score from 0 to 1"
+    assert bad(EVALS, {"id": 1}) == "input or score: one of the two"
     assert bad(EVALS, {"score": 1}) == "input or case_id: one of the two"
     assert bad(EVALS, {"input": [{"role": "system", "content": ""}]}) == "input: at least one message with a text"
 
