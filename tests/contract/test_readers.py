@@ -8,10 +8,10 @@ import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from reader_examples import NOW, account, every_reader, examples, load, repeats, words_of
 
 from everyturn.errors import InputError
 from everyturn.readers import BadRecord, Context, Sample, SkipRecord
+from reader_examples import NOW, account, every_reader, examples, load, repeats, words_of
 
 
 @every_reader

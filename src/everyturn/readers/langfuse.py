@@ -181,15 +181,22 @@ def _read_observation(record: Mapping[str, Json], context: Context) -> Parts:
 def _read_trace(record: Mapping[str, Json], context: Context) -> Parts:
     trace = _trace(record, context.options)
     yield trace.span()
-    for item in record.get("observations") or ():
+    for item in _listed(record, "observations"):
         if not isinstance(item, dict):
             continue  # ids alone: the observations come in records of their own
         observation = _observation({"traceId": trace.id, **item}, context.options, "SPAN")
         observation.parent_id = observation.parent_id or trace.id
         yield observation.span()
-    for item in record.get("scores") or ():
+    for item in _listed(record, "scores"):
         if isinstance(item, dict):
             yield from _read_score({"traceId": trace.id, **item}, context)
+
+
+def _listed(record: Mapping[str, Json], name: str) -> list[Json]:
+    found = fields.json_value(record.get(name))
+    if not isinstance(found, list | None):
+        raise BadRecord(expected=f"{name}: a list", found=fields.describe(found))
+    return found or []
 
 
 def _read_session(record: Mapping[str, Json], context: Context) -> Parts:

@@ -39,7 +39,7 @@ _SENT = frozenset({"project_name", "project_id", "source", "last_updated_at"})
 def _read(record: Json, context: Context) -> Parts:
     kind = _kind(record)
     if kind is None:
-        raise BadRecord(expected="id, trace_id or spans: what an Opik record has", found=fields.describe(record))
+        raise BadRecord(expected="an Opik trace, span, score or page of them", found=fields.describe(record))
     yield from _READERS[kind](record, context)
 
 
