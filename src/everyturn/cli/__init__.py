@@ -38,6 +38,7 @@ for command in (
     numbers.watch,
     numbers.gap,
     numbers.cover,
+    numbers.check,
     pages.show,
     pages.report,
     data.export,

@@ -69,6 +69,44 @@ def compare(
 
 
 @click.command()
+@click.option("--config", type=click.Path(path_type=Path), default="everyturn.toml", show_default=True,
+              help="The settings file with the budgets.")  # fmt: skip
+@click.option("--fail-on", type=click.Choice(["worse"]), help="Fail also where a signal is worse than it was.")
+@click.option("--current", metavar="CONDITION", help="What is checked for being worse; the last 7 days unless said.")
+@click.option("--baseline", metavar="CONDITION", help="What it is compared with; the 28 days before unless said.")
+@click.option("--markdown", type=click.Path(path_type=Path), help="Write a summary for a pull request.")
+@click.option("--junit", type=click.Path(path_type=Path), help="Write JUnit XML.")
+@click.option("--sarif", type=click.Path(path_type=Path), help="Write SARIF.")
+@as_json
+@click.pass_context
+def check(
+    ctx: click.Context,
+    *,
+    config: Path,
+    fail_on: str | None,
+    current: str | None,
+    baseline: str | None,
+    markdown: Path | None,
+    junit: Path | None,
+    sarif: Path | None,
+    as_json: bool,
+) -> None:
+    """Check the budgets of everyturn.toml: exit 0 passed, 1 failed, 3 not enough data."""
+    from everyturn.outputs.checks import FORMS
+
+    with workspace(ctx) as ws:
+        result = ws.check(config=config, worse=fail_on == "worse", current=current, baseline=baseline)
+    for name, file in (("markdown", markdown), ("junit", junit), ("sarif", sarif)):
+        if file is not None:
+            file.write_text(FORMS[name].render(result), encoding="utf-8")
+    print_result(result, as_json=as_json)
+    if result["verdict"] == "failed":
+        ctx.exit(FAILED)
+    if result["verdict"] == "not enough data":
+        ctx.exit(NOT_ENOUGH)
+
+
+@click.command()
 @click.option("--budget", default=12.0, show_default=True, help="False findings a year, at most, looking every week.")
 @click.option("--until", metavar="TIME", help="What it would have told by then, e.g. 2026-10-19.")
 @as_json

@@ -176,6 +176,24 @@ def compare_totals(database: Database, signal: str, *, current: str, baseline: s
     return row
 
 
+def sides(database: Database, signal: str, *, current: str, baseline: str) -> pa.Table:
+    """Per-user totals of two sets of answers by intent: columns user_id, intent_id, is_current, n, y; an answer in both is in both."""
+    dims = dimensions(database)
+    each = " UNION ALL ".join(
+        f"SELECT user_id, intent_id, {side} AS is_current, value FROM answers WHERE {condition(text, dims)}"
+        for side, text in (("true", current), ("false", baseline))
+    )
+    return database.table(
+        f"""
+        WITH answers AS (SELECT * REPLACE (round(value * {SCALE})::HUGEINT AS value) FROM facts
+          WHERE signal = ? AND user_id IS NOT NULL AND value IS NOT NULL)
+        SELECT user_id, intent_id, is_current, count(*)::DOUBLE AS n, sum(value)::DOUBLE / {SCALE} AS y FROM ({each})
+        GROUP BY ALL ORDER BY ALL
+        """,
+        [signal],
+    )
+
+
 def answered_badly(
     database: Database, signal: str, *, better: str, where: str | None = None, limit: int = 5
 ) -> list[str]:

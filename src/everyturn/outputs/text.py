@@ -307,6 +307,14 @@ def _compare(result: Result) -> Iterator[RenderableType]:
         yield Text(printable(result["sentence"]))
 
 
+def _check(result: Result) -> Iterator[RenderableType]:
+    yield strong(f"{printable(result.get('verdict') or UNKNOWN)}: {printable(result.get('sentence'))}")
+    table = grid("", "", heads=False)
+    for row in items(result, "checks"):
+        table.add_row(printable(row.get("verdict")), printable(row.get("sentence")))
+    yield table
+
+
 def _watch(result: Result) -> Iterator[RenderableType]:
     yield from _findings(items(result, "findings"), otherwise="Nothing moved beyond its usual range.")
 
@@ -458,6 +466,7 @@ _DRAWN: dict[str, Callable[[Result], Iterator[RenderableType]]] = {
     "discover": _discover,
     "measure": _measure,
     "compare": _compare,
+    "check": _check,
     "watch": _watch,
     "gap": _gap,
     "cover": _cover,

@@ -17,15 +17,18 @@ from typing import Any, Literal, Self
 
 import pyarrow as pa
 
+from everyturn.analysis.checks import VERDICTS, sum_up
 from everyturn.analysis.trust import cohort_trust
+from everyturn.config import FILE, read_config
 from everyturn.engines import metrics
 from everyturn.engines.loading import Loading
 from everyturn.engines.local import Database
 from everyturn.errors import InputError, NoUserIds, UnknownName
 from everyturn.readers import KINDS, Kind
 from everyturn.signals import Signal
-from everyturn.stats import Estimate, Summary
+from everyturn.stats import Summary
 from everyturn.workspace import exporting, showing
+from everyturn.workspace.checking import COMPARED, check_budgets, check_changes, compare_sets
 from everyturn.workspace.discovering import discover_intents, ensure_intents, intent_rows, known
 from everyturn.workspace.forgetting import forget_user
 from everyturn.workspace.ledger import Ledger, size_of
@@ -225,38 +228,62 @@ class Workspace:
     def compare(self, signal: str, *, current: str, baseline: str) -> Result:
         """How far a signal lies apart between two sets of conversations, paired where the same users are in both.
 
-        `current` and `baseline` are conditions as in `measure(where=…)`. `verdict` is better, worse, no clear change or not enough
-        data; `smallest_change` is what this much data could have shown in four weeks.
+        `current` and `baseline` are conditions as in `measure(where=…)`. `effect` is the whole difference, `mix` what another mix of
+        intents explains of it, `within` the rest. `verdict` speaks of the rest: better, worse, no clear change or not enough data.
+        `smallest_change` is what these two sets would have shown four times in five.
         """
-        from everyturn.stats.intervals import difference, rate, smallest_change
-        from everyturn.stats.summaries import Joint
+        from everyturn.stats.intervals import rate
 
         found = self._signal(signal)
-        self._refresh()
-        if "intent" in current + baseline:
-            self._ensure_intents()
-        row = metrics.compare_totals(self.database, signal, current=current, baseline=baseline)
-        now, then = (
-            summary_of({n: row[f"{n}{i}"] for n in ("users", "n", "y", "nn", "ny", "yy", "unknown")}) for i in (1, 2)
-        )
-        joint = Joint(int(row["shared"]), row["nn"], row["ny"], row["yn"], row["yy"]) if row["shared"] else None
-        change = difference(now, then, joint)
-        verdict = "not enough data"
-        if isinstance(change, Estimate):
-            sign = 1 if found.better == "higher" else -1
-            verdict = "better" if sign * change.low > 0 and sign * change.high > 0 else verdict
-            verdict = "worse" if sign * change.low < 0 and sign * change.high < 0 else verdict
-            verdict = verdict if verdict in {"better", "worse"} else "no clear change"
-        least = smallest_change(then, weeks=4)
+        self._ensure_intents()
+        made = compare_sets(self.database, found, current=current, baseline=baseline)
         return Result(
             schema="everyturn/1",
             verb="compare",
             signal=signal,
-            current={"where": current, **rate(now).to_json()},
-            baseline={"where": baseline, **rate(then).to_json()},
-            effect=change.to_json(),
+            current={"where": current, **rate(made.current).to_json()},
+            baseline={"where": baseline, **rate(made.baseline).to_json()},
+            effect=made.effect.to_json(),
+            mix=made.mix.to_json() if made.mix else None,
+            within=made.within.to_json() if made.within else None,
+            verdict=made.verdict,
+            smallest_change=made.smallest_change,
+            sentence=made.sentence,
+        )
+
+    def check(
+        self,
+        *,
+        config: str | Path = FILE,
+        worse: bool = False,
+        current: str | None = None,
+        baseline: str | None = None,
+    ) -> Result:
+        """Whether the budgets of `config` hold and, with `worse`, whether any signal of theirs is worse than it was.
+
+        `current` and `baseline` are conditions as in `compare`; without them the last 7 days stand against the 28 before. With no
+        budget all of acceptance, complaint, edits and rework are compared. `verdict` is failed where one check failed,
+        passed where at least one passed and none failed, unclear or not enough data otherwise.
+        """
+        settings = read_config(Path(config))
+        if settings.cohort:
+            self.divide_by(settings.cohort)
+        for budget in settings.budgets:
+            self._signal(budget.signal)
+        self._ensure_intents()
+        checks = list(check_budgets(self.database, settings.budgets))
+        if worse or not settings.budgets:
+            names = dict.fromkeys(budget.signal for budget in settings.budgets) or COMPARED
+            asked = {name: self._signal(name) for name in names}
+            checks += check_changes(self.database, asked, current=current, baseline=baseline)
+        verdict, sentence = sum_up(checks)
+        return Result(
+            schema="everyturn/1",
+            verb="check",
+            config=str(config),
             verdict=verdict,
-            smallest_change=least if isinstance(least, float) else None,
+            sentence=sentence,
+            checks=[check.to_json() for check in sorted(checks, key=lambda c: VERDICTS.index(c.verdict))],
         )
 
     # --- discover -----------------------------------------------------------------------------------------------

@@ -1,0 +1,84 @@
+"""Two sets of answers side by side: how far apart, how much of it is who asked for what, and what could have been seen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+
+from everyturn.analysis.words import from_to, moved, points
+from everyturn.stats import Estimate, NotEnough, Summary
+from everyturn.stats.compare import split_difference
+from everyturn.stats.intervals import difference
+from everyturn.stats.summaries import join, summarise_one
+
+Verdict: TypeAlias = Literal["better", "worse", "no clear change", "not enough data"]
+
+_SEEN = (1.96 + 0.84) / 1.96  # a true change of this many half ranges is seen in four of five such comparisons
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """`effect` is current minus baseline; `mix` what other requests explain of it, `within` what is left at the same requests.
+
+    `verdict` speaks of `within`: another mix of requests makes an agent neither better nor worse. `smallest_change` is the
+    smallest change at the same requests that these two sets would have shown four times in five. The last three are None
+    where there is not enough data.
+    """
+
+    signal: str
+    current: Summary
+    baseline: Summary
+    effect: Estimate | NotEnough
+    mix: Estimate | None
+    within: Estimate | None
+    verdict: Verdict
+    smallest_change: float | None
+
+    @property
+    def sentence(self) -> str:
+        """What a person reads first."""
+        if isinstance(self.effect, NotEnough):
+            return f"Not enough data: {self.effect.users} users on one side, {self.effect.needed} needed."
+        assert self.within is not None
+        assert self.mix is not None
+        assert self.smallest_change is not None
+        seen = f"These data would have shown a change of {points(self.smallest_change).lstrip('+')} four times in five."
+        at_same = moved(self.within.value, self.within.low, self.within.high)
+        went = from_to(self.baseline.y / self.baseline.n, self.effect.value)
+        if self.verdict == "no clear change":
+            return f"No clear change of {self.signal} at the same requests: {at_same}. {seen}"
+        by_mix = f"; another mix of requests makes {points(self.mix.value)}" if abs(self.mix.value) >= 0.005 else ""
+        return f"{self.signal.capitalize()} is {self.verdict}: {went}, at the same requests {at_same}{by_mix}."
+
+
+def compare_sides(sides: pa.Table, *, signal: str, better: Literal["higher", "lower"], needed: int = 10) -> Comparison:
+    """The comparison of the answers of `sides`: columns user_id, intent_id, is_current, n, y, a row a user, intent and side.
+
+    Assumes: users independent; who is on both sides is paired with themselves.
+    Method: symmetric Kitagawa split over intents (`stats.compare.split_difference`); `effect` as `stats.intervals.difference`.
+    """
+    user = _codes(sides["user_id"])
+    intent = _codes(sides["intent_id"])
+    is_current = sides["is_current"].to_numpy().astype(bool)
+    n, y = sides["n"].to_numpy(), sides["y"].to_numpy()
+    now, then = (summarise_one(user[side], n[side], y[side]) for side in (is_current, ~is_current))
+    shared = join(user, (n * is_current, y * is_current), (n * ~is_current, y * ~is_current)) if len(n) else None
+    effect = difference(now, then, shared, needed=needed)
+    if isinstance(effect, NotEnough):
+        return Comparison(signal, now, then, effect, None, None, "not enough data", None)
+    split = split_difference(user, intent, is_current, n, y)
+    sign = 1 if better == "higher" else -1
+    low, high = sorted((sign * split.within.low, sign * split.within.high))
+    verdict: Verdict = "better" if low > 0 else "worse" if high < 0 else "no clear change"
+    least = (split.within.high - split.within.low) / 2 * _SEEN
+    return Comparison(signal, now, then, effect, split.mix, split.within, verdict, min(least, 1.0))
+
+
+def _codes(column: pa.ChunkedArray) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """A code from 0 for each distinct value; null has one of its own."""
+    encoded = column.combine_chunks().dictionary_encode(null_encoding="encode")
+    codes: np.ndarray[Any, np.dtype[np.int64]] = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
+    return codes

@@ -1,0 +1,118 @@
+"""`everyturn.toml`: what a team wants held, and how it knows that a task is done. Read strictly: an unknown key is an error.
+
+cohort = "plan"                    # the attribute that divides users, where it is not a usual one
+
+[[check]]
+signal = "acceptance"
+min = 0.60                         # or max, for signals where less is better
+by = ["intent"]                    # each group must hold it
+where = "channel = 'web'"          # only these conversations
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from everyturn.errors import InputError
+
+FILE = "everyturn.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """A signal's rate that must hold: at least `least`, at most `most` (one of the two), in every group of `by`."""
+
+    signal: str
+    least: float | None = None
+    most: float | None = None
+    by: tuple[str, ...] = ()
+    where: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The settings of one workspace's owner."""
+
+    cohort: str | None = None
+    budgets: tuple[Budget, ...] = ()
+
+
+def read_config(path: Path) -> Config:
+    """The settings in a file; those of an empty file where there is none and it has the usual name.
+
+    >>> read_config(Path("everyturn.toml"))
+    Config(cohort=None, budgets=())
+    """
+    if not path.exists():
+        if path.name == FILE:
+            return Config()
+        raise InputError(
+            "no such settings file", where=str(path), expected="a TOML file", try_=f"everyturn check --config {FILE}"
+        )
+    try:
+        given = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        # The parser's words name a place and a token of a settings file, never a message of anyone.
+        raise InputError("this is no TOML", where=str(path), expected="TOML", try_=str(error)) from None
+    reading = _Reading(str(path))
+    reading.allow(given, {"cohort", "check"}, "the file")
+    checks = given.get("check", [])
+    if not isinstance(checks, list) or not all(isinstance(check, dict) for check in checks):
+        raise reading.error("check", "one [[check]] table a budget", "[[check]]")
+    return Config(
+        reading.text(given, "cohort", "the file"),
+        tuple(_budget(reading, check, f"check {number}") for number, check in enumerate(checks, 1)),
+    )
+
+
+def _budget(reading: _Reading, given: Mapping[str, Any], place: str) -> Budget:
+    reading.allow(given, {"signal", "min", "max", "by", "where"}, place)
+    signal = reading.text(given, "signal", place)
+    least, most = reading.share(given, "min", place), reading.share(given, "max", place)
+    if signal is None:
+        raise reading.error(f"{place}", "the name of a signal", 'signal = "acceptance"')
+    if (least is None) == (most is None):
+        raise reading.error(f"{place}", "either min or max", "min = 0.60")
+    by = given.get("by", [])
+    by = [by] if isinstance(by, str) else by
+    if not isinstance(by, list) or not all(isinstance(name, str) for name in by):
+        raise reading.error(f"{place}, by", "names to group by", 'by = ["intent"]')
+    return Budget(signal, least, most, tuple(by), reading.text(given, "where", place))
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """Takes values out of one settings file, each with an error that says where and what to write."""
+
+    path: str
+
+    def error(self, place: str, expected: str, example: str) -> InputError:
+        return InputError("a setting cannot be read", where=f"{self.path}, {place}", expected=expected, try_=example)
+
+    def allow(self, given: Mapping[str, Any], names: set[str], place: str) -> None:
+        unknown = sorted(set(given) - names)
+        if unknown:
+            raise InputError(
+                f'no setting named "{unknown[0]}"',
+                where=f"{self.path}, {place}",
+                expected=", ".join(sorted(names)),
+                try_="the name without a typing error",
+            )
+
+    def text(self, given: Mapping[str, Any], name: str, place: str) -> str | None:
+        value = given.get(name)
+        if value is not None and not isinstance(value, str):
+            raise self.error(f"{place}, {name}", "a text in quotes", f'{name} = "…"')
+        return value
+
+    def share(self, given: Mapping[str, Any], name: str, place: str) -> float | None:
+        value = given.get(name)
+        if value is None:
+            return None
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+            raise self.error(f"{place}, {name}", "a share from 0 to 1", f"{name} = 0.60")
+        return float(value)

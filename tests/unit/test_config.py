@@ -1,0 +1,51 @@
+"""The settings file is read strictly, and says what is wrong in it."""
+
+from pathlib import Path
+
+import pytest
+
+from everyturn.config import Config, read_config
+from everyturn.errors import InputError
+
+
+def read(tmp_path, text):
+    path = tmp_path / "everyturn.toml"
+    path.write_text(text)
+    return read_config(path)
+
+
+def test_no_file_is_no_settings_but_a_named_one_must_exist(tmp_path):
+    assert read_config(tmp_path / "everyturn.toml") == Config()
+    with pytest.raises(InputError, match="no such settings file"):
+        read_config(tmp_path / "other.toml")
+
+
+@pytest.mark.parametrize(
+    ("text", "where", "expected"),
+    [
+        ("chekc = 1", "the file", "check, cohort"),
+        ("check = 3", "check", "one [[check]] table a budget"),
+        ("cohort = 3", "the file, cohort", "a text in quotes"),
+        ("[[check]]\nmin = 0.5", "check 1", "the name of a signal"),
+        ('[[check]]\nsignal = "edits"', "check 1", "either min or max"),
+        ('[[check]]\nsignal = "edits"\nmin = 0.1\nmax = 0.2', "check 1", "either min or max"),
+        ('[[check]]\nsignal = "edits"\nmax = 20', "check 1, max", "a share from 0 to 1"),
+        ('[[check]]\nsignal = "edits"\nmax = true', "check 1, max", "a share from 0 to 1"),
+        ('[[check]]\nsignal = "edits"\nmax = 0.2\nby = 3', "check 1, by", "names to group by"),
+        ('[[check]]\nsignal = "edits"\nmax = 0.2\nunless = "x"', "check 1", "by, max, min, signal, where"),
+    ],
+)
+def test_what_cannot_be_read_is_said_with_its_place(tmp_path, text, where, expected):
+    with pytest.raises(InputError) as caught:
+        read(tmp_path, text)
+    assert caught.value.where == f"{tmp_path / 'everyturn.toml'}, {where}"
+    assert caught.value.expected.startswith(expected)
+    assert caught.value.try_
+
+
+def test_what_is_no_toml_is_said(tmp_path):
+    with pytest.raises(InputError, match="this is no TOML"):
+        read(tmp_path, "cohort =")
+    Path(tmp_path / "everyturn.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(InputError, match="this is no TOML"):
+        read_config(tmp_path / "everyturn.toml")
