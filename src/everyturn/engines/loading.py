@@ -29,10 +29,15 @@ _STAGED = {
 
 @dataclass(slots=True)
 class Merged:
-    """What a load did: the conversations its records belong to, their users, and the records it had to refuse."""
+    """What a load did: the conversations its records belong to, their users, and the records it had to refuse.
+
+    `model_calls` are those among its spans, `without_content` the ones that nothing is known of that they were given or gave.
+    """
 
     conversations: int = 0
     users: int = 0
+    model_calls: int = 0
+    without_content: int = 0
     rejected: list[Rejected] = field(default_factory=list)
 
 
@@ -88,10 +93,21 @@ class Loading:
                 "SELECT count(DISTINCT user_id) FROM conversations"
                 " WHERE conversation_id IN (SELECT conversation_id FROM touched)"
             )
+            merged.model_calls, merged.without_content = self._model_calls()
             for kind in self._staged:
                 run(f"DROP TABLE temp.{_STAGED[kind]}")
         self._staged.clear()
         return merged
+
+    def _model_calls(self) -> tuple[int, int]:
+        """How many of the staged spans are model calls, and how many of these have no content, now that all their parts are joined."""
+        if "spans" not in self._staged:
+            return 0, 0
+        (counts,) = self.database.rows(
+            "SELECT count(*), count(*) FILTER (input IS NULL AND output IS NULL) FROM spans"
+            " WHERE operation = 'chat' AND (trace_id, span_id) IN (SELECT (trace_id, span_id) FROM temp.in_spans)"
+        )
+        return counts[0], counts[1]
 
     # --- records with a natural key ---------------------------------------------------------------------------
 

@@ -241,6 +241,12 @@ def _load(result: Result) -> Iterator[RenderableType]:
             yield soft(f"and {count(len(rejected) - shown)} more; --rejected FILE writes them all")
     for reason, skipped in fields(result, "skipped").items():
         yield soft(f"{counted(skipped, 'record')} left out: {reason}")
+    if wordless := result.get("without_content"):
+        calls = counted(result.get("model_calls") or wordless, "model call")
+        yield Text(
+            f"{count(wordless)} of {calls} came without content: turns and tools are known, not what was said; "
+            "the client's setting to record content adds it"
+        )
     nobody = result.get("without_user_id")
     if nobody:
         yield Text(

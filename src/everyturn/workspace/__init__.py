@@ -118,6 +118,8 @@ class Workspace:
             **ledger.to_json(merged.rejected),
             conversations=merged.conversations,
             users=merged.users,
+            model_calls=merged.model_calls,
+            without_content=merged.without_content,
             without_user_id=self.database.scalar("SELECT count(*) FROM conversations WHERE user_id IS NULL"),
             **silent_signals(self.database),
         )

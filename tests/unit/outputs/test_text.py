@@ -78,11 +78,14 @@ def test_a_load_prints_its_ledger() -> None:
             "users": 812,
             "rejected": rejected,
             "skipped": {"an evaluation run": 120},
+            "model_calls": 9000,
+            "without_content": 300,
             "silent_signals": ["rework"],
             "silent_because": {"rework": ["actions", "user_ids"]},
         }
     )
     assert text.startswith("61,300 records, 4,120 conversations, 812 users, 12 rejected\n")
+    assert "300 of 9,000 model calls came without content" in text
     assert "day1.jsonl, line 9 " in text
     assert "day1.jsonl, line 10" not in text
     assert "and 2 more; --rejected FILE writes them all" in text
