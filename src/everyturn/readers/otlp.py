@@ -11,7 +11,20 @@ r"""OpenTelemetry's OTLP: traces and logs, as protobuf bodies or in the JSON for
 
 Every span is kept. What its attributes mean depends on the client; `_DIALECTS` lists the known ones in the order in which they are
 tried, because one span may carry the attributes of two. Of logs, the GenAI events are read: content of model calls and ratings.
-Metrics, and log records that are no GenAI events, are skipped and counted.
+Metrics, and log records that are no GenAI events, are skipped and counted. Attributes of no known convention are the application's own and
+become attributes of the conversation.
+
+| client | told by | conversation and user | words | ratings | what it cannot carry |
+|---|---|---|---|---|---|
+| OpenTelemetry GenAI | `gen_ai.operation.name` | `gen_ai.conversation.id` or `session.id`, `user.id`, on any span of the trace | on spans, on log events, or nowhere: off unless switched on | `gen_ai.evaluation.result` events | tags; the application's own replies, unless an agent span has them |
+| OpenInference | `openinference.span.kind` | `session.id`, `user.id`, or in `metadata` | numbered attributes; `output.value` for refusals | on spans; Phoenix annotations by themselves | why a tool failed, with the Agents SDK; the question of a failed Responses API call |
+| OpenLLMetry | `traceloop.*`, `llm.request.type` | association properties, under usual names | GenAI's; numbered before release 0.50 | Traceloop annotations by themselves, of the whole session | lists (properties are texts); ratings before release 0.50 |
+| Vercel AI SDK | `ai.operationId` | `ai.telemetry.metadata.*`, under usual names | `ai.prompt.messages`, `ai.response.text` | none | ratings; the application's own replies |
+| MLflow | `mlflow.spanType` | none over OTLP (each trace is a conversation); in its trace JSON | `mlflow.spanInputs`, `.spanOutputs` | in its trace JSON | over OTLP: ids, tags and ratings |
+| Langfuse | `langfuse.observation.type` | `session.id`, `user.id` | `langfuse.observation.input`, `.output` | scores by themselves | |
+
+"Usual names" are conversation_id, session_id, thread_id, chat_id and user_id, user, customer_id, in either spelling; any other is declared with
+`--conversation-id` and `--user-id`. A model call without any content keeps its turn and its tools, and `load` says how many there were.
 """
 
 from __future__ import annotations
@@ -141,7 +154,7 @@ def _decode(data: bytes) -> Iterable[Json]:
 READER = Reader(
     name="otlp",
     kind="conversations",
-    description="OpenTelemetry traces and logs (OTLP, protobuf or JSON) with GenAI or Langfuse attributes",
+    description="OpenTelemetry traces and logs (OTLP, protobuf or JSON) of GenAI, OpenInference, OpenLLMetry, Vercel AI SDK, MLflow and Langfuse",
     looks_like=_looks_like,
     read=_read,
     decode=_decode,
