@@ -130,10 +130,26 @@ def gap(ctx: click.Context, *, as_json: bool) -> None:
 
 @click.command()
 @click.argument("suites", nargs=-1, type=click.Path(path_type=Path))
+@click.option(
+    "--write", type=click.Path(path_type=Path), help="Write the cases that close most of the gap to this file."
+)
+@click.option("--upload", metavar="DATASET", help="Send them there with the platform's client, e.g. shop/gaps.")
+@click.option("--to", metavar="FORMAT", default="jsonl", show_default=True,
+              help="braintrust, jsonl, langfuse, langsmith, openai-evals (a folder is a registry) or ragas.")  # fmt: skip
+@click.option("-n", "--count", default=50, show_default=True, help="How many cases to make.")
 @as_json
 @click.pass_context
-def cover(ctx: click.Context, *, suites: tuple[Path, ...], as_json: bool) -> None:
+def cover(
+    ctx: click.Context,
+    *,
+    suites: tuple[Path, ...],
+    write: Path | None,
+    upload: str | None,
+    to: str,
+    count: int,
+    as_json: bool,
+) -> None:
     """How much of what users ask is covered by eval cases: the loaded ones, and the SUITES named."""
     with workspace(ctx) as ws:
-        result = ws.cover(*suites)
+        result = ws.cover(*suites, write=write, upload=upload, to=to, count=count)
     print_result(result, as_json=as_json)

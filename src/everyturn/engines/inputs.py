@@ -40,6 +40,49 @@ def evals(database: Database) -> pa.Table:
     )
 
 
+def cases(database: Database) -> pa.Table:
+    """Every eval case: suite, case_id, input (null: it has scores alone), intent_id (null: inside none)."""
+    return database.table(
+        """
+        SELECT c.suite, c.case_id, e.input, i.intent_id
+        FROM (SELECT suite, case_id FROM eval_cases UNION SELECT suite, case_id FROM eval_results) c
+        LEFT JOIN eval_cases e USING (suite, case_id) LEFT JOIN case_intents i USING (suite, case_id)
+        ORDER BY c.suite, c.case_id
+        """
+    )
+
+
+def requests(database: Database) -> pa.Table:
+    """Every request that is of an intent, with how its answers failed, if they did.
+
+    conversation_id, request, turn (where it begins), user_id, intent_id, text, day, failed_turn (the first output of it that was
+    rejected, abandoned, edited or redone; null: none was) with that output's label, evidence and detail, and reworked.
+    """
+    return database.table(
+        """
+        WITH spans AS (
+          SELECT conversation_id, request, turn,
+            lead(turn) OVER (PARTITION BY conversation_id ORDER BY request) AS next FROM requests),
+        failed AS (
+          SELECT s.conversation_id, s.request, min(o.turn) AS failed_turn,
+            arg_min(o.label, o.turn) AS label, arg_min(o.evidence, o.turn) AS evidence, arg_min(o.detail, o.turn) AS detail,
+            arg_min(coalesce(w.value >= 0.5, false), o.turn) AS reworked
+          FROM spans s
+          JOIN observations o ON o.conversation_id = s.conversation_id AND o.signal = 'acceptance'
+            AND (o.turn >= s.turn OR s.request = 0) AND (s.next IS NULL OR o.turn < s.next)
+          LEFT JOIN observations w ON w.conversation_id = o.conversation_id AND w.turn = o.turn AND w.signal = 'rework'
+          WHERE o.label IN ('rejected', 'abandoned', 'edited') OR w.value >= 0.5
+          GROUP BY s.conversation_id, s.request)
+        SELECT r.conversation_id, r.request, r.turn, r.user_id, a.intent_id, r.text,
+          coalesce(r."at", c.started_at)::DATE AS day, f.failed_turn, f.label, f.evidence, f.detail,
+          coalesce(f.reworked, false) AS reworked
+        FROM requests r JOIN assignments a USING (conversation_id, request) JOIN conversations c USING (conversation_id)
+        LEFT JOIN failed f USING (conversation_id, request)
+        WHERE a.intent_id IS NOT NULL ORDER BY r.conversation_id, r.request
+        """
+    )
+
+
 def tickets(database: Database) -> pa.Table:
     """How many matters went to people: week (Monday), intent_id (null: not known of what), n."""
     return database.table(

@@ -27,7 +27,7 @@ from everyturn.errors import InputError, NoUserIds, UnknownName
 from everyturn.readers import KINDS, Kind
 from everyturn.signals import Signal
 from everyturn.stats import Summary
-from everyturn.workspace import exporting, showing
+from everyturn.workspace import covering, exporting, showing
 from everyturn.workspace.checking import COMPARED, check_budgets, check_changes, compare_sets
 from everyturn.workspace.discovering import discover_intents, ensure_intents, intent_rows, known
 from everyturn.workspace.forgetting import forget_user
@@ -335,16 +335,50 @@ class Workspace:
         self._ensure_intents()
         return Result(schema="everyturn/1", verb="gap", **gap_of(self.database, panel_of(self.database)).to_json())
 
-    def cover(self, *suites: str | Path) -> Result:
-        """The share of what users ask whose intent has an eval case, and the intents that have none, the largest first.
+    def cover(
+        self,
+        *suites: str | Path,
+        write: str | Path | None = None,
+        to: str = "jsonl",
+        count: int = 50,
+        upload: str | None = None,
+    ) -> Result:
+        """How much of what users ask the eval cases test, by traffic, failures and intents; what they miss; what is wrong with them.
 
-        The cases are those already loaded and those of `suites`, which are loaded first.
+        The cases are those already loaded and those of `suites`, which are loaded first. With `write`, a file, or `upload`, a
+        dataset's name, the next `count` cases that close most of the gap are made of real conversations, masked, and written in
+        the form `to`: braintrust, jsonl, langfuse, langsmith, openai-evals or ragas. `predicted` is the coverage with them.
         """
+        from everyturn.outputs.cases import named, upload_cases, write_cases
+
+        if write is not None or upload is not None:
+            named(to)
+        if count < 1:
+            raise InputError("no cases are asked for", where="-n", expected="a number from 1", try_="-n 50")
         if suites:
-            self.load(*suites, as_="evals")
+            covering.require_inputs(self.database, self.load(*suites, as_="evals"), suites)
         self._ensure_intents()
-        found = coverage_of(self.database, panel_of(self.database))
-        return Result(schema="everyturn/1", verb="cover", **found.to_json())
+        db, panel = self.database, panel_of(self.database)
+        inspected, words, requests = covering.inspect_suites(db)
+        result = Result(schema="everyturn/1", verb="cover", **coverage_of(db, panel).to_json(), **inspected.to_json())
+        if write is None and upload is None:
+            return result
+        self.progress("choosing cases", 0, None)
+        proposals, notes = covering.propose(db, requests, words, count=count)
+        cases = covering.make_cases(db, proposals)
+        result["proposed"] = [
+            {"case_id": c.case_id, "conversation_id": p.conversation_id, "turn": p.turn, "intent": p.intent,
+             "intent_id": p.intent_id, "gain": round(p.gain, 6), "rubric": p.rubric, "has_expected": c.expected is not None}
+            for p, c in zip(proposals, cases, strict=True)
+        ]  # fmt: skip
+        result["predicted"] = covering.coverage_with(db, panel, proposals).to_json()
+        result["notes"] = notes
+        if write is not None:
+            files = write_cases(cases, write, to=to)
+            result["written"] = {"file": str(write), "to": to, "cases": len(cases), "files": [str(f) for f in files]}
+        if upload is not None:
+            result["uploaded"] = {"dataset": upload, "to": to, "cases": upload_cases(cases, upload, to=to)}
+        return result
 
     # --- show, report -------------------------------------------------------------------------------------------
 
