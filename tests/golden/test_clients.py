@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import gzip
 import random
 from collections.abc import Iterable
 from contextlib import suppress
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import orjson
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from everyturn.assemble import assemble, trace_conversations
@@ -89,7 +91,10 @@ class Loaded:
 
 @cache
 def load(mode: str, patterns: str) -> Loaded:
-    files = sorted(f for pattern in patterns.split() for f in (HERE / mode).glob(pattern))
+    return load_files(sorted(f for pattern in patterns.split() for f in (HERE / mode).glob(pattern)))
+
+
+def load_files(files: list[Path]) -> Loaded:
     assert files
     loaded = Loaded([], [], [], [])
     for batch in read_paths(files, now=NOW):
@@ -483,3 +488,31 @@ def test_datasets_and_experiments_load_as_evals(mode, reader, cases):
         results = batch.tables["eval_results"].to_pylist()
         assert [(r["suite"], r["case_id"]) for r in results] == [(c["suite"], c["case_id"]) for c in found]
         assert [(r["metric"], r["score"]) for r in results] == [("has_answer", s) for s in (0.0, 1.0, 0.0)]
+
+
+def test_the_bulk_export_gives_the_same_conversations(tmp_path):
+    """LangSmith's Parquet layout as it is documented: one run a row, its inputs, outputs and extra as JSON texts."""
+    runs = map(
+        orjson.loads, gzip.decompress((HERE / "langsmith/export-models/runs.jsonl.gz").read_bytes()).splitlines()
+    )
+    for name in ("inputs", "outputs", "extra", "events"):
+        runs = [{**run, name: orjson.dumps(run[name]).decode()} for run in runs]
+    for run in runs:
+        run |= {name: datetime.fromisoformat(run[name]) for name in ("start_time", "end_time")}
+        run["parent_run_ids"] = [run.pop("parent_run_id")] if "parent_run_id" in run else []
+        run.pop("attachments"), run.pop("serialized", None)
+    folder = tmp_path / "export_id=e" / "session_id=s" / "runs" / "year=2026" / "month=11" / "day=23"
+    folder.mkdir(parents=True)
+    table = pa.Table.from_pylist(runs, pa.schema([(n, _kind(n)) for n in sorted({n for run in runs for n in run})]))
+    pq.write_table(table, folder / "part-0.parquet", compression="zstd")
+    feedback = HERE / "langsmith/export-models/feedback.jsonl"
+    exported = load_files([tmp_path, feedback])
+    plain = load("langsmith/export-models", "*")
+    assert exported.rejected == []
+    assert assemble(exported.spans, exported.ratings) == assemble(plain.spans, plain.ratings)
+
+
+def _kind(name: str) -> pa.DataType:
+    if name in {"start_time", "end_time"}:
+        return pa.timestamp("us", tz="UTC")
+    return pa.list_(pa.string()) if name in {"tags", "parent_run_ids"} else pa.string()

@@ -8,7 +8,9 @@
      "api_version": 2}
 
 A record is one of: a request with its rows; a row of a project's logs, of an experiment or of a dataset; a comment. A row comes in parts
-which merge by their ids, in any order; feedback is a part that names the row alone.
+which merge by their ids, in any order; feedback is a part that names the row alone. Of the API are read as they come: POST /btql (`data`) and
+/v1/project_logs, /v1/experiment and /v1/dataset with /{id}/fetch (`events`). Older versions of a row that later pages repeat
+change nothing but its scores, of which the last read stands: read pages in the order of `_xact_id`. In tables each cell is a JSON text.
 
 The conversation is `session_id`, `conversation_id` or `thread_id` in a row's metadata, mostly on the trace's root alone; the user `user_id`
 there. Scores are from 0 to 1, whatever scale the user saw. A category can only be given as a tag: a tag such as
@@ -33,7 +35,8 @@ from everyturn.readers.braintrust_rows import (
 
 Parts = Iterator[Span | FeedbackRecord | EvalCase | EvalResult | Rejected | Skipped]
 
-_FEEDBACK_FIELDS = frozenset({"_audit_source", "expected", "scores", "tags"})
+_RATINGS = frozenset({"_audit_source", "expected", "scores", "tags"})
+_CONTENT = frozenset({"error", "input", "metadata", "metrics", "output"})
 
 
 def _read(record: Json, context: Context) -> Parts:
@@ -68,9 +71,10 @@ def _read_row(row: Json, context: Context) -> Parts:
             raise SkipRecord("parts of dataset rows without an input")
         yield from read_case(row)
     elif kind == "feedback":
-        if _FEEDBACK_FIELDS.isdisjoint(row):
-            raise SkipRecord("parts of rows without scores or content")
-        yield from read_ratings(row)
+        if not _RATINGS.isdisjoint(row):
+            yield from read_ratings(row)
+        if not _CONTENT.isdisjoint(row):
+            yield Skipped("content of rows that name no span")
     else:
         yield read_span(row, context.options)
         yield from read_experiment(row) if kind == "experiment" else read_ratings(row)

@@ -1,7 +1,7 @@
 """Braintrust's rows -> spans, ratings, eval cases and results; a row in parts gives parts that merge.
 
-A row of type llm is a model call, of type tool a tool's step; tasks, functions and untyped rows are the application's. Scorers that ran on
-logs count as tool steps without a call. A later part of a row has no type: what it says fits whichever the row turns out to be.
+A row of type llm is a model call, of type tool a tool's step; tasks, functions and untyped rows are the application's. What Braintrust itself
+ran on logs (scorers, classifiers, facets) counts as tool steps without a call. A later part of a row has no type: what it says fits whichever the row turns out to be.
 """
 
 from __future__ import annotations
@@ -29,7 +29,18 @@ from everyturn.readers.genai import Operation
 from everyturn.readers.langfuse import question
 from everyturn.readers.namespaces import is_plain, joined
 
-_OPERATIONS: Mapping[str, Operation] = {"llm": "chat", "tool": "execute_tool", "score": "execute_tool"}
+_OPERATIONS: Mapping[str, Operation] = {
+    "llm": "chat",
+    "tool": "execute_tool",
+    "score": "execute_tool",
+    "automation": "execute_tool",
+    "classifier": "execute_tool",
+    "decision": "execute_tool",
+    "facet": "execute_tool",
+    "preprocessor": "execute_tool",
+    "question": "execute_tool",
+    "review": "execute_tool",
+}
 _IDS = frozenset({*fields.CONVERSATION_ID_NAMES, *fields.USER_ID_NAMES})
 _TEXTS = ("input", "output", "expected")
 
@@ -76,9 +87,7 @@ def read_span(row: Row, options: ReadOptions) -> Span:
     kind = fields.text(marks.get("type"), "span_attributes.type")
     operation = "execute_tool" if marks.get("purpose") == "scorer" else _OPERATIONS.get(kind or "", "other")
     name = fields.text(marks.get("name"), "span_attributes.name")
-    parents = row.get("span_parents")
-    if not isinstance(parents, list | None):
-        raise BadRecord(expected="span_parents: a list of ids", found=fields.describe(parents))
+    parents = _listed(row, "span_parents")
     given = made = None
     if operation == "chat":
         given, made = steps.given(as_openai(row.get("input"))), _reply(row.get("output"))
@@ -149,11 +158,16 @@ def _attributes(row: Row, metadata: Row, *, is_call: bool) -> dict[str, str]:
     return found
 
 
+def _listed(row: Row, name: str) -> list[Json]:
+    found = row.get(name)
+    if not isinstance(found, list | None):
+        raise BadRecord(expected=f"{name}: a list", found=fields.describe(found))
+    return found or []
+
+
 def _tags(row: Row) -> list[str]:
-    found = row.get("tags")
-    if found is None:
-        return []
-    if not isinstance(found, list) or not all(isinstance(tag, str) for tag in found):
+    found = _listed(row, "tags")
+    if not all(isinstance(tag, str) for tag in found):
         raise BadRecord(expected="tags: a list of texts", found=fields.describe(found))
     return found
 
@@ -176,6 +190,11 @@ def read_ratings(row: Row) -> Iterator[FeedbackRecord]:
             yield _rating(row, row_id, Feedback(rated[0], label=rated[1]))
         elif is_feedback:
             yield _rating(row, digest(row_id, tag), Feedback("tag", label=tag), target=row_id)
+    for comment in _listed(row, "comments"):
+        if isinstance(comment, dict) and comment.get("comment") is not None:
+            yield from read_comment(
+                {"id": digest(row_id, fields.plain_text(comment)), **comment, "origin": {"id": row_id}}
+            )
     if is_feedback and row.get("expected") is not None:
         yield _rating(row, row_id, Feedback("correction", comment=fields.plain_text(row["expected"])))
 

@@ -9,9 +9,13 @@
     {"id": "0b1c7e52-93a4-4f6e-8f6c-2f5a7d1e4c90", "run_id": "3f2a9d3e-58a7-4a5b-b1a7-6d2f0c1e9b11", "key": "user_feedback", "score": 1,
      "created_at": "2026-03-02T09:31:00Z", "feedback_source": {"type": "api"}}
 
-A record is one of: a run; a piece of feedback; a dataset's example; a row of evaluate() with its run, example and results; a page of runs;
-a batch of the older POST /runs/batch. Bodies of POST /runs/multipart and of examples are read too, plain or packed, each run or piece of
-feedback in them a record. Rows of the bulk export (Parquet) are runs whose inputs, outputs and extra are JSON texts.
+A record is one of: a run, maybe with its `child_runs`; a piece of feedback; a dataset's example, maybe with an experiment's `runs`; a row of
+evaluate() with its run, example and results; a page of runs; a batch of the older POST /runs/batch. Bodies of POST /runs/multipart and of
+examples are read too, plain or packed, each run or piece of feedback in them a record. Rows of the bulk export (Parquet) are runs
+whose inputs, outputs and extra are JSON texts. Of the API are read as they come: POST /api/v2/runs/query and GET
+/api/v2/traces/{id}/runs (`items`), POST /runs/query (`runs`), GET /runs/{id}, /feedback and /examples, POST /datasets/{id}/runs. Runs need
+id, trace_id, dotted_order, run_type, name, start_time, end_time, error, inputs, outputs, tags, and extra or metadata; those of experiments
+reference_example_id, reference_dataset_id and feedback_stats too.
 
 The conversation is the thread: `thread_id`, `session_id` or `conversation_id` in a run's metadata, its user `user_id` there. The run's own
 `session_id` is the project. A run that is posted and patched merges. Traces of experiments and evaluators never become conversations; the
@@ -83,6 +87,14 @@ def _is_part_name(value: Json) -> bool:
 def _read_run(run: Mapping[str, Json], context: Context) -> Parts:
     yield read_run(run, context.options)
     yield from run_results(run)
+    yield from _read_runs(_listed(run, "child_runs"), context)
+
+
+def _listed(record: Mapping[str, Json], name: str) -> list[Json]:
+    found = record.get(name)
+    if not isinstance(found, list | None):
+        raise BadRecord(expected=f"{name}: a list", found=fields.describe(found))
+    return found or []
 
 
 def _read_runs(runs: Json, context: Context) -> Parts:
@@ -113,8 +125,8 @@ def _read_batch(batch: Mapping[str, Json], context: Context) -> Parts:
 
 def _read_feedback(record: Mapping[str, Json], _context: Context) -> Parts:
     run_id = fields.identifier(record.get("run_id"), "run_id")
-    if run_id is None:
-        yield Skipped("feedback on a whole project")
+    if run_id is None or record.get("error") is True:
+        yield Skipped("feedback on a whole project" if run_id is None else "feedback of evaluators that failed")
         return
     feedback_id = fields.identifier(record.get("id"), "id")
     name = fields.text(record.get("key"), "key")
@@ -124,8 +136,9 @@ def _read_feedback(record: Mapping[str, Json], _context: Context) -> Parts:
             found=fields.describe(record.get("key" if feedback_id else "id")),
         )
     given, score = record.get("value"), fields.number(record.get("score"), "score")
-    is_number = isinstance(given, int | float) and not isinstance(given, bool)
+    is_number = isinstance(given, int | float) and not (isinstance(given, bool) and score is not None)
     value = fields.number(given, "value") if is_number else score
+    label = None if given is None or isinstance(given, int | float) else fields.plain_text(given) or None
     correction = record.get("correction")
     comment = fields.text(record.get("comment"), "comment")
     if comment is None and correction is not None:
@@ -135,7 +148,7 @@ def _read_feedback(record: Mapping[str, Json], _context: Context) -> Parts:
         Feedback(
             name,
             value,
-            given if isinstance(given, str) and given else None,
+            label,
             comment,
             source=_source(name, record.get("feedback_source")),
             at=fields.time(fields.first(record, ("modified_at", "created_at")), "modified_at"),
@@ -197,6 +210,15 @@ def read_evaluated(row: Mapping[str, Json], context: Context) -> Iterator[EvalCa
             yield EvalResult(case.suite, case.case_id, run_id, key, score, at)
 
 
+def _read_example(example: Mapping[str, Json], context: Context) -> Parts:
+    yield from read_example(example, context)
+    for run in _listed(example, "runs"):
+        if not isinstance(run, dict):
+            raise BadRecord(expected="runs: a list of runs", found=fields.describe(run))
+        about = {"reference_example_id": example.get("id"), "reference_dataset_id": example.get("dataset_id")}
+        yield from _read_run({**run, **about}, context)
+
+
 def _read_evaluated(row: Mapping[str, Json], context: Context) -> Parts:
     yield from read_evaluated(row, context)
     yield read_run({**row["run"], "reference_example_id": row["example"].get("id")}, context.options)
@@ -209,7 +231,7 @@ def _read_part(_part: Mapping[str, Json], _context: Context) -> Parts:
 _READERS: Mapping[str, Callable[[Mapping[str, Json], Context], Parts]] = {
     "run": _read_run,
     "feedback": _read_feedback,
-    "example": read_example,
+    "example": _read_example,
     "evaluated row": _read_evaluated,
     "page": _read_page,
     "batch": _read_batch,

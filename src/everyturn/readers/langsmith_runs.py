@@ -77,7 +77,12 @@ def read_run(run: Mapping[str, Json], options: ReadOptions) -> Span:
     if operation == "chat":
         given, made = _given(inputs), _made(outputs, has_failed=error is not None)
     elif operation == "other" and "langgraph_node" not in metadata:
-        given, made = steps.asked(as_openai(inputs)), steps.answered(as_openai(outputs))
+        said = (
+            {**outputs, "output": _whole(outputs["output"])}
+            if isinstance(outputs, dict) and "output" in outputs
+            else outputs
+        )
+        given, made = steps.asked(as_openai(inputs)), steps.answered(as_openai(said))
     return Span(
         trace_id=trace_id,
         span_id=run_id,
@@ -209,15 +214,21 @@ def _made(outputs: Json, *, has_failed: bool) -> tuple[Message, ...] | None:
         return None
     found = reply(outputs)
     if isinstance(found, dict) and found.keys().isdisjoint({"choices", "role", "content", "tool_calls"}):
-        inner = found.get("output")
+        inner = _whole(found.get("output"))
         message = as_openai(inner)
         if inner is None and "output" in found:
             return None
-        said = steps.answered(message if isinstance(message, dict) and "role" in message else found)
+        said = steps.answered(message if isinstance(message, dict | str) else found)
         return said if said is not None else steps.made(inner if inner is not None else found)
     said = steps.made(found)
     is_empty = said is not None and not any(m.content or m.tool_calls for m in said)
     return None if has_failed and is_empty else said
+
+
+def _whole(output: Json) -> Json:
+    """What a generator gave, piece by piece, as one text."""
+    is_stream = isinstance(output, list) and bool(output) and all(isinstance(piece, str) for piece in output)
+    return "".join(output) if is_stream else output
 
 
 def _result(outputs: Json) -> str | None:

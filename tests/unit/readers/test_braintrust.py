@@ -194,6 +194,25 @@ def test_a_category_is_a_tag_with_a_name():
     assert rating.feedback.label == "escalated"
 
 
+def test_comments_may_stand_on_the_row_itself():
+    listed = [{"id": "x", "comment": {"text": "late"}, "created": "2026-03-02T09:31:00Z"}, {"comment": "by the way"}]
+    _, thumb, first, second = read(row(scores={"thumb": 0}, comments=listed))
+    assert (first.feedback_id, first.feedback.comment, first.response_id) == ("x", "late", thumb.response_id)
+    assert second.feedback.comment == "by the way"
+
+
+def test_what_braintrust_ran_on_logs_is_no_word_to_the_user():
+    kinds = [
+        one(row(kind, input="Where?", output="x")).operation for kind in ("classifier", "facet", "score", "function")
+    ]
+    assert kinds == ["execute_tool"] * 3 + ["other"]
+
+
+def test_content_of_a_row_that_names_no_span_is_said_to_be_left():
+    rating, skipped = read(feedback(scores={"thumb": 1}, output="x"))
+    assert (rating.feedback.value, skipped) == (1.0, Skipped("content of rows that name no span"))
+
+
 def test_a_correction_is_kept():
     assert one(feedback(expected={"answer": "There."})).feedback == Feedback(
         "correction", comment='{"answer":"There."}'

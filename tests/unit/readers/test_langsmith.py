@@ -248,6 +248,13 @@ def test_feedback_that_names_the_run_alone_finds_it_before_or_after():
     assert [f.turn for f in conversation.feedback] == [0]
 
 
+def test_values_that_are_neither_number_nor_text():
+    assert rating(score=None, value=True).feedback.value == 1.0
+    assert rating(score=0.5, value=True).feedback.value == 0.5
+    assert rating(score=None, value={"a": 1}).feedback.label == '{"a":1}'
+    assert rating(score=None, error=True) == Skipped("feedback of evaluators that failed")
+
+
 def test_feedback_on_a_whole_project_is_skipped():
     assert rating(run_id=None, session_id="p", score=1) == Skipped("feedback on a whole project")
 
@@ -343,6 +350,24 @@ def test_an_older_batch_and_a_page_of_runs(tmp_path):
     assert (count.records, count.data, rejected) == (1, 1, [])
     assert len(read(page)) == 2
     assert isinstance(read({"post": [run()], "patch": [patch, patch | {"id": None}]})[-1], Rejected)
+
+
+def test_children_within_a_run_are_runs():
+    child = run(id=ROOT, run_type="llm", inputs={"messages": ASK}, parent_run_id=RUN)
+    assert [s.span_id for s in read(run(child_runs=[child]))] == [RUN, ROOT]
+    assert read(run(child_runs=[7]))[1] == Rejected("f:1", "runs: objects with an id", "a number")
+
+
+def test_an_example_with_an_experiments_runs():
+    scored = run(feedback_stats={"ok": {"avg": 1.0}}, session_id="exp-1")
+    case, span, result = read({"id": "e1", "dataset_id": "d1", "inputs": {"question": "Where?"}, "runs": [scored]})
+    assert (case.case_id, span.is_evaluation) == ("e1", True)
+    assert result == EvalResult("d1", "e1", "exp-1", "ok", 1.0, AT)
+
+
+def test_what_a_generator_gave_is_one_text():
+    assert llm({"messages": ASK}, {"output": ["He", "re."]}).output == (Message("assistant", "Here."),)
+    assert one(run(outputs={"output": ["He", "re."]})).output == (Message("assistant", "Here."),)
 
 
 def test_a_run_whose_first_list_is_empty_is_no_empty_page(tmp_path):
