@@ -45,7 +45,11 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Rework:
-    """Whether an output accepted in the conversation was redone (1) or not (0); None where no time tells what came within a week."""
+    """Whether an output accepted in the conversation was redone (1) or not (0); None where no time tells what came within a week.
+
+    `at` is the end of the week either way: were a 1 final as soon as it is seen, the answers of the latest week that are
+    known would be the redone ones alone.
+    """
 
     value: float | None
     evidence: Evidence | None
@@ -248,7 +252,7 @@ def _rework(given: datetime | None, uses: Sequence[Use]) -> Rework:
         if not given <= use.action.at <= given + WINDOW:
             continue
         if use.kind in HUMAN or use.kind == REVERTED:
-            return Rework(1.0, "action", use.action.at, use.kind)
+            return Rework(1.0, "action", given + WINDOW, use.kind)
         if use.kept is not None and use.kept < HEAVY:
-            return Rework(1.0, "artefact", use.action.at, f"{use.kind}, kept {use.kept:.2f}")
+            return Rework(1.0, "artefact", given + WINDOW, f"{use.kind}, kept {use.kept:.2f}")
     return Rework(0.0, "silence", given + WINDOW, "not redone within 7 days")

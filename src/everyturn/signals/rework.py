@@ -12,7 +12,7 @@ from everyturn.signals.outcome import outcomes
 def _observe(conversation: Conversation) -> Iterator[Observation]:
     """One observation per output accepted in the conversation: 1 where an action within 7 days shows it redone, else 0.
 
-    A 0 is final only once the 7 days are over (`final_at`); before that it has to be read as unknown.
+    Either is final only once the 7 days are over (`final_at`); before that it has to be read as unknown.
     """
     for each in outcomes(conversation):
         rework = each.rework
@@ -37,6 +37,6 @@ SIGNAL = Signal(
     unit="output",
     better="lower",
     needs=frozenset({"actions"}),
-    version=2,
+    version=3,
     observe=_observe,
 )
