@@ -1,4 +1,10 @@
-"""Evidence that may be looked at every day: it crosses a bar of γ days at most once in γ days when nothing changes."""
+"""Evidence that may be looked at at any time: it crosses a bar of γ days at most once in γ days when nothing changes.
+
+Everything here is a mixture Shiryaev-Roberts e-detector (Shin, Ramdas & Rinaldo 2022; Ram & Ramdas 2026). Each stream holds one running
+product per size of change looked for; a new day adds one fair bet begun that day, and every answer multiplies them. If nothing
+changed, a product minus the days begun is a supermartingale, so the bar is the mean time between false alarms: nothing to
+calibrate, no assumption on how streams depend on each other, and expected alarms of many streams add up.
+"""
 
 from __future__ import annotations
 
@@ -6,27 +12,76 @@ import numpy as np
 
 from everyturn.stats.summaries import Floats
 
-_SIZES = (0.4, 1.0, 2.0)  # bets on the count being e^0.4, e and e² times what is expected
-_SLACK = 1.15  # a rise of less than 15 % is not what is looked for
+RATE_SIZES = np.array([-0.8, -0.35, -0.15, 0.15, 0.35, 0.8])
+"""The changes of a rate that are bet on, in log odds: at 72 % about -19, -8 and -3, +3, +7 and +13 points."""
+COUNT_SIZES = np.array([-2.0, -1.0, -0.4, 0.4, 1.0, 2.0])
+"""The changes of a count that are bet on, as logarithms of its ratio to what is expected."""
+
+HARMFUL = 0.85  # of the evidence goes to the harmful direction: getting better is news, but not as urgent
+INDIFFERENCE = 0.01  # of e(1 - e): a change of 0.2 points at 72 % is not looked for, products drift by that much
+COUNT_SLACK = 0.15  # a count within 15 % of what is expected is not looked for
+_LEAST = 0.05  # no bet loses more than this leaves, so that one odd answer cannot silence a stream
+_MOST = 1e30  # any bar is far below
 
 
-def rise_evidence(counts: Floats, expected: Floats, *, days: Floats) -> Floats:
-    """The running evidence, in days, that counts have risen above what was expected; compare with a bar in days.
+def rate_bets(expected: Floats, mean: Floats, variance: Floats) -> Floats:
+    """The logarithm of what each bet pays, one row per unit, one column per size of `RATE_SIZES`.
 
-    `counts` and `expected` per period, `days` how long each period is. An alarm when the evidence reaches γ comes at
-    most once in γ days while nothing changes, however often it is looked at.
+    `expected` is what the mean of a unit's answers was predicted to be from the past alone (0 to 1), `mean` what it is minus
+    that, `variance` the variance of that mean.
 
-    Assumes: given the past, a count has a mean of at most `expected` and a Poisson tail or a lighter one.
-    Method: mixture Shiryaev-Roberts e-detector over three sizes (Shin, Ramdas & Rinaldo 2022).
+    Assumes: E[mean | past] = 0 where nothing changed; units independent given the past (a unit is one person in one block).
 
-    >>> rise_evidence(np.array([0.0, 4.0, 5.0]), np.full(3, 0.5), days=np.full(3, 7.0)).round().tolist()
-    [3.0, 261.0, 106338.0]
+    >>> rate_bets(np.array([0.7]), np.array([-0.7]), np.array([0.21])).round(2).tolist()
+    [[0.42, 0.22, 0.09, -0.13, -0.31, -0.7]]
     """
-    evidence = np.zeros(len(counts))
-    running = np.zeros(len(_SIZES))
-    sizes = np.array(_SIZES)
-    for t in range(len(counts)):
-        gain = np.exp(np.minimum(sizes * counts[t] - np.expm1(sizes) * expected[t] * _SLACK, 500.0))
-        running = np.minimum((running + days[t]) * gain, 1e30)  # any bar is far below
-        evidence[t] = running.mean()
-    return evidence
+    e = expected[:, None]
+    odds = e / (1 - e) * np.exp(RATE_SIZES)
+    stake = (odds / (1 + odds) - e) / variance[:, None]
+    stake = np.clip(stake, -0.75 / (1 - e), 0.75 / e)
+    band = np.sign(RATE_SIZES) * (INDIFFERENCE * e * (1 - e))
+    paid: Floats = np.log(np.maximum(1 + stake * (mean[:, None] - band), _LEAST))
+    return paid
+
+
+def count_bets(counts: Floats, expected: Floats) -> Floats:
+    """The logarithm of what each bet pays on counts, one column per size of `COUNT_SIZES`.
+
+    Assumes: given the past, a count has a mean within 15 % of `expected` and a Poisson tail or a lighter one.
+
+    >>> count_bets(np.array([4.0]), np.array([1.0])).round(2).tolist()
+    [[-7.27, -3.46, -1.32, 1.03, 2.02, 0.65]]
+    """
+    slack = 1 + np.sign(COUNT_SIZES) * COUNT_SLACK
+    paid: Floats = counts[:, None] * COUNT_SIZES - expected[:, None] * (np.expm1(COUNT_SIZES) * slack)
+    return paid
+
+
+def direction_weights(worse: int) -> Floats:
+    """How the evidence of the six sizes is mixed where `worse` (+1 or -1) is the harmful direction.
+
+    >>> direction_weights(-1).round(3).tolist()
+    [0.25, 0.25, 0.25, 0.083, 0.083, 0.083]
+    """
+    harmful = np.sign(RATE_SIZES) == worse
+    weights: Floats = np.where(harmful, HARMFUL / 3, (1 - HARMFUL) / 3)
+    return weights
+
+
+def accumulate(products: Floats, days: Floats, paid: Floats) -> Floats:
+    """The running products after a block: `days` new bets begun, then all multiplied by what the block paid (logarithms).
+
+    >>> accumulate(np.zeros((1, 2)), np.array([1.0]), np.log([[2.0, 0.5]])).tolist()
+    [[2.0, 0.5]]
+    """
+    grown: Floats = np.minimum((products + days[:, None]) * np.exp(np.minimum(paid, 60.0)), _MOST)
+    return grown
+
+
+def bar(budget: float, streams: float) -> float:
+    """The bar in days for one of `streams` streams that share a budget of false alarms a year.
+
+    >>> bar(12, 3)
+    91.25
+    """
+    return 365.0 * streams / budget

@@ -1,0 +1,67 @@
+"""Alarms -> incidents: what rings together is told once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from everyturn.analysis.monitor import PAGE, SHARE, Alarm
+
+TOGETHER_DAYS = 14
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """Alarms of one branch of nodes that followed each other within 14 days, the first one first."""
+
+    alarms: tuple[Alarm, ...]
+
+    @property
+    def first(self) -> Alarm:
+        """The alarm that told it: the first on the page's tier, else the first."""
+        return next((a for a in self.alarms if a.tier == PAGE), self.alarms[0])
+
+    @property
+    def tier(self) -> str:
+        """`page` where any alarm reached that bar, else `list`."""
+        return self.first.tier
+
+    @property
+    def last_day(self) -> int:
+        """The day of the latest alarm."""
+        return max(a.day for a in self.alarms)
+
+
+def related(a: Alarm, b: Alarm) -> bool:
+    """Whether two alarms can be one story: the same measure moving the same way, one node holding the other."""
+    if (a.signal == SHARE) != (b.signal == SHARE):
+        return False
+    if a.signal == SHARE:
+        return a.intent == b.intent and a.direction == b.direction
+    if (a.signal, a.direction) != (b.signal, b.direction):
+        return False
+    return _holds(a, b) or _holds(b, a)
+
+
+def _holds(outer: Alarm, inner: Alarm) -> bool:
+    return outer.cohort in {None, inner.cohort} and outer.intent in {None, inner.intent}
+
+
+def group_alarms(alarms: Iterable[Alarm]) -> list[Incident]:
+    """The incidents, in the order of their first alarm; lines of the watch list join a page's incident and never make it earlier."""
+    groups: list[list[Alarm]] = []
+    for alarm in sorted(alarms, key=_when):
+        place = next((g for g in groups if _joins(g, alarm)), None)
+        if place is None:
+            groups.append([alarm])
+        else:
+            place.append(alarm)
+    return [Incident(tuple(g)) for g in groups]
+
+
+def _joins(group: Sequence[Alarm], alarm: Alarm) -> bool:
+    return any(related(a, alarm) and alarm.day - a.day <= TOGETHER_DAYS for a in reversed(group))
+
+
+def _when(a: Alarm) -> tuple[int, int, str, str, str, str]:
+    return a.block, a.level, a.signal, a.cohort or "", a.intent or "", a.kind

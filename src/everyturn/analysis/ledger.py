@@ -1,0 +1,117 @@
+"""What the monitor keeps between two looks: named codes, arrays that grow, and the bytes they are stored as."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import orjson
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from everyturn.stats.summaries import Codes, Floats
+
+INTENTS, COHORTS = 1 << 16, 1 << 12  # codes are packed into one integer; more are refused, never mixed up
+
+
+@dataclass
+class Names:
+    """Texts and their codes, in order of first sight; None is a name like any other."""
+
+    texts: list[str | None] = field(default_factory=list)
+    codes: dict[str | None, int] = field(default_factory=dict)
+
+    def encode(self, texts: Sequence[str | None]) -> Codes:
+        """The code of each text; new texts get the next ones."""
+        for text in texts:
+            if text not in self.codes:
+                self.codes[text] = len(self.texts)
+                self.texts.append(text)
+        return np.array([self.codes[text] for text in texts], dtype=np.int64)
+
+
+@dataclass
+class Slots:
+    """Integer keys and the place of each in the arrays beside it."""
+
+    places: dict[int, int] = field(default_factory=dict)
+
+    def of(self, keys: Codes) -> Codes:
+        """The place of each key; new keys get the next ones."""
+        encoded = pa.array(keys).dictionary_encode()  # by hashing: a sort of all rows would cost more than the fold
+        distinct = encoded.dictionary.to_pylist()
+        for key in distinct:
+            self.places.setdefault(key, len(self.places))
+        found = np.array([self.places[key] for key in distinct], dtype=np.int64)
+        placed: Codes = found[encoded.indices.to_numpy()]
+        return placed
+
+    def keys(self) -> Codes:
+        """The keys in the order of their places."""
+        return np.fromiter(self.places, dtype=np.int64, count=len(self.places))
+
+
+def numbered(place: Codes, size: int) -> tuple[Codes, Codes]:
+    """The distinct places in ascending order, and the number of each row's among them; `size` bounds the places.
+
+    >>> [part.tolist() for part in numbered(np.array([5, 2, 5]), 6)]
+    [[2, 5], [1, 0, 1]]
+    """
+    if size > 8 * len(place) + 4096:  # few of many: sorting the few is cheaper than a pass over all
+        distinct, local = np.unique(place, return_inverse=True)
+        return distinct, local
+    seen = np.zeros(size, dtype=np.int64)
+    seen[place] = 1
+    return np.flatnonzero(seen), (np.cumsum(seen) - 1)[place]
+
+
+def grown(values: NDArray[Any], size: int) -> NDArray[Any]:
+    """The array with room for `size` rows, the new ones zero."""
+    if size <= len(values):
+        return values
+    room = np.zeros((max(size, 2 * len(values)), *values.shape[1:]), dtype=values.dtype)
+    room[: len(values)] = values
+    return room
+
+
+@dataclass
+class Part:
+    """One part of the expectation: a shift per key, learnt as a running mean that `anchor` imagined answers hold at 0."""
+
+    anchor: float
+    slots: Slots = field(default_factory=Slots)
+    shift: Floats = field(default_factory=lambda: np.zeros(0))
+    n: Floats = field(default_factory=lambda: np.zeros(0))
+
+    def place(self, keys: Codes) -> Codes:
+        """The places of the keys, with room made for new ones."""
+        placed = self.slots.of(keys)
+        self.shift, self.n = grown(self.shift, len(self.slots.places)), grown(self.n, len(self.slots.places))
+        return placed
+
+    def learn(self, at: Codes, local: Codes, n: Floats, excess: Floats) -> Floats:
+        """Moves the shifts of the places `at` by the excess of their rows (`local` numbers them); what is left unexplained."""
+        answers = np.bincount(local, weights=n, minlength=len(at))
+        step = np.bincount(local, weights=excess, minlength=len(at)) / (self.anchor + self.n[at] + answers)
+        self.shift[at] += step
+        self.n[at] += answers
+        left: Floats = excess - n * step[local]
+        return left
+
+
+def pack(header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> bytes:
+    """A header and arrays as bytes; nothing that could run code."""
+    sink = io.BytesIO()
+    text = np.frombuffer(orjson.dumps(header), dtype=np.uint8)
+    np.savez_compressed(sink, header=text, **arrays)  # type: ignore[arg-type]
+    return sink.getvalue()
+
+
+def unpack(data: bytes) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """What `pack` packed."""
+    with np.load(io.BytesIO(data), allow_pickle=False) as stored:
+        arrays = {name: stored[name] for name in stored.files}
+    return orjson.loads(arrays.pop("header").tobytes()), arrays

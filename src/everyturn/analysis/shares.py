@@ -1,0 +1,194 @@
+"""The fold of `watch` over demand: how many people a day ask for each intent, against what their own past and their cohort's give.
+
+The unit is a person's day with an intent, so one noisy person cannot make an intent. Counts are closed daily, for the whole
+product and for every cohort, and bet on by `stats.sequential`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+
+from everyturn.analysis.ledger import Names, grown, pack, unpack
+from everyturn.analysis.monitor import (
+    BLOCKS_A_DAY,
+    LIST,
+    LIST_TIMES,
+    PAGE,
+    SHARE,
+    WARM_UP_DAYS,
+    Alarm,
+    Marks,
+    budget_part,
+    encoded,
+)
+from everyturn.stats.sequential import COUNT_SIZES, accumulate, bar, count_bets
+from everyturn.stats.summaries import Floats, sum_by
+
+SMALLEST = 0.0025  # of all people's days: a rarer intent is not expected to be rarer still
+_OWN = 4.0  # days of a person weigh as much as their cohort's past at four
+_FORGET = 25 / 26  # a week's weight of the past
+_MIXED = np.where(COUNT_SIZES > 0, 0.75 / 3, 0.25 / 3)  # more of it is the news; shares add up, so others are less
+
+
+@dataclass
+class Demand:
+    """The state of the fold: past days per person, cohort and intent, and the products of every stream.
+
+    Stream rows are the product (0) and the cohorts (code + 1); columns are intents.
+    """
+
+    budget: float = 12.0
+    marks: Marks = field(default_factory=Marks)
+    through: int = -1  # the last day folded
+    started: int = -1
+    users: Names = field(default_factory=Names)
+    cohorts: Names = field(default_factory=Names)
+    intents: Names = field(default_factory=Names)
+    alarms: list[Alarm] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.own = np.zeros((0, 0), dtype=np.float32)  # days of a person with an intent
+        self.days = np.zeros(0, dtype=np.float32)  # days of a person
+        self.asked = np.zeros((0, 0))  # people's days of a cohort with an intent
+        self.active = np.zeros(0)  # people's days of a cohort
+        self.first = np.zeros(0, dtype=np.int32)  # first day of an intent
+        self.product = np.zeros((0, 0, 6))
+        self.score = np.zeros((0, 0, 6))
+        self.begun = np.zeros((0, 0, 6), dtype=np.int32)
+        self.listed = np.zeros((0, 0), dtype=bool)
+        self.bars = np.zeros(2)
+        self.month = self.week = self.through_day = -1
+
+    def fold(self, asked: pa.Table, *, until: int) -> None:
+        """Takes the days after `through` and before `until`: columns day, user_id, cohort, intent_id (null: no request was clear)."""
+        import pyarrow.compute as pc
+
+        day = asked["day"].cast(pa.int64())
+        rows = asked.filter(pc.and_(pc.greater(day, self.through), pc.less(day, until))).sort_by(
+            [(name, "ascending") for name in ("day", "user_id", "cohort", "intent_id")]
+        )
+        if rows.num_rows:
+            when = rows["day"].cast(pa.int64()).to_numpy()
+            user, cohort = encoded(rows["user_id"], self.users), encoded(rows["cohort"], self.cohorts)
+            intent = encoded(rows["intent_id"], self.intents)
+            self._make_room()
+            self.started = int(when[0]) if self.started < 0 else self.started
+            edges = np.flatnonzero(np.r_[True, np.diff(when) > 0, True])
+            for low, high in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
+                if int(when[low]) not in self.marks.holidays:
+                    self._close(int(when[low]), user[low:high], cohort[low:high], intent[low:high])
+        self.through = max(self.through, until - 1)
+
+    def _make_room(self) -> None:
+        users, cohorts, intents = len(self.users.texts), len(self.cohorts.texts), len(self.intents.texts)
+        self.own, self.asked = _grown2(self.own, users, intents), _grown2(self.asked, cohorts, intents)
+        self.days, self.active = grown(self.days, users), grown(self.active, cohorts)
+        known = len(self.first)
+        if intents > known:
+            self.first = np.r_[self.first, np.full(intents - known, np.iinfo(np.int32).max, dtype=np.int32)]
+        for name in ("product", "score", "begun", "listed"):
+            setattr(self, name, _grown2(getattr(self, name), cohorts + 1, intents))
+
+    def _close(self, day: int, user: np.ndarray, cohort: np.ndarray, intent: np.ndarray) -> None:
+        """One finished day: what was expected of the people who came, what they asked for, then what there is to learn."""
+        intents = len(self.intents.texts)
+        starts = np.flatnonzero(np.r_[True, np.diff(user) != 0])  # a person's day counts in one cohort, the first by name
+        people, theirs = user[starts], cohort[starts]
+        usual = self.asked[:, :intents] / np.maximum(self.active, 1e-300)[:, None]
+        weight = 1.0 / (_OWN + self.days[people].astype(float))
+        size = len(self.active)
+        past = self.own[people, :intents].astype(float) * weight[:, None]
+        order = np.argsort(theirs, kind="stable")
+        groups, at = np.unique(theirs[order], return_index=True)
+        expected = np.zeros((size, intents))
+        expected[groups] = np.add.reduceat(past[order], at, axis=0)
+        expected += usual * (sum_by(theirs, weight, size) * _OWN)[:, None]
+        person = np.cumsum(np.r_[False, np.diff(user) != 0])
+        pairs = np.unique(person * intents + intent)
+        who, what = np.divmod(pairs, intents)
+        seen = sum_by(theirs[who] * intents + what, np.ones(len(pairs)), size * intents).reshape(size, intents)
+        came = sum_by(theirs, np.ones(len(theirs)), size)
+        if day >= self.started + WARM_UP_DAYS:
+            self._bet(day, seen, expected, came)
+        fresh = np.unique(what)
+        self.first[fresh] = np.minimum(self.first[fresh], day)
+        if self.week >= 0 and day // 7 > self.week:
+            fading = _FORGET ** (day // 7 - self.week)
+            self.asked *= fading
+            self.active *= fading
+        self.week = day // 7
+        self.asked[:size, :intents] += seen
+        self.active[:size] += came
+        np.add.at(self.own, (people[who], what), np.float32(1))
+        self.days[people] += np.float32(1)
+
+    def _bet(self, day: int, seen: Floats, expected: Floats, came: Floats) -> None:
+        size, intents = seen.shape
+        counts = np.vstack([seen.sum(0), seen])
+        means = np.vstack([expected.sum(0), expected])
+        people = np.r_[came.sum(), came]
+        floor = SMALLEST * people[:, None]
+        live = people > 0
+        paid = np.zeros((size + 1, intents, 6))
+        rising = count_bets(counts.ravel(), np.maximum(means, floor).ravel()).reshape(paid.shape)
+        falling = count_bets(counts.ravel(), means.ravel()).reshape(paid.shape)
+        paid = np.where(COUNT_SIZES > 0, rising, falling)
+        paid[~live] = 0.0
+        days = float(self.marks.bets(float(day)) - self.marks.bets(float(max(self.through_day, self.started + WARM_UP_DAYS - 1))))
+        self.through_day = day
+        view = self.product[: size + 1, :intents]
+        flat = accumulate(view.reshape(-1, 6), np.full(view.shape[0] * intents, days), paid.reshape(-1, 6))
+        self.product[: size + 1, :intents] = flat.reshape(view.shape)
+        score = self.score[: size + 1, :intents]
+        at_rest = score <= 0
+        begun = np.where(at_rest, day, self.begun[: size + 1, :intents])
+        self.begun[: size + 1, :intents] = begun
+        self.score[: size + 1, :intents] = np.where(at_rest, 0.0, score) + paid
+        self._ring(day, size, intents)
+
+    def _ring(self, day: int, size: int, intents: int) -> None:
+        if day // 28 != self.month:
+            self.month = day // 28
+            known = np.array([text is not None for text in self.intents.texts])
+            live = (self.asked[:size, :intents] >= 20) & known
+            levels = (2, 3) if size > 1 else (2,)
+            for place, level in enumerate((2, 3)):
+                count = max(int(np.count_nonzero(live.any(0) if level == 2 else live)), 1)
+                part = budget_part(SHARE, ("acceptance", "edit_share", "rework", SHARE), level, 2 * len(levels))
+                self.bars[place] = bar(self.budget * part, count) if level in levels else np.inf
+        mixed = self.product[: size + 1, :intents] * _MIXED
+        evidence = mixed.sum(2)
+        bars = np.where(np.arange(size + 1) > 0, self.bars[1], self.bars[0])[:, None]
+        named = np.array([text is not None for text in self.intents.texts])[None, :]
+        ringing = (evidence >= bars) & named
+        high = (evidence >= bars / LIST_TIMES) & named
+        listing = high & ~self.listed[: size + 1, :intents] & ~ringing
+        rung = [
+            (self.cohorts.texts[c - 1] if c else None, self.intents.texts[k], c, k)
+            for c, k in np.argwhere(ringing | listing).tolist()
+        ]
+        for cohort, intent, c, k in sorted(rung, key=lambda r: (r[0] or "", r[1] or "")):
+            best = int(mixed[c, k].argmax())
+            tier = PAGE if ringing[c, k] else LIST
+            bar_days = float(bars[c, 0]) / (1 if tier == PAGE else LIST_TIMES)
+            is_new = self.first[k] >= self.started + WARM_UP_DAYS - 7 and COUNT_SIZES[best] > 0
+            self.alarms.append(
+                Alarm("new_intent" if is_new else "share", day * BLOCKS_A_DAY + BLOCKS_A_DAY - 1,
+                      int(self.begun[c, k, best]), 3 if c else 2, SHARE, cohort, intent,
+                      int(np.sign(COUNT_SIZES[best])), tier, bar_days)
+            )  # fmt: skip
+        still = self.listed[: size + 1, :intents] & (evidence >= bars / LIST_TIMES / 2)
+        self.listed[: size + 1, :intents] = np.where(ringing, False, high | still)
+        self.product[: size + 1, :intents][ringing] = 0.0
+        self.score[: size + 1, :intents][ringing] = 0.0
+
+
+def _grown2(values: np.ndarray, rows: int, columns: int) -> np.ndarray:
+    if rows <= values.shape[0] and columns <= values.shape[1]:
+        return values
+    room = np.zeros((max(rows, values.shape[0]), max(columns, values.shape[1]), *values.shape[2:]), dtype=values.dtype)
+    room[: values.shape[0], : values.shape[1]] = values
+    return room
