@@ -110,28 +110,58 @@ class World:
         }
         rows = [self._cells(name, user, cohort_of, intent, week, *columns) for name, columns in signals.items()]
         cells = pa.concat_tables(rows)
+        day = (MONDAY - date(1970, 1, 1)).days + week * 7 + rng.integers(0, 7, len(user))
+        totals = pa.concat_tables(
+            self._totals(name, day, user, cohort_of, intent, *columns[:2])
+            for name, columns in signals.items()
+            if name != "edits"
+        )
         self.truth.update(
             eroding=[f"u{u:04d}" for u in np.flatnonzero(erode)],
             outputs=np.bincount(week, minlength=weeks).tolist(),
             intent_week=np.bincount(intent, minlength=k + 1) / weeks,
             cohort_week=np.bincount(cohort_of[user], minlength=len(COHORTS)) / weeks,
         )
-        days = np.array(MONDAY, dtype="datetime64[D]") + week * 7 + rng.integers(0, 7, len(user))
         return {
             "cells": cells,
             "intents": self._intents(intent, user, week),
             "evals": self._evals(rng),
             "tickets": self._tickets(rng, week, signals["escalation"][1]),
             "weeks_complete": MONDAY + timedelta(weeks=weeks - 1),
-            "days": pa.table(
-                {
-                    "user_id": [f"u{u:04d}" for u in user],
-                    "intent_id": [f"i{i}" for i in intent],
-                    "day": pa.array(days),
-                    "n": np.ones(len(user)),
-                }
-            ),
+            "totals": totals,
+            "asked": self._asked(day, user, cohort_of, intent),
         }
+
+    @staticmethod
+    def _totals(name, day, user, cohort_of, intent, known, value) -> pa.Table:
+        lag = 7 if name == "rework" else 0  # final when its window is over
+        key, place = np.unique(((day[known] + lag) * 10_000 + user[known]) * 64 + intent[known], return_inverse=True)
+        rest, intent = np.divmod(key, 64)
+        day, user = np.divmod(rest, 10_000)
+        return pa.table(
+            {
+                "block": day * 4 + 2,
+                "signal": [f"{name}@1"] * len(key),
+                "user_id": [f"u{u:04d}" for u in user],
+                "cohort": [COHORTS[c] for c in cohort_of[user]],
+                "intent_id": [f"i{i}" for i in intent],
+                "n": np.bincount(place).astype(float),
+                "y": np.bincount(place, weights=value[known].astype(float)),
+            }
+        )
+
+    @staticmethod
+    def _asked(day, user, cohort_of, intent) -> pa.Table:
+        rest, intent = np.divmod(np.unique((day * 10_000 + user) * 64 + intent), 64)
+        day, user = np.divmod(rest, 10_000)
+        return pa.table(
+            {
+                "day": day,
+                "user_id": [f"u{u:04d}" for u in user],
+                "cohort": [COHORTS[c] for c in cohort_of[user]],
+                "intent_id": [f"i{i}" for i in intent],
+            }
+        )
 
     def _cells(self, name, user, cohort_of, intent, week, asked, value, unknown) -> pa.Table:
         unknown = np.zeros(len(user), bool) if unknown is None else unknown

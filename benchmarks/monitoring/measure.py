@@ -25,22 +25,23 @@ from everyturn.analysis.shares import Demand
 
 WORSE = {"acceptance": -1, "edit_share": 1, "rework": 1}
 CHANGES = {  # what counts as having found it: signal, cohort, intent (None: any)
-    "ramp": lambda a, w: a.signal == "acceptance" and a.direction < 0,
-    "release": lambda a, w: a.signal == "acceptance" and a.direction < 0,
-    "masked": lambda a, w: a.signal == "acceptance" and a.direction < 0 and a.cohort == "Researchers",
+    "ramp": lambda a, _: a.signal == "acceptance" and a.direction < 0,
+    "release": lambda a, _: a.signal == "acceptance" and a.direction < 0,
+    "masked": lambda a, _: a.signal == "acceptance" and a.direction < 0 and a.cohort == "Researchers",
     "divergence": lambda a, w: a.signal == "acceptance" and a.direction < 0 and a.intent == w.truth["intent"],
-    "new_intent": lambda a, w: a.kind == "new_intent" and a.intent == "i40",
+    "new_intent": lambda a, _: a.signal == "share" and a.intent == "i40" and a.direction > 0,
 }
 
 
-def is_true(alarm, world) -> bool:
+def is_true(alarm, world) -> bool:  # noqa: PLR0911 - one answer a scenario
     """Whether the alarm's own node really changed that way at that time."""
     if alarm.day < FIRST + world.truth["onset"]:
         return False
     s = world.scenario
     if s == "masked":
         return alarm.signal == "acceptance" and (
-            (alarm.cohort == "Researchers" and alarm.direction < 0) or (alarm.cohort == "Writers" and alarm.direction > 0)
+            (alarm.cohort == "Researchers" and alarm.direction < 0)
+            or (alarm.cohort == "Writers" and alarm.direction > 0)
         )
     if s == "divergence":
         return alarm.signal == "acceptance" and alarm.direction < 0 and alarm.intent in {None, world.truth["intent"]}
@@ -77,7 +78,10 @@ def run(scenario: str, per_week: int, seed: int, *, weeks: int, budget: float, *
         "seed": seed,
         "false": len(false),
         "false_list": len(listed),
-        "false_kinds": [f"{i.first.kind} {i.first.level} {i.first.signal} {i.first.direction:+d} {(i.first.block / 4 - onset):.1f}" for i in false],
+        "false_kinds": [
+            f"{i.first.kind} {i.first.level} {i.first.signal} {i.first.direction:+d} {(i.first.block / 4 - onset):.1f}"
+            for i in false
+        ],
         "delay": first["page"],
         "delay_list": first["list"],
         "streams": len(monitor.streams.places) + demand.product.shape[0] * demand.product.shape[1],
@@ -100,7 +104,15 @@ def main() -> None:
     weeks = given.weeks or (56 if given.scenario == "null" else 16)
     rows = []
     for seed in range(given.first, given.first + given.runs):
-        row = run(given.scenario, given.per_week, seed, weeks=weeks, budget=given.budget, likeness=given.likeness, use=given.use)
+        row = run(
+            given.scenario,
+            given.per_week,
+            seed,
+            weeks=weeks,
+            budget=given.budget,
+            likeness=given.likeness,
+            use=given.use,
+        )
         rows.append(row)
         print(json.dumps(row), flush=True)
     years = len(rows) * (weeks * 7 - 28) / 365

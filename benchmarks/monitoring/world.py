@@ -32,7 +32,7 @@ class World:
     onset: int = 56  # days
     truth: dict = field(default_factory=dict)
 
-    def play(self) -> dict[str, np.ndarray]:
+    def play(self) -> dict[str, np.ndarray]:  # noqa: PLR0915 - one product, drawn in one order
         rng = np.random.default_rng([self.seed, SCENARIOS.index(self.scenario), self.per_week])
         days = self.weeks * 7
         here = max(round(self.per_week / self.use), 20)
@@ -44,7 +44,12 @@ class World:
         cohort = rng.choice(5, users, p=SHARES)
         weight = rng.lognormal(-0.5, 1.0, users)
         # the product's own levels
-        base = 0.72 + rng.normal(0, 0.03, 5)[:, None] + rng.normal(0, 0.07, INTENTS)[None] + rng.normal(0, 0.03, (5, INTENTS))
+        base = (
+            0.72
+            + rng.normal(0, 0.03, 5)[:, None]
+            + rng.normal(0, 0.07, INTENTS)[None]
+            + rng.normal(0, 0.03, (5, INTENTS))
+        )
         base = np.clip(base, 0.4, 0.93)
         edit = np.clip(0.22 + rng.normal(0, 0.04, (5, INTENTS)), 0.08, 0.5)
         redo = np.clip(0.12 + rng.normal(0, 0.02, (5, INTENTS)), 0.04, 0.3)

@@ -5,7 +5,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from everyturn.stats import Estimate, Summary
-from everyturn.stats.changes import scan, shapes, weekly_residuals
 from everyturn.stats.compare import benjamini_hochberg, split_difference
 from everyturn.stats.intervals import always_valid, difference, rate, smallest_change, unknown_bounds
 from everyturn.stats.summaries import join, summarise, summarise_one
@@ -146,26 +145,3 @@ def test_believing_is_monotone(p, share):
         worst = max(v for v, b in zip(p, believed, strict=True) if b)
         assert all(b for v, b in zip(p, believed, strict=True) if v < worst)
     assert not (believed & ~benjamini_hochberg(p, share=min(1.0, 2 * share))).any()
-
-
-@law
-@given(
-    st.lists(
-        st.tuples(st.integers(0, 25), st.integers(0, 7), st.integers(1, 3), st.integers(0, 3)), min_size=5, max_size=150
-    )
-)
-def test_a_scan_gives_a_probability_and_ignores_how_rows_are_cut(rows):
-    user, week, n, extra = np.array(rows).T
-    y = np.minimum(n, extra).astype(float)
-    one = np.zeros(len(n), dtype=np.int64)
-    whole = scan(weekly_residuals(one, user, week, n * 1.0, y, weeks=8), shapes(8), worse=-1, needed=3)
-    halves = scan(
-        weekly_residuals(
-            np.r_[one, one], np.r_[user, user], np.r_[week, week], np.r_[n, n] / 2, np.r_[y, y] / 2, weeks=8
-        ),
-        shapes(8),
-        worse=-1,
-        needed=3,
-    )
-    assert 0 <= whole.p <= 1
-    assert (whole.shape, round(whole.p, 9)) == (halves.shape, round(halves.p, 9))

@@ -40,7 +40,7 @@ def say_new_intent(t: Teller, fact: NewIntent, others: Rows, *, tickets: float) 
         taken += f", {percent(elsewhere.value)} elsewhere" if isinstance(elsewhere, Estimate) else ""
     rest = t.shift(others, fact.since)
     steady = isinstance(rest, Estimate) and rest.low <= 0 <= rest.high
-    so_far = f"{counted(fact.users, 'user')} and {counted(fact.outputs, 'answer')} so far"
+    so_far = f"{counted(fact.users, 'user')} and {counted(fact.requests, 'request')} so far"
     details = [f"First clear on {day(fact.found_at, t.latest)}; {so_far}."]
     if isinstance(total, Estimate) and isinstance(elsewhere, Estimate):
         details.append(
@@ -74,7 +74,7 @@ def say_new_intent(t: Teller, fact: NewIntent, others: Rows, *, tickets: float) 
         details=tuple(details),
         series=t.share_series(fact.intent),
         where=t.where(Node(intent=fact.intent), fact.since, "acceptance", 0),
-        severity=fact.outputs * (1 - accepted.value if isinstance(accepted, Estimate) else _HALF),
+        severity=fact.requests * (1 - accepted.value if isinstance(accepted, Estimate) else _HALF),
     )
 
 
@@ -88,26 +88,25 @@ def say_share(t: Teller, fact: ShareChange) -> Finding:
     return Finding(
         "share",
         "acceptance",
-        None,
+        t.cohort(fact.cohort),
         label,
         t.panel.weeks[fact.since],
-        day_after(t.panel, fact.found_week),
+        fact.found_at,
         change.value,
         change.low,
         change.high,
         f"{short(label)}: asked {how} often",
         joined(
-            f"Users have asked {how} for {quoted(label)} since {t.started(fact.since)}:"
-            f" {from_to(fact.baseline.value, change.value)} of all requests"
+            f"{t.cohort(fact.cohort) or 'Users'} have asked {how} for {quoted(label)} since {t.started(fact.since)}:"
+            f" {from_to(fact.baseline.value, change.value)} of {'their' if fact.cohort is not None else 'all'} requests"
             f" ({moved(change.value, change.low, change.high)}).",
-            "It is the same within each cohort.",
             f"{percent(accepted.value)} of its answers are accepted." if isinstance(accepted, Estimate) else "",
             t.evals_score(fact.intent),
         ),
         unit="share",
         story="demand",
         intent_id=t.intent_id(fact.intent),
-        details=(*t.start_range(fact.first, fact.last), f"{counted(change.users, 'user')} compared."),
+        details=(f"{counted(change.users, 'user')} compared.", *t.tier_note(fact.tier)),
         series=t.share_series(fact.intent),
         where={"intent_id": t.intent_id(fact.intent), "weeks": tuple(t.panel.weeks[fact.since :])},
         severity=max(change.value, 0.0) * float(traffic.n[traffic.week >= fact.since].sum()) * shortfall,

@@ -1,21 +1,31 @@
-"""Which rates got worse, where exactly, since when; and what did not move."""
+"""Alarms of rates -> where exactly, how large, and what did not move."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
+from everyturn.analysis.alarms import BLOCKS_A_DAY, LIST, PAGE, TRUST, Alarm
+from everyturn.analysis.incidents import Incident
 from everyturn.analysis.panel import WORSE, Mask, Panel, Rows, node_mask
-from everyturn.stats.changes import Scan, scan, shapes, weekly_residuals, z_values
-from everyturn.stats.compare import Split, benjamini_hochberg, split_difference
+from everyturn.stats.changes import z_values
+from everyturn.stats.compare import Split, split_difference
 from everyturn.stats.summaries import Codes, Floats, per_user, sum_by
 
 _QUIET = 2.0  # standard errors: below it a node counts as not having moved
-_WORTH = 0.02  # a change of less than two points is nobody's Monday
-_MOST_INCIDENTS = 12  # more than these at once are one story the product team already knows
+_WORTH = 0.005  # what is smaller than half a point by the time it is told was explained by something else
+_WORTH_LISTING = 0.02  # a line of the watch list of less than two points is nobody's Monday
+_CLEAR = {PAGE: 0.65, LIST: 1.0}  # of the half range: an 80 % range without nothing in it, and a 95 % one
+_BEFORE_DAYS = 182
+_SIZE_DAYS = 28  # the last four weeks say how large a change is by now
+_AFTER_DAYS = 28  # what happens later than this after the alarm is another story
+
+DAY_ZERO = date(1970, 1, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,75 +51,70 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class RateChange:
-    """One rate that got worse, named at the deepest place that explains it.
+    """One rate that moved, named at the deepest place that explains it.
 
-    `since` and `settled` are weeks of the panel: when it began, and from when it is at full size; `first` and `last` bound the
-    starts that fit as well; `found_week` is how many weeks had passed when the same look would first have shown it. `split` compares the weeks from
-    `settled` with those before `since`, whose rate was `baseline`. `rest_z` is how far the rest of the product moved by the same
-    course, in standard errors (positive means worse). `also` are other signals that moved in the same place.
+    `since` is the day it began, `found` the day it rang, `until` the last day its size is measured on. `split` compares the last
+    four weeks of it with the half year before `since`, whose rate was `baseline`. `rest_z` is how far the rest of the product
+    moved, in standard errors (positive means the same way). An unchanged product rings as strongly at most once in `rarity` days.
+    `also` are other signals that moved in the same place.
     """
 
     signal: str
     node: Node
-    since: int
-    settled: int
-    first: int
-    last: int
-    found_week: int
+    since: date
+    found: date
+    until: date
+    tier: str
+    rarity: float
+    direction: int
     split: Split
     baseline: float
     rest_z: float
+    cells: tuple[int, ...]  # the intent of each part of the split
     also: tuple[RateChange, ...] = ()
 
-
-@dataclass(frozen=True, slots=True)
-class _Test:
-    signal: str
-    node: Node
-    result: Scan
+    @property
+    def is_worse(self) -> bool:
+        """Whether it got worse."""
+        return self.direction == WORSE.get(self.signal, 1)
 
 
-def rate_changes(panel: Panel, *, share: float, needed: int) -> list[RateChange]:
-    """Every rate that got worse within the panel's finished weeks, strongest first, one entry per incident.
+@dataclass(frozen=True)
+class Answers:
+    """Every known answer by person and day, per signal with its version; `Rows.week` holds the day since 1970."""
 
-    All signals at all nodes (total, cohorts, intents, both) are one family with a budget of false discoveries `share`
-    (Benjamini-Hochberg). Half of it goes to acceptance, the rest to the other signals; each level of nodes gets an equal part,
-    so the many small cells do not drown the few large ones. An incident is named at the deepest node whose removal leaves its
-    parent quiet; its rows are then set aside, and what else passed must still pass without them.
-    """
-    search = _Search(panel, needed)
-    tests = search.tests()
-    if not tests:
-        return []
-    weights = _weights(tests)
-    believed = benjamini_hochberg([t.result.p for t in tests], share=share, weights=weights)
-    bars = share * max(int(believed.sum()), 1) / len(tests) * weights
+    signals: Mapping[str, Rows]
+    last_day: int
 
-    incidents: list[RateChange] = []
-    for i in sorted(np.flatnonzero(believed), key=lambda i: (round(-abs(tests[i].result.z), 9), i)):
-        test, bar = tests[i], float(bars[i])
-        place = next((k for k, known in enumerate(incidents) if known.node.contains(test.node)), None)
-        if place is None:
-            found = search.incident(test, bar, [known.node for known in incidents])
-            if found is not None and len(incidents) < _MOST_INCIDENTS:
-                incidents.append(found)
-        elif test.signal not in {incidents[place].signal, *(a.signal for a in incidents[place].also)}:
-            more = search.describe(test.signal, incidents[place].node, bar, [])
-            if more is not None:
-                incidents[place] = replace(incidents[place], also=(*incidents[place].also, more))
-    return incidents
+    def but(self, *, intents: Sequence[int], users: Sequence[int]) -> Answers:
+        """Without what is explained otherwise."""
+        kept = {
+            name: rows.take(~np.isin(rows.intent, intents) & ~np.isin(rows.user, users))
+            for name, rows in self.signals.items()
+        }
+        return replace(self, signals=kept)
 
 
-def _weights(tests: list[_Test]) -> Floats:
-    """Each test's part of the budget, mean 1: half to acceptance, half to the others, level by level in equal parts."""
-    levels = np.array([t.node.level for t in tests])
-    main = np.array([t.signal == "acceptance" for t in tests])
-    group = levels * 2 + main
-    sizes = np.bincount(group, minlength=8)
-    both = np.count_nonzero(np.bincount(main.astype(np.int64), minlength=2))
-    levels_of = np.array([np.count_nonzero(sizes[kind::2]) for kind in (0, 1)])
-    weights: Floats = len(tests) / both / levels_of[main.astype(np.int64)] / sizes[group]
-    return weights
+def read_answers(panel: Panel, totals: pa.Table) -> Answers:
+    """The totals of the monitor in the codes of the panel; people and places the panel does not know are left out."""
+    codes = []
+    for column, names in (("user_id", panel.users), ("cohort", panel.cohorts), ("intent_id", panel.intents)):
+        texts = totals[column].cast(pa.string())
+        texts = pc.fill_null(texts, "unknown") if column == "cohort" else texts
+        found = pc.index_in(texts, pa.array(list(names), pa.string()), skip_nulls=False)
+        codes.append(pc.fill_null(found, -1).to_numpy().astype(np.int64))
+    user, cohort, intent = codes
+    day = totals["block"].cast(pa.int64()).to_numpy() // BLOCKS_A_DAY
+    n, y = (totals[name].cast(pa.float64()).to_numpy() for name in ("n", "y"))
+    name = totals["signal"].combine_chunks().dictionary_encode()
+    name = name.combine_chunks() if isinstance(name, pa.ChunkedArray) else name
+    of = name.indices.to_numpy()
+    known = (user >= 0) & (cohort >= 0) & (intent >= 0)
+    signals = {}
+    for code, text in enumerate(name.dictionary.to_pylist()):
+        at = known & (of == code)
+        signals[text] = Rows(user[at], cohort[at], intent[at], day[at], n[at], y[at], np.zeros(int(at.sum())))
+    return Answers(signals, int(day.max()) if len(day) else 0)
 
 
 def nodes(panel: Panel, rows: Rows) -> Iterator[Node]:
@@ -139,85 +144,85 @@ def day_after(panel: Panel, weeks: int) -> date:
     return panel.weeks[0] + timedelta(weeks=weeks)
 
 
+def describe(panel: Panel, answers: Answers, incident: Incident, *, needed: int) -> RateChange | None:
+    """What an incident is: its place, its size, what moved with it. None where nothing is left of it to tell."""
+    alarms = [a for a in incident.alarms if a.signal != TRUST]
+    first = next((a for a in alarms if a.tier == incident.tier), alarms[0] if alarms else None)
+    if first is None:
+        return None
+    found = _describe(panel, answers, first, incident, node=None, needed=needed)
+    if found is None:
+        return None
+    others = {a.full_signal: a for a in reversed(alarms) if a.signal != first.signal}
+    also = (_describe(panel, answers, a, incident, node=found.node, needed=needed) for _, a in sorted(others.items()))
+    return replace(found, also=tuple(change for change in also if change is not None))
+
+
+def _describe(
+    panel: Panel, answers: Answers, alarm: Alarm, incident: Incident, *, node: Node | None, needed: int
+) -> RateChange | None:
+    rows = answers.signals.get(alarm.full_signal)
+    start = _node_of(panel, alarm)
+    if rows is None or start is None:
+        return None
+    end = min(answers.last_day, max(incident.last_day, alarm.day) + _AFTER_DAYS)
+    first = max(alarm.since, end - _SIZE_DAYS + 1)
+    rows = rows.take((rows.week <= end) & (rows.week >= alarm.since - _BEFORE_DAYS))
+    rows = rows.take((rows.week < alarm.since) | (rows.week >= first))
+    window = _Window(panel, rows, rows.week >= first, alarm.direction, needed)
+    place = window.place(start) if node is None else node
+    mask = place.mask(rows)
+    here, is_current = rows.take(mask), window.is_current[mask]
+    if min(len(np.unique(here.user[is_current])), len(np.unique(here.user[~is_current]))) < needed:
+        return None
+    split = split_difference(here.user, strata(panel, here), is_current, here.n, here.y)
+    size, half = split.within.value * alarm.direction, (split.within.high - split.within.low) / 2
+    # Counted by users it must still be there: what one busy person did is theirs, not the cohort's.
+    if size < (_WORTH if incident.tier == PAGE else _WORTH_LISTING) or size < _CLEAR[incident.tier] * half:
+        return None
+    return RateChange(
+        alarm.signal,
+        place,
+        DAY_ZERO + timedelta(days=alarm.since),
+        DAY_ZERO + timedelta(days=incident.first.day),
+        DAY_ZERO + timedelta(days=end),
+        incident.tier,
+        alarm.rarity,
+        alarm.direction,
+        split,
+        float(here.y[~is_current].sum() / here.n[~is_current].sum()),
+        window.moved(~mask),
+        tuple((np.unique(here.cohort * len(panel.intents) + here.intent) % len(panel.intents)).tolist()),
+    )
+
+
+def _node_of(panel: Panel, alarm: Alarm) -> Node | None:
+    """The alarm's node in the codes of the panel, None where the panel does not know it (an intent that is no more)."""
+    try:
+        return Node(
+            None if alarm.cohort is None else panel.cohorts.index(alarm.cohort),
+            None if alarm.intent is None else panel.intents.index(alarm.intent),
+        )
+    except ValueError:
+        return None
+
+
 @dataclass(frozen=True, slots=True)
-class _Search:
+class _Window:
+    """Rows before a change and in it; users are clusters, strata of cohort and intent held apart."""
+
     panel: Panel
+    rows: Rows
+    is_current: Mask
+    direction: int
     needed: int
 
-    def tests(self) -> list[_Test]:
-        found = []
-        for signal in sorted(set(self.panel.signals) & set(WORSE)):
-            if signal == "edits" and "edit_share" in self.panel.signals:
-                continue  # the same answers, graded
-            rows, weeks = self.panel.trend(signal)
-            for node in nodes(self.panel, rows):
-                result = self.scan(rows.take(node.mask(rows)), weeks, signal)
-                if result.shape >= 0:
-                    found.append(_Test(signal, node, result))
-        return found
-
-    def scan(self, rows: Rows, weeks: int, signal: str) -> Scan:
-        residuals = weekly_residuals(strata(self.panel, rows), rows.user, rows.week, rows.n, rows.y, weeks=weeks)
-        return scan(residuals, shapes(weeks), worse=WORSE[signal], needed=self.needed)
-
-    def incident(self, test: _Test, bar: float, known: list[Node]) -> RateChange | None:
-        """The change behind a test that passed, None where the nodes already named explain it."""
-        rows, weeks = self._free_rows(test.signal, known)
-        result = self.scan(rows.take(test.node.mask(rows)), weeks, test.signal)
-        if result.p > bar:
-            return None
-        node = self._up(rows, test.node, shapes(weeks).weights[result.shape], test.signal)
-        node = self._down(rows, node, shapes(weeks).weights[result.shape], test.signal)
-        return self.describe(test.signal, node, bar, known)
-
-    def describe(self, signal: str, node: Node, bar: float, known: list[Node]) -> RateChange | None:
-        """The change of a signal at a node: its course, its size, when it showed. None where it is too small to tell."""
-        rows, weeks = self._free_rows(signal, known)
-        mask = node.mask(rows)
-        result = self.scan(rows.take(mask), weeks, signal)
-        if result.shape < 0:
-            return None
-        course = shapes(weeks)
-        since, settled = int(course.since[result.shape]), int(course.settled[result.shape])
-        here = rows.take(mask & ((rows.week < since) | (rows.week >= settled)))
-        is_current = here.week >= settled
-        split = split_difference(here.user, strata(self.panel, here), is_current, here.n, here.y)
-        if split.within.value * WORSE[signal] < _WORTH:
-            return None
-        rest, _ = self._influence(rows.take(~mask), course.weights[result.shape])
-        found_week = next(
-            (
-                count
-                for count in range(since + 1, weeks)
-                if self.scan(rows.take(mask & (rows.week < count)), count, signal).p <= bar
-            ),
-            weeks,
-        )
-        return RateChange(
-            signal,
-            node,
-            since,
-            settled,
-            result.first,
-            result.last,
-            found_week + self.panel.complete - weeks,
-            split,
-            float(here.y[~is_current].sum() / here.n[~is_current].sum()),
-            _worsening(rest, signal),
-        )
-
-    def _free_rows(self, signal: str, known: list[Node]) -> tuple[Rows, int]:
-        rows, weeks = self.panel.trend(signal)
-        free = np.ones(len(rows), dtype=bool)
-        for node in known:
-            free &= ~node.mask(rows)
-        return rows.take(free), weeks
-
-    def _influence(self, rows: Rows, weights: Floats) -> tuple[Floats, Codes]:
-        """Users' influences on the size of a change of the given course, strata held apart, and who they are."""
+    def influence(self, keep: Mask) -> tuple[Floats, Codes]:
+        """Users' influences on the size of the change among the rows kept, and who they are."""
+        rows = self.rows.take(keep)
         if not len(rows):
             return np.zeros(0), np.zeros(0, dtype=np.int64)
-        stratum, course = strata(self.panel, rows), weights[rows.week]
+        stratum, course = strata(self.panel, rows), self.is_current[keep].astype(float)
         count = int(stratum.max()) + 1
         n = sum_by(stratum, rows.n, count)
         centred = course - (sum_by(stratum, rows.n * course, count) / n)[stratum]
@@ -225,39 +230,49 @@ class _Search:
         users, (influence,) = per_user(rows.user, centred * excess)
         return influence / max(float((rows.n * centred**2).sum()), 1e-9), users
 
-    def _up(self, rows: Rows, start: Node, weights: Floats, signal: str) -> Node:
-        """The smallest parent whose rest moved too, else the start: where all intents of a cohort slid, it is the cohort."""
-        for parent in (Node(start.cohort), Node(intent=start.intent), Node()):
-            if parent != start and parent.contains(start):
-                rest, _ = self._influence(rows.take(parent.mask(rows) & ~start.mask(rows)), weights)
-                if _worsening(rest, signal) >= _QUIET:
-                    return parent
-        return start
+    def moved(self, keep: Mask) -> float:
+        """How far the rows kept moved the alarm's way, in standard errors."""
+        influence, _ = self.influence(keep)
+        return self._strength(influence)
 
-    def _down(self, rows: Rows, start: Node, weights: Floats, signal: str) -> Node:
-        """The deepest part that moved clearly more than a rest that is quiet, else the start itself."""
+    def _strength(self, influence: Floats) -> float:
+        return self.direction * float(z_values(influence[:, None])[0]) if len(influence) > 1 else 0.0
+
+    def place(self, start: Node) -> Node:
+        """The deepest node that explains it: up while the rest of a parent moved too, then down while the rest is quiet."""
+        node = start
+        while (parent := self._parent_that_moved(node)) is not None:
+            node = parent
+        return self._down(node)
+
+    def _parent_that_moved(self, node: Node) -> Node | None:
+        parents = (Node(node.cohort), Node(intent=node.intent), Node())
+        own = node.mask(self.rows)
+        for parent in parents:
+            if parent != node and parent.contains(node) and self.moved(parent.mask(self.rows) & ~own) >= _QUIET:
+                return parent
+        return None
+
+    def _down(self, start: Node) -> Node:
         node = start
         while True:
-            inside = rows.take(node.mask(rows))
-            parts = [part for part in nodes(self.panel, rows) if part != node and node.contains(part)]
-            best = max(
-                ((self._clear(inside, part, weights, signal), -k) for k, part in enumerate(parts)), default=(0.0, 0)
-            )
+            inside = node.mask(self.rows)
+            deeper = {1, 2} if node == Node() else {3}
+            parts = [p for p in nodes(self.panel, self.rows) if p.level in deeper and p != node and node.contains(p)]
+            best = max(((self._clear(inside, part), -k) for k, part in enumerate(parts)), default=(0.0, 0))
             if best[0] <= 0:
                 return node
             node = parts[-best[1]]
 
-    def _clear(self, rows: Rows, part: Node, weights: Floats, signal: str) -> float:
+    def _clear(self, inside: Mask, part: Node) -> float:
         """How strongly a part stands out from a quiet rest, 0 where it does not."""
-        mask = part.mask(rows)
-        moved, movers = self._influence(rows.take(mask), weights)
-        rest, resters = self._influence(rows.take(~mask), weights)
-        if min(len(moved), len(rest)) < self.needed or _worsening(rest, signal) >= _QUIET:
+        mask = part.mask(self.rows)
+        moved, movers = self.influence(inside & mask)
+        if len(moved) < self.needed:
+            return 0.0
+        rest, resters = self.influence(inside & ~mask)
+        if len(rest) < self.needed or self._strength(rest) >= _QUIET:
             return 0.0
         _, (apart,) = per_user(np.concatenate([movers, resters]), np.concatenate([moved, -rest]))
-        strength = _worsening(moved, signal)
-        return strength if min(strength, _worsening(apart, signal)) >= _QUIET else 0.0
-
-
-def _worsening(influence: Floats, signal: str) -> float:
-    return WORSE[signal] * float(z_values(influence[:, None])[0]) if len(influence) > 1 else 0.0
+        strength = self._strength(moved)
+        return strength if min(strength, self._strength(apart)) >= _QUIET else 0.0

@@ -3,44 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from everyturn.analysis import Finding
-from everyturn.analysis.demand import MIX_WEEKS, mix_shift, new_intents, share_changes
+from everyturn.analysis.alarms import BLOCKS_A_DAY, PAGE, SHARE, TRUST, TRUSTING, Alarm, Marks
+from everyturn.analysis.demand import MIX_WEEKS, mix_shift, new_intents, read_asked, share_changes
 from everyturn.analysis.demand_sentences import say_gap, say_mix, say_new_intent, say_queue, say_share
-from everyturn.analysis.drift import RateChange, rate_changes
+from everyturn.analysis.drift import DAY_ZERO, RateChange, describe, read_answers
 from everyturn.analysis.erosion import ErodingUser, eroding_users
 from everyturn.analysis.evals import Evals, read_evals
 from everyturn.analysis.gap import EVALS_ONLY, NO_CASES, intent_names, measure_gap
 from everyturn.analysis.hotspots import rework_hotspots
-from everyturn.analysis.panel import Panel, read_panel
+from everyturn.analysis.incidents import TOGETHER_DAYS, Incident, group_alarms
+from everyturn.analysis.monitor import Monitor
+from everyturn.analysis.panel import WORSE, Panel, read_panel
 from everyturn.analysis.rework_sentences import say_rework
 from everyturn.analysis.sentences import say_erosion, say_slide, say_trust
+from everyturn.analysis.shares import Demand
 from everyturn.analysis.teller import Teller
 from everyturn.analysis.tickets import queue_growth, tickets_by_intent
-from everyturn.analysis.trust import TrustDrop, trust_drops
+from everyturn.analysis.trust import TrustDrop, trust_drop
 from everyturn.analysis.words import counted
 from everyturn.errors import InputError
 from everyturn.stats import Estimate
-from everyturn.stats.changes import WEEKS_BEFORE
 from everyturn.stats.intervals import NEEDED_USERS, smallest_change
 from everyturn.stats.summaries import summarise_one
 
-WEEKS = 26  # what is older is not this Monday's news, and people and products change
+WEEKS = 53  # what is older is not this Monday's news, and people and products change
+_LISTED_WEEKS = 8  # a line of the watch list that did not become more by then was nothing
 FALSE_USERS = 0.1  # of the eroding users named, at most this share by accident
 _WORTH_GAP = 0.05  # below the product's acceptance, for an untested intent to be told
 _LARGEST = 0.3  # points; data that show no smaller change show nothing one would wait for
+_LEAST_WEEKS = 5  # four to learn what is usual, and one that can differ
 _FEWEST_ERODING = 3  # fewer are persons, not a finding
-_LEAST_WEEKS = WEEKS_BEFORE + 2
 
-# The yearly budget of false findings in weekly looks, and how a look's part is split over the kinds.
+# What is still looked at week by week: standing rework and the ticket queue, each with a tenth of the budget.
 _LOOKS = 52
-_RATES, _TRUST, _DEMAND, _QUEUE, _REWORK, _NEW = 0.45, 0.15, 0.1, 0.1, 0.1, 0.1
+_QUEUE, _REWORK = 0.1, 0.1
 
 _STORIES = ("new intent", "slide", "cohort", "rework", "erosion")
 """The five failures that pass every eval; each has its best finding told before any has its second."""
@@ -52,28 +57,26 @@ class Watch:
 
     findings: tuple[Finding, ...]
     sentence: str
+    muted: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """The fields of the `watch` result."""
-        return {"findings": [finding.to_json() for finding in self.findings], "sentence": self.sentence}
+        found = [finding.to_json() for finding in self.findings]
+        return {"findings": found, "sentence": self.sentence, "muted": self.muted}
 
 
-def findings(
-    cells: pa.Table,
-    intents: pa.Table | None,
-    evals: pa.Table | None,
-    tickets: pa.Table | None,
-    *,
-    weeks_complete: date | None,
-    days: pa.Table | None = None,
-    budget: float = 12.0,
-    needed: int = NEEDED_USERS,
-) -> list[Finding]:
-    """The findings of `watch` alone."""
-    watched = watch(
-        cells, intents, evals, tickets, weeks_complete=weeks_complete, days=days, budget=budget, needed=needed
-    )
-    return list(watched.findings)
+def listen(
+    totals: pa.Table, asked: pa.Table, *, budget: float = 12.0, marks: Marks | None = None, until: int | None = None
+) -> list[Alarm]:
+    """All alarms of a history, folded in one go: rates and demand, both tiers, by the block they rang in.
+
+    `until` is the first block of six hours (since 1970) that is not to be heard; without it all are.
+    """
+    end = until if until is not None else 1 + max(pc.max(totals["block"]).as_py() or 0, 0)
+    monitor, demand = Monitor(WORSE, budget, marks or Marks()), Demand(budget, marks or Marks())
+    monitor.fold(totals, until=end)
+    demand.fold(asked, until=-(-end // BLOCKS_A_DAY))
+    return [*monitor.alarms, *demand.alarms]
 
 
 def watch(
@@ -83,18 +86,20 @@ def watch(
     tickets: pa.Table | None,
     *,
     weeks_complete: date | None,
-    days: pa.Table | None = None,
+    totals: pa.Table,
+    asked: pa.Table,
+    alarms: Sequence[Alarm] | None = None,
     budget: float = 12.0,
     needed: int = NEEDED_USERS,
 ) -> Watch:
-    """What changed within the last 26 finished weeks, and what has been wrong all along.
+    """What changed within the last year, and what has been wrong all along.
 
     `cells` holds one row per user, cohort, intent, week and signal (user_id, cohort, intent_id, week, signal, n, y, unknown);
-    `intents` intent_id and intent; `evals` suite, case_id, intent_id, run_id, at, score; `tickets` week, intent_id, n; `days`,
-    where given, user_id, intent_id, day, so that an arrival can be dated to the day. `weeks_complete` is the Monday of the
-    last week that is over; an unfinished week is never part of a trend.
+    `intents` intent_id and intent; `evals` suite, case_id, intent_id, run_id, at, score; `tickets` week, intent_id, n. `totals`
+    (block, signal, user_id, cohort, intent_id, n, y) and `asked` (day, user_id, cohort, intent_id) are what the monitor hears;
+    `alarms` what it rang for them, where that is known already. `weeks_complete` is the Monday of the last week that is over.
 
-    `budget` is how many false findings a year to expect at most when one looks every week and nothing ever changes.
+    `budget` is how many false alarms a year to expect at most when nothing ever changes, however often one looks.
 
     Assumes: users independent; a finding is named once, at the place that explains it: what a new intent, a few users or
     a slide explains is taken out before the rest is looked at.
@@ -102,52 +107,71 @@ def watch(
     if budget <= 0:
         raise InputError("the budget of false findings must be above 0", expected="a number a year, such as 12")
     everything, scores, names = read_panel(cells, weeks_complete), read_evals(evals), intent_names(intents)
-    panel = everything.recent(WEEKS)
-    teller = Teller(panel, scores, names, needed)
+    teller = Teller(everything.recent(WEEKS), scores, names, needed)
     standing = _standing(everything, scores, teller)
-    if panel.complete < _LEAST_WEEKS:
-        why = f"Changes need {_LEAST_WEEKS} finished weeks to show; there are {panel.complete} so far."
-        return Watch(_ranked(standing), why)
-    changes = _changes(panel, teller, tickets, days, budget / _LOOKS)
+    rung = listen(totals, asked, budget=budget) if alarms is None else alarms
+    incidents = _recent(group_alarms(rung), teller.panel)
+    changes = _changes(teller, _Heard(incidents, totals, asked), tickets, budget / _LOOKS) if everything.weeks else []
     told = {finding.intent_id for finding in changes if finding.intent_id}
     found = _ranked([*changes, *(finding for finding in standing if finding.intent_id not in told)])
-    return Watch(found, _summary(panel, found, needed))
+    return Watch(found, _summary(teller.panel, found, needed))
 
 
-def _changes(
-    panel: Panel, teller: Teller, tickets: pa.Table | None, days: pa.Table | None, look: float
-) -> list[Finding]:
-    """Every change, each cause taken out of the panel before the next kind is looked for."""
-    needed = teller.needed
-    arrived = new_intents(panel, days, patience_days=7 / (look * _NEW))
-    settled = panel.without(intents=[fact.intent for fact in arrived])
+def _recent(incidents: Sequence[Incident], panel: Panel) -> list[Incident]:
+    """The incidents that rang within the panel's weeks; of the watch list, those of its last eight."""
+    if not panel.weeks:
+        return []
+    first, listed = panel.weeks[0], panel.weeks[max(panel.complete - _LISTED_WEEKS, 0)]
+    days = [(i, DAY_ZERO + timedelta(days=i.last_day)) for i in incidents]
+    return [i for i, day in days if day >= (first if i.tier == PAGE else listed)]
+
+
+@dataclass(frozen=True)
+class _Heard:
+    incidents: Sequence[Incident]
+    totals: pa.Table
+    asked: pa.Table
+
+
+def _changes(teller: Teller, heard: _Heard, tickets: pa.Table | None, look: float) -> list[Finding]:
+    """Every change, each cause taken out before the next kind is looked for."""
+    needed, panel = teller.needed, teller.panel
+    asked = read_asked(panel, heard.asked)
+    arrived = new_intents(panel, asked, heard.incidents, needed=needed)
+    new = [fact.intent for fact in arrived]
+    settled = panel.without(intents=new)
     eroding = eroding_users(settled, share=FALSE_USERS)
     eroding = eroding if len(eroding) >= _FEWEST_ERODING else []
-    others = settled.without(users=[fact.user for fact in eroding])
+    answers = read_answers(panel, heard.totals).but(intents=new, users=[fact.user for fact in eroding])
 
-    slides = rate_changes(others, share=look * _RATES, needed=needed)
-    spread = others  # without the places already named by intent: what is left of a cohort's trust is its own
-    for slide in slides:
-        if slide.node.intent is not None:
-            spread = spread.but({name: ~slide.node.mask(rows) for name, rows in spread.signals.items()})
-    drops = trust_drops(spread, share=look * _TRUST, needed=needed)
-    cohorts = {drop.cohort for drop in drops}
-    own = [slide for slide in slides if not (slide.node.level == 1 and slide.node.cohort in cohorts)]
+    heard_of = [
+        i for i in heard.incidents if i.first.signal != SHARE and i.first.intent not in {panel.intents[k] for k in new}
+    ]
+    described = [(i, describe(settled, answers, i, needed=needed)) for i in heard_of]
+    drops = _trust_drops(settled.without(users=[fact.user for fact in eroding]), described, needed)
+    told_so_far = [(s, i) for i, s in described if s is not None and _distrusting(panel, i, s) not in drops]
+    slides = _joined(told_so_far)
     hot = rework_hotspots(
-        settled, share=look * _REWORK, needed=needed, known=[s.node for s in slides if s.signal == "rework"]
+        settled, share=look * _REWORK, needed=needed, known=[s.node for s, _ in slides if s.signal == "rework"]
     )
-    demand = share_changes(settled, share=look * _DEMAND, needed=needed)
+    demand = share_changes(panel, asked, heard.incidents, explained=new, needed=needed)
     mix = None if slides or drops else mix_shift(settled, needed=needed)
-    queue = queue_growth(panel, tickets, share=look * _QUEUE, explained=[fact.intent for fact in arrived])
+    queue = queue_growth(panel, tickets, share=look * _QUEUE, explained=new)
 
     filed = tickets_by_intent(panel, tickets)
     told = [
-        say_new_intent(teller, fact, settled.rows("acceptance"), tickets=float(filed[fact.intent, fact.since :].mean()))
+        say_new_intent(
+            teller,
+            fact,
+            settled.rows("acceptance"),
+            tickets=float(filed[fact.intent, fact.since :].mean()) if filed.shape[1] > fact.since else 0.0,
+        )
         for fact in arrived
     ]
-    told += [say_slide(teller, slide) for slide in own]
-    told += [say_trust(teller, drop, _of_cohort(slides, drop)) for drop in drops]
-    if not any(slide.signal == "rework" and slide.node.level == 0 for slide in slides):
+    told += [say_slide(teller, slide) for slide, _ in slides]
+    for drop, incident in drops.values():
+        told.append(say_trust(teller, drop, tier=incident.tier, rarity=incident.first.rarity))
+    if not any(slide.signal == "rework" and slide.node.level == 0 for slide, _ in slides):
         standing = say_rework(teller, hot)
         told += [standing] if standing is not None else []
     if eroding:
@@ -160,6 +184,57 @@ def _changes(
     return told
 
 
+def _distrusting(panel: Panel, incident: Incident, slide: RateChange | None) -> int | None:
+    """The cohort whose trust an incident is about: trust itself rang, or a part of it got worse in all of the cohort."""
+    rang = next((a.cohort for a in incident.alarms if a.signal == TRUST and a.direction < 0), None)
+    if rang is None and slide is not None and slide.node.level == 1 and slide.is_worse and slide.signal in TRUSTING:
+        return slide.node.cohort
+    return panel.cohorts.index(rang) if rang in panel.cohorts else None
+
+
+def _trust_drops(
+    panel: Panel, described: Sequence[tuple[Incident, RateChange | None]], needed: int
+) -> dict[int, tuple[TrustDrop, Incident]]:
+    """The cohorts whose trust clearly fell, with the incident that told it.
+
+    Places named by intent are left out: what is left of a cohort's trust is its own.
+    """
+    places = [slide.node for _, slide in described if slide is not None and slide.node.intent is not None]
+    spread = panel
+    for node in places:
+        spread = spread.but({name: ~node.mask(rows) for name, rows in spread.signals.items()})
+    found: dict[int, tuple[TrustDrop, Incident]] = {}
+    for incident, slide in described:
+        cohort = _distrusting(panel, incident, slide)
+        if cohort is None or cohort in found:
+            continue
+        alarm = next((a for a in incident.alarms if a.signal == TRUST), incident.first)
+        since = (DAY_ZERO + timedelta(days=alarm.since) - panel.weeks[0]).days // 7
+        found_at = DAY_ZERO + timedelta(days=incident.first.day)
+        drop = trust_drop(spread, cohort, since=since, found_at=found_at, needed=needed)
+        found |= {cohort: (drop, incident)} if drop is not None else {}
+    return found
+
+
+def _joined(slides: Sequence[tuple[RateChange, Incident]]) -> list[tuple[RateChange, Incident]]:
+    """Changes that came to the same place at the same time as one, the others told with the first."""
+    found: list[tuple[RateChange, Incident]] = []
+    for slide, incident in slides:
+        place = next((k for k, (known, _) in enumerate(found) if _together(known, slide)), None)
+        if place is None:
+            found.append((slide, incident))
+            continue
+        first, whose = found[place]
+        known = {first.signal, *(change.signal for change in first.also)}
+        more = tuple(change for change in (slide, *slide.also) if change.signal not in known)
+        found[place] = (replace(first, also=(*first.also, *more)), whose)
+    return found
+
+
+def _together(a: RateChange, b: RateChange) -> bool:
+    return a.node == b.node and a.is_worse == b.is_worse and abs((a.since - b.since).days) <= 2 * TOGETHER_DAYS
+
+
 def _first_named(panel: Panel, eroding: Sequence[ErodingUser]) -> int:
     """After how many weeks the same look would first have named a few of these users."""
     users = {fact.user for fact in eroding}
@@ -168,11 +243,6 @@ def _first_named(panel: Panel, eroding: Sequence[ErodingUser]) -> int:
         if len(named & users) >= _FEWEST_ERODING:
             return weeks
     return panel.complete
-
-
-def _of_cohort(slides: Sequence[RateChange], drop: TrustDrop) -> list[RateChange]:
-    own = [slide for slide in slides if slide.node.level == 1 and slide.node.cohort == drop.cohort]
-    return [*own, *(also for slide in own for also in slide.also)]
 
 
 def _standing(everything: Panel, evals: Evals, teller: Teller) -> list[Finding]:
@@ -214,6 +284,8 @@ def _summary(panel: Panel, found: Sequence[Finding], needed: int) -> str:
     changed = sum(finding.kind != "gap" for finding in found)
     if changed:
         return f"{counted(changed, 'thing')} changed, or stand out, beyond chance in {seen}."
+    if panel.complete < _LEAST_WEEKS:
+        return f"Changes need {_LEAST_WEEKS} finished weeks to show; there are {panel.complete} so far."
     rows, weeks = panel.trend("acceptance")
     least = smallest_change(summarise_one(rows.user, rows.n, rows.y), weeks=max(weeks, 1), needed=needed)
     could = " This is too little to show any but the largest change."

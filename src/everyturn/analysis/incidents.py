@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from everyturn.analysis.monitor import PAGE, SHARE, Alarm
+from everyturn.analysis.alarms import PAGE, SHARE, TRUST, TRUSTING, Alarm
 
 TOGETHER_DAYS = 14
 
@@ -38,9 +38,15 @@ def related(a: Alarm, b: Alarm) -> bool:
         return False
     if a.signal == SHARE:
         return a.intent == b.intent and a.direction == b.direction
-    if (a.signal, a.direction) != (b.signal, b.direction):
+    if TRUST in {a.signal, b.signal}:  # a part that moves the same way in the same cohort is the same story
+        return a.cohort == b.cohort and _trusting(a) == _trusting(b) and None in {a.intent, b.intent}
+    if (a.full_signal, a.direction) != (b.full_signal, b.direction):
         return False
     return _holds(a, b) or _holds(b, a)
+
+
+def _trusting(a: Alarm) -> int:
+    return a.direction * (1 if a.signal == TRUST else TRUSTING.get(a.signal, 0))
 
 
 def _holds(outer: Alarm, inner: Alarm) -> bool:

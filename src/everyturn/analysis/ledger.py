@@ -54,6 +54,16 @@ class Slots:
         return np.fromiter(self.places, dtype=np.int64, count=len(self.places))
 
 
+def encoded(column: pa.ChunkedArray, names: Names) -> Codes:
+    """The codes of a column's texts, nulls included."""
+    coded = column.combine_chunks().dictionary_encode(null_encoding="encode")
+    if isinstance(coded, pa.ChunkedArray):
+        coded = coded.combine_chunks()
+    codes = names.encode(coded.dictionary.to_pylist())
+    found: Codes = codes[coded.indices.to_numpy(zero_copy_only=False)]
+    return found
+
+
 def numbered(place: Codes, size: int) -> tuple[Codes, Codes]:
     """The distinct places in ascending order, and the number of each row's among them; `size` bounds the places.
 

@@ -12,12 +12,13 @@ import numpy as np
 from everyturn.analysis import Finding
 from everyturn.analysis.drift import Node, RateChange, day_after
 from everyturn.analysis.erosion import ErodingUser
-from everyturn.analysis.panel import WORSE, node_mask
+from everyturn.analysis.panel import WORSE
 from everyturn.analysis.teller import Teller
 from everyturn.analysis.trust import TrustDrop, cohort_trust
 from everyturn.analysis.words import (
     capital,
     counted,
+    day,
     from_to,
     joined,
     listed,
@@ -30,16 +31,16 @@ from everyturn.analysis.words import (
 from everyturn.stats import Estimate, NotEnough
 from everyturn.stats.compare import Split
 
-_WORDS: Mapping[str, tuple[str, str]] = {
-    "acceptance": ("Answers{} have been accepted less", "accepted less"),
-    "feedback": ("Answers{} have been rated lower", "rated lower"),
-    "edits": ("Answers{} have been edited more often", "edited more often"),
-    "edit_share": ("Answers{} have been edited more heavily", "edited more heavily"),
-    "rework": ("Accepted answers{} have been redone elsewhere more often", "redone more often"),
-    "complaint": ("Answers{} have drawn more complaints", "more complaints"),
-    "escalation": ("Answers{} have ended with a person more often", "more handovers"),
+_WORDS: Mapping[str, tuple[str, str, str, str]] = {
+    "acceptance": ("Answers{} have been accepted", "less", "more", "accepted"),
+    "feedback": ("Answers{} have been rated", "lower", "higher", "rated"),
+    "edits": ("Answers{} have been edited", "more often", "less often", "edited"),
+    "edit_share": ("Answers{} have been edited", "more heavily", "less heavily", "edited"),
+    "rework": ("Accepted answers{} have been redone elsewhere", "more often", "less often", "redone"),
+    "complaint": ("Answers{} have drawn complaints", "more often", "less often", "complained about"),
+    "escalation": ("Answers{} have ended with a person", "more often", "less often", "handed over"),
 }
-"""Per signal: the clause of a sentence, with room for the place, and the end of a title."""
+"""Per signal: the clause of a sentence with room for the place, how it got worse, how better, and the verb of a title."""
 
 _NOUNS: Mapping[str, str] = {
     "acceptance": "Acceptance",
@@ -50,6 +51,8 @@ _NOUNS: Mapping[str, str] = {
     "complaint": "Complaints",
     "escalation": "Handovers to a person",
 }
+
+_LEVELS = ("the total", "a cohort", "an intent", "an intent of a cohort")
 
 _PART_SIGNALS: Mapping[str, str] = {
     "unmodified acceptance": "acceptance",
@@ -66,46 +69,50 @@ _PART_WORDS: Mapping[str, str] = {
 
 
 def say_slide(t: Teller, fact: RateChange) -> Finding:
-    """A rate that got worse at a node."""
+    """A rate that moved at a node."""
     node, within = fact.node, fact.split.within
-    clause, ending = _WORDS[fact.signal]
+    clause, worse, better, verb = _WORDS[fact.signal]
+    how = worse if fact.is_worse else better
     subject = short(t.label(node.intent)) if node.intent is not None else t.cohort(node.cohort) or "All answers"
     rest = "The rest of the product did not move." if fact.rest_z < 2 else "The rest moved too, less clearly."
     rows = t.panel.rows(fact.signal)
-    cost = float(rows.n[node.mask(rows) & (rows.week >= fact.since)].sum()) * abs(within.value)
+    since = t.index(fact.since)
+    cost = float(rows.n[node.mask(rows) & (rows.week >= since)].sum()) * abs(within.value)
+    story = "cohort" if node.level == 1 else "rework" if fact.signal == "rework" else "slide"
     return Finding(
         "level",
         fact.signal,
         t.cohort(node.cohort),
         None if node.intent is None else t.label(node.intent),
-        t.panel.weeks[fact.since],
-        day_after(t.panel, fact.found_week),
+        fact.since,
+        fact.found,
         within.value,
         within.low,
         within.high,
-        f"{capital(subject)}: {ending}",
+        f"{capital(subject)}: {verb} {how}",
         joined(
-            f"{clause.format(t.place(node))} since {t.started(fact.since)}: {_change(fact)}.",
+            f"{clause.format(t.place(node))} {how} since about {day(fact.since, t.latest)}: {_change(fact)}.",
             rest if node.level else "",
-            t.evals_moved(node.intent, fact.since),
+            t.evals_moved(node.intent, since),
         ),
-        story="cohort" if node.level == 1 else "rework" if fact.signal == "rework" else "slide",
+        story=story if fact.is_worse else "better",
         intent_id=t.intent_id(node.intent),
         details=(
             *_mix(fact.split),
             *_most_of_it(t, fact),
             *(f"{_NOUNS[a.signal]} moved with it: {_change(a)}." for a in fact.also),
-            *t.start_range(fact.first, fact.last),
             f"{counted(within.users, 'user')}, {counted(within.n, 'known answer')} compared.",
+            f"In a product where nothing changes, an alarm this strong on {_LEVELS[node.level]} comes {t.rarity(fact.rarity)} at most.",
+            *t.tier_note(fact.tier),
         ),
         series=t.panel.weekly(fact.signal, cohort=node.cohort, intent=node.intent, needed=t.needed),
-        where=t.where(node, fact.settled, fact.signal, int(WORSE[fact.signal] > 0)),
-        severity=cost,
+        where=t.where(node, since, fact.signal, int((WORSE[fact.signal] > 0) == fact.is_worse)),
+        severity=cost if fact.is_worse else 0.0,
     )
 
 
-def say_trust(t: Teller, fact: TrustDrop, also: Sequence[RateChange]) -> Finding:
-    """A cohort that relies less on what it gets; `also` are its own rate changes, told here."""
+def say_trust(t: Teller, fact: TrustDrop, *, tier: str, rarity: float) -> Finding:
+    """A cohort that relies less on what it gets."""
     cohort, fell = t.panel.cohorts[fact.cohort], fact.change
     parts = sorted(fact.parts.items(), key=lambda item: (round(item[1].value, 9), item[0]))
     clear = [f"{_PART_WORDS[name]} {points(change.value)}" for name, change in parts if change.high < 0]
@@ -123,7 +130,7 @@ def say_trust(t: Teller, fact: TrustDrop, also: Sequence[RateChange]) -> Finding
         cohort,
         None,
         t.panel.weeks[fact.since],
-        day_after(t.panel, fact.found_week),
+        fact.found_at,
         fell.value,
         fell.low,
         fell.high,
@@ -138,13 +145,13 @@ def say_trust(t: Teller, fact: TrustDrop, also: Sequence[RateChange]) -> Finding
         story="cohort",
         details=(
             *(f"{_PART_WORDS[name].capitalize()}: {_clearly(change)}." for name, change in parts),
-            *(f"Counted per answer, {_NOUNS[a.signal].lower()}: {_change(a)}." for a in also),
             *([f"All other cohorts together: {_clearly(fact.others)}."] if fact.others else []),
-            *t.start_range(fact.first, fact.last),
+            f"In a product where nothing changes, an alarm this strong on a cohort comes {t.rarity(rarity)} at most.",
+            *t.tier_note(tier),
             f"{counted(fell.users, 'user')} compared, each counting once. Trust is inferred from what they do, not asked.",
         ),
         series=next((c.weekly for c in cohort_trust(t.panel, needed=t.needed) if c.cohort == cohort), ()),
-        where=t.where(Node(fact.cohort), fact.settled, signal, int(signal != "acceptance")),
+        where=t.where(Node(fact.cohort), fact.since, signal, int(signal != "acceptance")),
         severity=abs(fell.value) * float(outputs),
     )
 
@@ -221,18 +228,12 @@ def _mix(split: Split) -> list[str]:
 
 
 def _most_of_it(t: Teller, fact: RateChange) -> list[str]:
-    """The intents that carry a slide of a cohort or of the whole, where a few clearly do."""
+    """The intents that carry a change of a cohort or of the whole, where a few clearly do."""
     if fact.node.intent is not None or len(fact.split.parts) < 2:
         return []
-    rows, _ = t.panel.trend(fact.signal)
-    rows = rows.take(node_mask(rows, fact.node.cohort, None))
-    cells = np.unique(rows.cohort * len(t.panel.intents) + rows.intent)
-    if len(cells) != len(fact.split.parts):
-        return []  # another finding's place was left out of this one, so its parts are numbered otherwise
     by_intent: dict[int, float] = {}
-    for part in fact.split.parts:
-        intent = int(cells[part.group]) % len(t.panel.intents)
-        by_intent[intent] = by_intent.get(intent, 0.0) + part.within.value
+    for cell, part in zip(fact.cells, fact.split.parts, strict=True):
+        by_intent[cell] = by_intent.get(cell, 0.0) + part.within.value
     whole = fact.split.within.value
     largest = sorted(by_intent.items(), key=lambda item: (-round(item[1] / whole, 9), item[0]))[:2]
     named = [f"{quoted(t.label(i))} ({points(value)})" for i, value in largest if value / whole >= 0.25]

@@ -11,22 +11,12 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
-from everyturn.analysis.ledger import Names, grown, pack, unpack
-from everyturn.analysis.monitor import (
-    BLOCKS_A_DAY,
-    LIST,
-    LIST_TIMES,
-    PAGE,
-    SHARE,
-    WARM_UP_DAYS,
-    Alarm,
-    Marks,
-    budget_part,
-    encoded,
-)
+from everyturn.analysis.alarms import BLOCKS_A_DAY, LIST, LIST_TIMES, PAGE, SHARE, Alarm, Marks, budget_part
+from everyturn.analysis.ledger import Names, encoded, pack, unpack
 from everyturn.stats.sequential import COUNT_SIZES, accumulate, bar, count_bets
 from everyturn.stats.summaries import Floats, sum_by
 
+_WARM_UP_DAYS = 21  # in which every intent is new, because everything is
 SMALLEST = 0.0025  # of all people's days: a rarer intent is not expected to be rarer still
 _OWN = 4.0  # days of a person weigh as much as their cohort's past at four
 _FORGET = 25 / 26  # a week's weight of the past
@@ -54,7 +44,6 @@ class Demand:
         self.days = np.zeros(0, dtype=np.float32)  # days of a person
         self.asked = np.zeros((0, 0))  # people's days of a cohort with an intent
         self.active = np.zeros(0)  # people's days of a cohort
-        self.first = np.zeros(0, dtype=np.int32)  # first day of an intent
         self.product = np.zeros((0, 0, 6))
         self.score = np.zeros((0, 0, 6))
         self.begun = np.zeros((0, 0, 6), dtype=np.int32)
@@ -85,17 +74,15 @@ class Demand:
     def _make_room(self) -> None:
         users, cohorts, intents = len(self.users.texts), len(self.cohorts.texts), len(self.intents.texts)
         self.own, self.asked = _grown2(self.own, users, intents), _grown2(self.asked, cohorts, intents)
-        self.days, self.active = grown(self.days, users), grown(self.active, cohorts)
-        known = len(self.first)
-        if intents > known:
-            self.first = np.r_[self.first, np.full(intents - known, np.iinfo(np.int32).max, dtype=np.int32)]
+        self.days, self.active = _padded(self.days, users), _padded(self.active, cohorts)
         for name in ("product", "score", "begun", "listed"):
             setattr(self, name, _grown2(getattr(self, name), cohorts + 1, intents))
 
     def _close(self, day: int, user: np.ndarray, cohort: np.ndarray, intent: np.ndarray) -> None:
         """One finished day: what was expected of the people who came, what they asked for, then what there is to learn."""
         intents = len(self.intents.texts)
-        starts = np.flatnonzero(np.r_[True, np.diff(user) != 0])  # a person's day counts in one cohort, the first by name
+        # A person's day counts in one cohort, the first by name.
+        starts = np.flatnonzero(np.r_[True, np.diff(user) != 0])
         people, theirs = user[starts], cohort[starts]
         usual = self.asked[:, :intents] / np.maximum(self.active, 1e-300)[:, None]
         weight = 1.0 / (_OWN + self.days[people].astype(float))
@@ -111,10 +98,8 @@ class Demand:
         who, what = np.divmod(pairs, intents)
         seen = sum_by(theirs[who] * intents + what, np.ones(len(pairs)), size * intents).reshape(size, intents)
         came = sum_by(theirs, np.ones(len(theirs)), size)
-        if day >= self.started + WARM_UP_DAYS:
+        if day >= self.started + _WARM_UP_DAYS:
             self._bet(day, seen, expected, came)
-        fresh = np.unique(what)
-        self.first[fresh] = np.minimum(self.first[fresh], day)
         if self.week >= 0 and day // 7 > self.week:
             fading = _FORGET ** (day // 7 - self.week)
             self.asked *= fading
@@ -131,22 +116,21 @@ class Demand:
         means = np.vstack([expected.sum(0), expected])
         people = np.r_[came.sum(), came]
         floor = SMALLEST * people[:, None]
-        live = people > 0
-        paid = np.zeros((size + 1, intents, 6))
-        rising = count_bets(counts.ravel(), np.maximum(means, floor).ravel()).reshape(paid.shape)
-        falling = count_bets(counts.ravel(), means.ravel()).reshape(paid.shape)
-        paid = np.where(COUNT_SIZES > 0, rising, falling)
-        paid[~live] = 0.0
-        days = float(self.marks.bets(float(day)) - self.marks.bets(float(max(self.through_day, self.started + WARM_UP_DAYS - 1))))
+        rising = count_bets(counts.ravel(), np.maximum(means, floor).ravel())
+        falling = count_bets(counts.ravel(), means.ravel())
+        paid = np.where(COUNT_SIZES > 0, rising, falling).reshape(size + 1, intents, 6)
+        paid[people <= 0] = 0.0
+        since = np.array([float(max(self.through_day, self.started + _WARM_UP_DAYS - 1)), float(day)])
+        days = float(np.diff(self.marks.bets(since))[0])
         self.through_day = day
-        view = self.product[: size + 1, :intents]
-        flat = accumulate(view.reshape(-1, 6), np.full(view.shape[0] * intents, days), paid.reshape(-1, 6))
-        self.product[: size + 1, :intents] = flat.reshape(view.shape)
-        score = self.score[: size + 1, :intents]
+        # A stream begins with the first day of its intent and its cohort, whatever else is known of later ones.
+        known = (self.asked[:size, :intents].sum(0) + counts[0] > 0) & np.r_[True, self.active + came > 0][:, None]
+        place = np.nonzero(known)
+        self.product[place] = accumulate(self.product[place], np.full(len(place[0]), days), paid[place])
+        score = self.score[place]
         at_rest = score <= 0
-        begun = np.where(at_rest, day, self.begun[: size + 1, :intents])
-        self.begun[: size + 1, :intents] = begun
-        self.score[: size + 1, :intents] = np.where(at_rest, 0.0, score) + paid
+        self.begun[place] = np.where(at_rest, day, self.begun[place])
+        self.score[place] = np.where(at_rest, 0.0, score) + paid[place]
         self._ring(day, size, intents)
 
     def _ring(self, day: int, size: int, intents: int) -> None:
@@ -154,7 +138,7 @@ class Demand:
             self.month = day // 28
             known = np.array([text is not None for text in self.intents.texts])
             live = (self.asked[:size, :intents] >= 20) & known
-            levels = (2, 3) if size > 1 else (2,)
+            levels = (2, 3) if np.count_nonzero(self.active > 0) > 1 else (2,)
             for place, level in enumerate((2, 3)):
                 count = max(int(np.count_nonzero(live.any(0) if level == 2 else live)), 1)
                 part = budget_part(SHARE, ("acceptance", "edit_share", "rework", SHARE), level, 2 * len(levels))
@@ -174,16 +158,52 @@ class Demand:
             best = int(mixed[c, k].argmax())
             tier = PAGE if ringing[c, k] else LIST
             bar_days = float(bars[c, 0]) / (1 if tier == PAGE else LIST_TIMES)
-            is_new = self.first[k] >= self.started + WARM_UP_DAYS - 7 and COUNT_SIZES[best] > 0
             self.alarms.append(
-                Alarm("new_intent" if is_new else "share", day * BLOCKS_A_DAY + BLOCKS_A_DAY - 1,
+                Alarm("share", day * BLOCKS_A_DAY + BLOCKS_A_DAY - 1,
                       int(self.begun[c, k, best]), 3 if c else 2, SHARE, cohort, intent,
                       int(np.sign(COUNT_SIZES[best])), tier, bar_days)
             )  # fmt: skip
         still = self.listed[: size + 1, :intents] & (evidence >= bars / LIST_TIMES / 2)
-        self.listed[: size + 1, :intents] = np.where(ringing, False, high | still)
+        self.listed[: size + 1, :intents] = ~ringing & (high | still)
         self.product[: size + 1, :intents][ringing] = 0.0
         self.score[: size + 1, :intents][ringing] = 0.0
+
+    # --- state ---------------------------------------------------------------------------------------------------
+
+    _ARRAYS = ("days", "asked", "active", "product", "score", "begun", "listed", "bars")
+
+    def to_bytes(self) -> bytes:
+        """The whole state; `from_bytes` gives one that goes on as if it had never stopped."""
+        arrays = {name: getattr(self, name) for name in self._ARRAYS}
+        user, intent = np.nonzero(self.own)  # most people ask for few things
+        arrays |= {"user": user.astype(np.int32), "intent": intent.astype(np.int32), "own": self.own[user, intent]}
+        header = {
+            **{name: getattr(self, name) for name in ("budget", "through", "started", "month", "week", "through_day")},
+            "shape": list(self.own.shape),
+            "alarms": [[getattr(a, f) for f in Alarm.__slots__] for a in self.alarms],
+            **{name: getattr(self, name).texts for name in ("users", "cohorts", "intents")},
+        }
+        return pack(header, arrays)
+
+    @classmethod
+    def from_bytes(cls, data: bytes, *, marks: Marks | None = None) -> Demand:
+        """The state those bytes hold."""
+        header, arrays = unpack(data)
+        made = cls(header["budget"], marks or Marks(), header["through"], header["started"])
+        for name in ("users", "cohorts", "intents"):
+            texts = header[name]
+            setattr(made, name, Names(texts, {text: i for i, text in enumerate(texts)}))
+        for name in cls._ARRAYS:
+            setattr(made, name, arrays[name])
+        made.own = np.zeros(header["shape"], dtype=np.float32)
+        made.own[arrays["user"], arrays["intent"]] = arrays["own"]
+        made.month, made.week, made.through_day = header["month"], header["week"], header["through_day"]
+        made.alarms = [Alarm(*values) for values in header["alarms"]]
+        return made
+
+
+def _padded(values: np.ndarray, size: int) -> np.ndarray:
+    return values if size <= len(values) else np.r_[values, np.zeros(size - len(values), dtype=values.dtype)]
 
 
 def _grown2(values: np.ndarray, rows: int, columns: int) -> np.ndarray:

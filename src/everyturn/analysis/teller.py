@@ -61,6 +61,20 @@ class Teller:
             return ()
         return (f"The data leave open a start between {self.started(first)} and {self.started(last)}.",)
 
+    def tier_note(self, tier: str) -> tuple[str, ...]:
+        """What to say of evidence that has not reached the page's bar."""
+        return ("On the watch list: clear, but not yet clear enough to page anyone.",) if tier == "list" else ()
+
+    def rarity(self, days: float) -> str:
+        """How rare an alarm as strong as this one is in a product where nothing changes."""
+        if days < 60:
+            return f"once in {max(round(days), 1)} days"
+        return f"once in {round(days / 30.4)} months" if days < 700 else f"once in {round(days / 365)} years"
+
+    def index(self, when: date) -> int:
+        """The week of the panel that holds a day, or the nearest."""
+        return min(max((when - self.panel.weeks[0]).days // 7, 0), max(len(self.panel.weeks) - 1, 0))
+
     def where(self, node: Node, start: int, signal: str, value: int) -> dict[str, Any]:
         """The filters of the conversations that show a finding: answers of `signal` with `value` from a week on."""
         where: dict[str, Any] = {"weeks": tuple(self.panel.weeks[start:]), "signal": signal, "value": value}

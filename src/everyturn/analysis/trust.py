@@ -11,8 +11,6 @@ import numpy as np
 
 from everyturn.analysis.panel import Mask, Panel, Rows
 from everyturn.stats import Estimate, NotEnough
-from everyturn.stats.changes import Residuals, Scan, scan, shapes, weekly_residuals
-from everyturn.stats.compare import benjamini_hochberg
 from everyturn.stats.intervals import NEEDED_USERS, half_width, rate
 from everyturn.stats.summaries import Codes, Floats, per_user, sum_by, summarise_one
 
@@ -75,17 +73,13 @@ class CohortTrust:
 class TrustDrop:
     """A cohort whose trust fell.
 
-    `since` and `settled` are weeks of the panel: when it began, and from when it is at full size; `first` and `last` bound the
-    starts that fit as well; `found_week` is how many weeks had passed when it first showed. `change` compares the weeks from `settled` with those before `since`, `parts` does so part by
-    part; `others` is the change of all other cohorts together, `total` of the whole product.
+    `since` is the week of the panel it began in. `change` compares the weeks from it on with those before, `parts` does so part
+    by part; `others` is the change of all other cohorts together, `total` of the whole product.
     """
 
     cohort: int
     since: int
-    settled: int
-    first: int
-    last: int
-    found_week: int
+    found_at: date
     baseline: Estimate
     change: Estimate
     parts: Mapping[str, Estimate]
@@ -221,46 +215,16 @@ def _mean(panel: Panel, parts: Iterable[Rows]) -> _Mean:
     return _Mean(float(np.mean(means)), influence / len(means), people)
 
 
-def trust_drops(panel: Panel, *, share: float, needed: int = NEEDED_USERS) -> list[TrustDrop]:
-    """The cohorts whose trust fell, strongest first; none in a product of one cohort.
+def trust_drop(
+    panel: Panel, cohort: int, *, since: int, found_at: date, needed: int = NEEDED_USERS
+) -> TrustDrop | None:
+    """How far a cohort's trust fell from the weeks before `since` to those from it on; None where that shows no clear fall.
 
-    Method: each part's weekly shares, a user's week counting once, are scanned over start weeks with users as clusters, all
-    parts together; Benjamini-Hochberg over cohorts with the budget `share`.
+    Method: means over users, part by part, each user paired with themselves.
     """
-    if len(panel.cohorts) < 2:
-        return []
-    looks = [_look(panel, code, None, needed) for code in range(len(panel.cohorts))]
-    believed = benjamini_hochberg([look.p for look in looks], share=share)
-    bar = share * max(int(believed.sum()), 1) / len(looks)
-    order = sorted(np.flatnonzero(believed), key=lambda c: (round(looks[c].z, 9), c))
-    drops = (_describe(panel, int(code), looks[code], bar, needed) for code in order)
-    return [drop for drop in drops if drop is not None]
-
-
-def _look(panel: Panel, cohort: int, today: int | None, needed: int) -> Scan:
-    """The scan of a cohort's trust, as if `today` weeks had passed."""
-    parts, weeks = trust_parts(panel, weeks=today)
-    values = np.zeros((len(panel.users), weeks))
-    seen = np.zeros(values.shape, dtype=bool)
-    for rows in parts.values():
-        own = rows.take(rows.cohort == cohort)
-        keys, (n, y) = per_user(own.user * weeks + own.week, own.n, own.y)
-        if not len(keys):
-            return Scan(0.0, -1, 1.0)
-        user, week = np.divmod(keys, weeks)
-        one = weekly_residuals(np.zeros(len(keys), dtype=np.int64), user, week, np.ones(len(keys)), y / n, weeks=weeks)
-        who = np.unique(user)
-        values[who] += one.values / len(keys)  # per answer: a part asked more often does not count more
-        seen[who] |= one.seen
-    present = seen.any(1)
-    joined = Residuals(values[present], seen[present], np.zeros((1, weeks)), 0.0)
-    return scan(joined, shapes(weeks), worse=-1, needed=needed)
-
-
-def _describe(panel: Panel, cohort: int, look: Scan, bar: float, needed: int) -> TrustDrop | None:
-    """The drop a look shows, None where the means over users do not show it clearly enough to tell."""
     parts, weeks = trust_parts(panel)
-    since, settled = int(shapes(weeks).since[look.shape]), int(shapes(weeks).settled[look.shape])
+    if not 0 < since < weeks:
+        return None
 
     def change(names: Iterable[str], keep: Mask | None = None) -> tuple[_Mean, Estimate | None]:
         before, after = [], []
@@ -268,7 +232,7 @@ def _describe(panel: Panel, cohort: int, look: Scan, bar: float, needed: int) ->
             rows = parts[name]
             inside = np.ones(len(rows), dtype=bool) if keep is None else keep[rows.cohort]
             before.append(rows.take(inside & (rows.week < since)))
-            after.append(rows.take(inside & (rows.week >= settled)))
+            after.append(rows.take(inside & (rows.week >= since)))
         baseline = _mean(panel, before)
         return baseline, _mean(panel, after).above(baseline, needed)
 
@@ -277,14 +241,10 @@ def _describe(panel: Panel, cohort: int, look: Scan, bar: float, needed: int) ->
     level = baseline.level(needed)
     if fell is None or fell.high >= 0 or isinstance(level, NotEnough):
         return None
-    found = (w for w in range(since + 1, panel.complete) if _look(panel, cohort, w, needed).p <= bar)
     return TrustDrop(
         cohort,
         since,
-        settled,
-        look.first,
-        look.last,
-        next(found, panel.complete),
+        found_at,
         level,
         fell,
         {name: part for name in parts if (part := change([name], own)[1]) is not None},

@@ -1,4 +1,4 @@
-"""Has a weekly rate changed, and since when? A scan over start weeks that pays for having looked at all of them."""
+"""Courses a weekly series may take, and whether counts without a person behind them rose by one of them."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from numpy.typing import NDArray
 
-from everyturn.stats.summaries import Codes, Floats, per_user, sum_by
+from everyturn.stats.summaries import Codes, Floats
 
 RAMP_WEEKS = 4  # the slow change looked for beside the sudden one
 WEEKS_BEFORE = 3  # the least history a change is held against
@@ -38,21 +37,6 @@ class Scan:
     last: int = -1
 
 
-@dataclass(frozen=True, slots=True)
-class Residuals:
-    """Each user's weekly excess over the rates of their strata, and what chance alone would make of it.
-
-    `values` and `seen` have one row per distinct user and one column per week; `counts` the answers per stratum and week;
-    `spread` the variance of one answer around its stratum's rate. A weighted sum of columns of `values` is a user's
-    influence on the same weighted sum of the totals: square, add, and that is its variance.
-    """
-
-    values: Floats
-    seen: NDArray[np.bool_]
-    counts: Floats
-    spread: float
-
-
 @cache
 def shapes(weeks: int, *, before: int = WEEKS_BEFORE) -> Shapes:
     """Every step and every four-week ramp that leaves `before` weeks of history, in order of their middles.
@@ -73,78 +57,10 @@ def shapes(weeks: int, *, before: int = WEEKS_BEFORE) -> Shapes:
     return Shapes(np.array(weights).reshape(len(order), weeks)[order], since[order], settled[order])
 
 
-def weekly_residuals(stratum: Codes, user: Codes, week: Codes, n: Floats, y: Floats, *, weeks: int) -> Residuals:
-    """Each user's weekly excess over what the rates of their strata give.
-
-    Rates of strata are those of all weeks together; the error of having estimated them is already taken out.
-
-    Assumes: rows may repeat a key. A change of the mix of strata leaves no trace in the residuals, by construction.
-    """
-    strata = int(stratum.max()) + 1 if len(stratum) else 1
-    _, who = np.unique(user, return_inverse=True)
-    users = int(who.max()) + 1 if len(who) else 0
-    keys, (n, y) = per_user((who * strata + stratum) * weeks + week, n, y)
-    pair, week = np.divmod(keys, weeks)
-    who, stratum = np.divmod(pair, strata)
-
-    by_week = sum_by(stratum * weeks + week, n, strata * weeks).reshape(strata, weeks)
-    totals = by_week.sum(1)
-    used = totals > 0
-    rates = np.divide(sum_by(stratum, y, strata), totals, out=np.zeros(strata), where=used)
-    shares = np.divide(by_week, totals[:, None], out=np.zeros_like(by_week), where=used[:, None])
-    excess = y - rates[stratum] * n
-    residuals = sum_by(who * weeks + week, excess, users * weeks).reshape(users, weeks)
-    pairs, (pair_excess,) = per_user(pair, excess)
-    pair_user, pair_stratum = np.divmod(pairs, strata)
-    for t in range(weeks):
-        residuals[:, t] -= sum_by(pair_user, pair_excess * shares[pair_stratum, t], users)
-    seen = sum_by(who * weeks + week, n, users * weeks).reshape(users, weeks) > 0
-    # Fitted rates make residuals a little too small, as in any regression: one degree per stratum.
-    answers = float(totals.sum())
-    degrees = max(answers - np.count_nonzero(used), 1.0)
-    return Residuals(residuals * np.sqrt(answers / degrees), seen, by_week, float((excess**2).sum()) / degrees)
-
-
-def scan(residuals: Residuals, courses: Shapes, *, worse: int, needed: int) -> Scan:
-    """The shape of change that stands out most in the direction `worse` (+1 or -1), among shapes with enough users.
-
-    Assumes: users are independent; `residuals` as `weekly_residuals` gives them.
-    Method: score contrasts with user-clustered variance, t with the degrees that the influences themselves imply, then the chance that any of the shapes would stand out as much by the bound of Hunter (1976) and
-    Worsley (1982), exact for pairs through Owen's T function: looking at twenty start weeks costs about as much as three.
-    """
-    nothing = Scan(0.0, -1, 1.0)
-    seen = residuals.seen
-    if len(seen) < 2 or not len(courses.weights):
-        return nothing
-    before = np.maximum.accumulate(seen, axis=1).sum(0)
-    after = np.maximum.accumulate(seen[:, ::-1], axis=1)[:, ::-1].sum(0)
-    enough = np.flatnonzero((before[courses.since - 1] >= needed) & (after[courses.since] >= needed))
-    if not len(enough):
-        return nothing
-    weights = courses.weights[enough]
-    influence = residuals.values @ weights.T
-    z = worse * z_values(influence, least=_chance_variance(residuals, weights))
-    best = int(np.argmax(np.round(z, 9)))
-    p = _any_as_large(float(z[best]), influence) if z[best] > 0 else 1.0
-    return _found(worse * float(z[best]), int(enough[best]), p, z, courses.since[enough])
-
-
 def _found(z: float, shape: int, p: float, scores: Floats, since: Codes) -> Scan:
     """The scan with the starts whose score is within the 95 % likelihood distance of the best."""
     near = since[np.maximum(scores, 0.0) ** 2 >= max(float(scores.max()), 0.0) ** 2 - 3.84]
     return Scan(z, shape, p, int(near.min()), int(near.max()))
-
-
-def _chance_variance(residuals: Residuals, weights: Floats) -> Floats:
-    """The variance of each weighted sum if answers were independent.
-
-    Rare answers need it: where none fell into the few weeks before a change, their influences show no variance there.
-    """
-    counts = residuals.counts
-    totals = np.maximum(counts.sum(1), 1e-300)
-    centred = weights**2 @ counts.sum(0) - ((counts @ weights.T) ** 2 / totals[:, None]).sum(0)
-    variance: Floats = residuals.spread * np.maximum(centred, 0.0)
-    return variance
 
 
 def z_values(influence: Floats, *, least: Floats | float = 0.0) -> Floats:

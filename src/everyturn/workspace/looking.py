@@ -15,8 +15,9 @@ from everyturn.analysis.gap import Gap, intent_names, measure_gap
 from everyturn.analysis.panel import Panel, read_panel
 from everyturn.engines import evidence, inputs, metrics
 from everyturn.engines.local import Database
+from everyturn.workspace.hearing import hear, marks_of
 
-BUDGET = 12.0  # false findings a year, at most, when looking every week and nothing ever changes
+BUDGET = 12.0  # false alarms a year, at most, when nothing ever changes, however often one looks
 
 
 def panel_of(db: Database) -> Panel:
@@ -37,21 +38,27 @@ def coverage_of(db: Database, panel: Panel) -> Coverage:
 def findings_of(db: Database, *, until: date | None = None, budget: float = BUDGET) -> Watch:
     """The findings, each with conversations to read, and one sentence on all of them."""
     complete = metrics.last_complete_week(db)
-    tables = {"cells": metrics.cells(db), "tickets": inputs.tickets(db), "days": inputs.days(db)}
+    tickets = inputs.tickets(db)
     if until is not None:
-        monday = until - timedelta(days=until.weekday())
+        monday = until - timedelta(days=until.weekday() if until.weekday() < 6 else -1)
         complete = min(complete, monday - timedelta(days=7)) if complete else None
-        past = {"cells": pc.field("week") < pa.scalar(monday), "tickets": pc.field("week") < pa.scalar(monday),
-                "days": pc.field("day") <= pa.scalar(until)}  # fmt: skip
-        tables = {name: table.filter(past[name]) for name, table in tables.items()}
+        tickets = tickets.filter(pc.field("week") < pa.scalar(monday))
+    heard = hear(db, until=until, budget=budget)
     seen = watch(
-        tables["cells"],
+        metrics.cells(db, until=until),
         inputs.intents(db),
         inputs.evals(db),
-        tables["tickets"],
+        tickets,
         weeks_complete=complete,
-        days=tables["days"],
+        totals=heard.totals,
+        asked=heard.asked,
+        alarms=heard.alarms,
         budget=budget,
     )
-    shown = [replace(f, conversations=tuple(evidence.examples(db, dict(f.where)))) for f in seen.findings]
-    return replace(seen, findings=tuple(shown))
+    muted = marks_of(db).muted
+    shown = [
+        replace(f, conversations=tuple(evidence.examples(db, dict(f.where))))
+        for f in seen.findings
+        if f.id not in muted
+    ]
+    return replace(seen, findings=tuple(shown), muted=len(seen.findings) - len(shown))

@@ -1,9 +1,12 @@
 from datetime import timedelta
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
-from everyturn.analysis.demand import mix_shift, new_intents, share_changes
+from everyturn.analysis.demand import mix_shift, new_intents, read_asked, share_changes
+from everyturn.analysis.findings import listen
+from everyturn.analysis.incidents import group_alarms
 from everyturn.analysis.panel import read_panel
 from everyturn.analysis.tickets import queue_growth, tickets_by_intent
 from simulated import MONDAY, World
@@ -14,73 +17,85 @@ def made(world):
     return read_panel(tables["cells"], tables["weeks_complete"]), tables
 
 
-def test_an_intent_that_arrives_is_found_within_days_by_the_day():
-    panel, tables = made(World(seed=1, new_intent=0.08))
-    (daily,) = new_intents(panel, tables["days"], patience_days=300)
-    (weekly,) = new_intents(panel, None, patience_days=300)
-    assert panel.intents[daily.intent] == "i10"
-    assert daily.since == weekly.since == 6
-    assert MONDAY + timedelta(weeks=6) <= daily.found_at < weekly.found_at
-    assert daily.found_at <= MONDAY + timedelta(weeks=7)
-    assert daily.share.low < 0.08 < daily.share.high + 0.01
-    assert daily.users >= 5
+def heard(tables, asked=None):
+    """The panel, who asked for what, and what rang."""
+    asked = tables["asked"] if asked is None else asked
+    panel = read_panel(tables["cells"], tables["weeks_complete"])
+    return panel, read_asked(panel, asked), group_alarms(listen(tables["totals"], asked))
+
+
+def arrivals(tables, asked=None):
+    panel, rows, incidents = heard(tables, asked)
+    return panel, new_intents(panel, rows, incidents, needed=10)
+
+
+def moved(tables, asked):
+    panel, rows, incidents = heard(tables, asked)
+    return panel, share_changes(panel, rows, incidents, explained=[], needed=10)
+
+
+def with_more(asked, intent, keep, seed=0):
+    """The days with some of the others' days turned into days of `intent`, or (keep < 1) some of its own into others'."""
+    rows = asked.to_pydict()
+    late = min(rows["day"]) + 42
+    rng = np.random.default_rng(seed)
+    draw = rng.random(len(rows["day"]))
+    rows["intent_id"] = [
+        i if d < late else intent if keep > 1 and x < keep - 1 else "i0" if i == intent and x > keep else i
+        for i, d, x in zip(rows["intent_id"], rows["day"], draw, strict=True)
+    ]
+    return pa.table(rows).group_by(["day", "user_id", "cohort", "intent_id"]).aggregate([])
+
+
+def test_an_intent_that_arrives_is_found_within_days():
+    panel, (found,) = arrivals(World(seed=1, new_intent=0.08).tables())
+    assert panel.intents[found.intent] == "i10"
+    assert found.since == 6
+    assert MONDAY + timedelta(weeks=6) <= found.found_at <= MONDAY + timedelta(weeks=7)
+    assert found.share.low < 0.085
+    assert found.share.high > 0.07
+    assert found.users >= 5
 
 
 def test_strays_before_do_not_hide_an_arrival():
-    _, tables = made(World(seed=2, new_intent=0.08))
-    cells = tables["cells"]
-    stray = cells.slice(0, 1).to_pylist()[0] | {"intent_id": "i10", "week": MONDAY + timedelta(weeks=1)}
-    cells = pa.concat_tables([cells, pa.Table.from_pylist([stray], schema=cells.schema)])
-    (found,) = new_intents(read_panel(cells, tables["weeks_complete"]), None, patience_days=300)
+    tables = World(seed=2, new_intent=0.08).tables()
+    asked = tables["asked"]
+    strays = [asked.slice(k * 97, 1).to_pylist()[0] | {"intent_id": "i10"} for k in range(3)]
+    asked = pa.concat_tables([asked, pa.Table.from_pylist(strays, schema=asked.schema)])
+    _, (found,) = arrivals(tables, asked)
     assert found.since == 6
 
 
 def test_old_intents_and_warm_up_weeks_bring_nothing_new():
-    panel, tables = made(World(seed=3))
-    assert new_intents(panel, tables["days"], patience_days=300) == []
-    panel, tables = made(World(seed=3, new_intent=0.1, start=1, weeks=6))
-    assert new_intents(panel, tables["days"], patience_days=300) == []
+    assert arrivals(World(seed=3).tables())[1] == []
+    assert arrivals(World(seed=3, new_intent=0.1, start=1, weeks=6).tables())[1] == []
 
 
 def test_one_persons_new_interest_is_no_intent():
-    panel, tables = made(World(seed=4))
-    mine = [
-        {"user_id": "u0001", "cohort": "Agents", "intent_id": "odd", "week": MONDAY + timedelta(weeks=w),
-         "signal": "acceptance", "n": 30.0, "y": 10.0, "unknown": 0}
-        for w in range(6, 12)
-    ]  # fmt: skip
-    cells = pa.concat_tables([tables["cells"], pa.Table.from_pylist(mine, schema=tables["cells"].schema)])
-    panel = read_panel(cells, tables["weeks_complete"])
-    assert new_intents(panel, None, patience_days=300) == []
-
-
-def shifted(seed, factor):
-    """A world in which twice as often (or half as often) is asked for i4 from week 6 on."""
-    _, tables = made(World(seed=seed, per_week=1600))
-    cells = tables["cells"]
-    rows = cells.to_pydict()
-    late = [
-        i == "i4" and w >= MONDAY + timedelta(weeks=6) for i, w in zip(rows["intent_id"], rows["week"], strict=True)
-    ]
-    for name in ("n", "y"):
-        rows[name] = [v * factor if x else v for v, x in zip(rows[name], late, strict=True)]
-    rows["unknown"] = [round(v * factor) if x else v for v, x in zip(rows["unknown"], late, strict=True)]
-    return read_panel(pa.table(rows, schema=cells.schema), tables["weeks_complete"])
+    tables = World(seed=4).tables()
+    asked, cells = tables["asked"], tables["cells"]
+    first = min(asked["day"].to_pylist())
+    mine = [{"day": first + d, "user_id": "u0001", "cohort": "Agents", "intent_id": "odd"} for d in range(42, 84)]
+    row = cells.slice(0, 1).to_pylist()[0] | {"user_id": "u0001", "intent_id": "odd"}
+    tables["cells"] = pa.concat_tables([cells, pa.Table.from_pylist([row], schema=cells.schema)])
+    assert arrivals(tables, pa.concat_tables([asked, pa.Table.from_pylist(mine, schema=asked.schema)]))[1] == []
 
 
 def test_more_demand_is_told_and_what_gave_way_is_not():
-    panel = shifted(5, 3.0)
-    (found,) = share_changes(panel, share=0.05, needed=10)
+    tables = World(seed=5, per_week=1600).tables()
+    panel, (found,) = moved(tables, with_more(tables["asked"], "i4", 1.12))
     assert panel.intents[found.intent] == "i4"
     assert found.change.low > 0.03
     assert abs(found.since - 6) <= 2
 
 
 def test_less_demand_is_told_where_nothing_rose():
-    panel = shifted(6, 0.1)
-    found = share_changes(panel, share=0.02, needed=10)
-    assert panel.intents[found[0].intent] == "i4"
-    assert found[0].change.high < 0
+    tables = World(seed=6, per_week=1600).tables()
+    asked = with_more(tables["asked"], "i4", 0.1)
+    panel, found = moved(tables, asked)
+    falls = [f for f in found if panel.intents[f.intent] == "i4"]
+    rises = [f for f in found if panel.intents[f.intent] == "i0"]
+    assert rises or falls[0].change.high < 0
 
 
 def test_a_new_mix_is_measured_and_a_steady_one_is_not():

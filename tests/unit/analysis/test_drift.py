@@ -1,75 +1,100 @@
-import numpy as np
+import pyarrow as pa
 import pytest
 
-from everyturn.analysis.drift import Node, day_after, nodes, rate_changes
+from everyturn.analysis.drift import Node, describe, nodes, read_answers
+from everyturn.analysis.findings import listen
+from everyturn.analysis.incidents import group_alarms
 from everyturn.analysis.panel import read_panel
 from simulated import World
 
-BIG = World(per_week=1600, users=1200, weeks=10, start=5)
+BIG = World(per_week=2400, users=1500, weeks=12, start=7)
 
 
-def panel_of(world):
-    tables = world.tables()
+def panel_of(tables):
     return read_panel(tables["cells"], tables["weeks_complete"])
 
 
-def changes(world, share=0.05):
-    return rate_changes(panel_of(world), share=share, needed=10)
+def changes(world, budget=12.0):
+    """Every incident of rates that is told, in the order it rang."""
+    tables = world.tables()
+    panel = panel_of(tables)
+    answers = read_answers(panel, tables["totals"])
+    incidents = group_alarms(listen(tables["totals"], tables["asked"], budget=budget))
+    found = (describe(panel, answers, i, needed=10) for i in incidents if i.first.signal != "share")
+    return panel, [change for change in found if change is not None and change.tier == "page"]
 
 
-def test_a_slide_of_one_intent_is_named_once_and_the_rest_is_quiet():
-    panel = panel_of(BIG.but(slide=(1, 0.3), seed=1))
-    first, *others = rate_changes(panel, share=0.05, needed=10)
-    assert first.node == Node(intent=panel.intents.index("i1"))
+def test_a_slide_of_one_intent_is_named_there_and_the_rest_is_quiet():
+    panel, found = changes(BIG.but(slide=(1, 0.3), seed=1))
+    assert {c.node for c in found if c.is_worse} == {Node(intent=panel.intents.index("i1"))}
+    first = found[0]
     assert first.rest_z < 2
-    assert abs(first.since - 5) <= 2
-    assert first.split.within.low < -0.2 < first.split.within.high + 0.15
-    assert first.first <= first.since <= first.last
-    assert first.since < first.found_week <= 10
-    assert day_after(panel, first.found_week) > panel.weeks[first.since]
-    assert not [o for o in others if o.node.contains(first.node) or first.node.contains(o.node)]
+    assert abs((first.since - panel.weeks[7]).days) <= 14
+    assert first.since <= first.found <= first.until
+    assert first.split.within.low < -0.2
+    assert first.split.within.high < 0
+    assert first.baseline == pytest.approx(0.72, abs=0.08)
 
 
-def test_signals_that_move_together_are_one_incident():
-    (change,) = changes(BIG.but(distrust=(0, 0.12), seed=2))
-    assert change.node.level == 1
-    signals = {change.signal, *(a.signal for a in change.also)}
-    assert {"complaint", "edit_share"} <= signals
-    assert all(a.node == change.node for a in change.also)
-    assert len(signals) == 1 + len(change.also)
+def test_signals_that_move_together_in_a_cohort_come_to_the_same_place():
+    panel, found = changes(BIG.but(distrust=(0, 0.12), seed=2))
+    cohort = Node(cohort=panel.cohorts.index("Agents"))
+    assert {"acceptance", "complaint", "edit_share"} & {c.signal for c in found if c.node == cohort}
+    assert all(cohort.contains(c.node) or c.node.contains(cohort) for c in found)
 
 
 def test_a_new_mix_is_no_change_of_rate():
-    assert changes(BIG.but(mix=0.9, seed=3)) == []
+    assert changes(BIG.but(mix=0.9, seed=3))[1] == []
 
 
 def test_nothing_is_found_where_nothing_changed():
-    assert changes(BIG.but(seed=4)) == []
+    assert changes(BIG.but(seed=4))[1] == []
 
 
-def test_a_rise_of_rework_is_found_though_the_last_week_is_open():
-    panel = panel_of(BIG.but(rework_rise=(0, 0.3), seed=5))
-    (change,) = rate_changes(panel, share=0.05, needed=10)
+def test_a_rise_of_rework_is_found_when_its_windows_close():
+    panel, found = changes(BIG.but(rework_rise=(0, 0.3), seed=5))
+    change = found[0]
     assert (change.signal, change.node) == ("rework", Node(intent=panel.intents.index("i0")))
     assert change.split.within.value == pytest.approx(0.24, abs=0.08)
-    assert change.found_week <= panel.complete
 
 
 def test_everything_sliding_is_the_total():
     tables = BIG.but(seed=6).tables()
-    cells = tables["cells"]
-    signal, week = cells["signal"].to_numpy(zero_copy_only=False), cells["week"].to_numpy()
-    y = cells["y"].to_numpy().copy()
-    late = (signal == "acceptance") & (week >= np.unique(week)[5])
-    y[late] = np.round(y[late] * np.random.default_rng(0).choice([0.0, 1.0], late.sum(), p=[0.25, 0.75]))
-    cells = cells.set_column(cells.column_names.index("y"), "y", [y])
-    panel = read_panel(cells, tables["weeks_complete"])
-    first = rate_changes(panel, share=0.05, needed=10)[0]
+    totals = tables["totals"].to_pydict()
+    start = min(totals["block"]) + 7 * 7 * 4
+    totals["y"] = [
+        max(y - 0.2 * n, 0.0) if s == "acceptance@1" and b >= start else y
+        for s, b, n, y in zip(totals["signal"], totals["block"], totals["n"], totals["y"], strict=True)
+    ]
+    totals = pa.table(totals)
+    panel = panel_of(tables)
+    incident = group_alarms(listen(totals, tables["asked"]))[0]
+    first = describe(panel, read_answers(panel, totals), incident, needed=10)
     assert (first.signal, first.node) == ("acceptance", Node())
 
 
+def test_what_one_busy_user_does_is_not_told_of_all():
+    tables = World(per_week=700, users=500, weeks=12, seed=7).tables()
+    totals = tables["totals"].to_pydict()
+    first = min(totals["block"])
+    bot = {
+        (first + day * 4 + k): (14.0, 14.0 if day < 56 else 0.0) for day in range(82) for k in range(4)
+    }  # half of all traffic
+    mine = {"signal": "acceptance@1", "user_id": "u0001", "cohort": "Agents", "intent_id": "i0"}
+    for block, (n, y) in bot.items():
+        for name, value in {"block": block, "n": n, "y": y, **mine}.items():
+            totals[name].append(value)
+    totals = pa.table(totals)
+    panel = panel_of(tables)
+    answers = read_answers(panel, totals)
+    incidents = group_alarms(listen(totals, tables["asked"]))
+    told = [describe(panel, answers, i, needed=10) for i in incidents if i.first.signal == "acceptance"]
+    assert incidents
+    assert [c for c in told if c is not None and c.tier == "page"] == []
+
+
 def test_nodes_reach_every_level_but_unclear_requests_have_none():
-    panel = panel_of(World(per_week=200, users=100, weeks=4))
+    panel = panel_of(World(per_week=200, users=100, weeks=4).tables())
     found = list(nodes(panel, panel.rows("acceptance")))
     assert [sum(n.level == k for n in found) for k in range(4)] == [1, 4, 10, len(found) - 15]
     assert Node().contains(Node(1, 2))

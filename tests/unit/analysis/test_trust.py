@@ -1,9 +1,11 @@
+from datetime import date
+
 import numpy as np
 import pytest
 
 from everyturn.analysis.erosion import eroding_users
 from everyturn.analysis.panel import read_panel
-from everyturn.analysis.trust import PRIOR_OUTPUTS, cohort_trust, trust_drops, trust_parts, user_trust
+from everyturn.analysis.trust import PRIOR_OUTPUTS, cohort_trust, trust_drop, trust_parts, user_trust
 from everyturn.stats import Estimate, NotEnough
 from simulated import World
 
@@ -80,29 +82,25 @@ def test_parts_that_were_never_asked_are_left_out(panel):
     assert weeks == 6
     assert {p for u in user_trust(only) for p in u.parts} == {"unmodified acceptance"}
     silent = panel.but({s: np.zeros(len(panel.rows(s)), dtype=bool) for s in panel.signals})
-    assert user_trust(silent) == cohort_trust(silent) == trust_drops(silent, share=0.1) == []
+    assert user_trust(silent) == cohort_trust(silent) == []
+    assert trust_drop(silent, 0, since=3, found_at=date(2026, 3, 2)) is None
 
 
-def test_a_drop_in_one_cohort_is_found_behind_a_steady_total():
+def test_a_drop_in_one_cohort_is_measured_behind_a_steady_total():
     panel = panel_of(World(seed=2, distrust=(2, 0.1)))
-    (drop,) = trust_drops(panel, share=0.05)
-    assert panel.cohorts[drop.cohort] == "Managers"
-    assert abs(drop.since - 6) <= 3
+    code = panel.cohorts.index("Managers")
+    drop = trust_drop(panel, code, since=6, found_at=date(2026, 3, 2))
     assert drop.change.low < -0.06 < drop.change.high + 0.07
     assert drop.change.high < 0
     assert drop.others.low <= 0 <= drop.others.high
-    assert drop.since < drop.found_week <= panel.complete
     assert set(drop.parts) == {"unmodified acceptance", "depth of edits", "verification", "rework"}
+    assert trust_drop(panel, code, since=0, found_at=date(2026, 3, 2)) is None
 
 
-def test_a_steady_product_has_no_drop_and_one_cohort_cannot_be_compared():
+def test_a_steady_cohort_has_no_drop():
     panel = panel_of(World(seed=3))
-    assert trust_drops(panel, share=0.02) == []
-    one = panel_of(World(seed=3, distrust=(2, 0.2), per_week=300, users=300))
-    tables = World(seed=3, distrust=(2, 0.2), per_week=300, users=300).tables()
-    cells = tables["cells"].set_column(1, "cohort", [["everyone"] * tables["cells"].num_rows])
-    assert trust_drops(read_panel(cells, tables["weeks_complete"]), share=0.02) == []
-    assert len(one.cohorts) == 4
+    drops = [trust_drop(panel, c, since=6, found_at=date(2026, 3, 2)) for c in range(4)]
+    assert sum(drop is not None for drop in drops) <= 1
 
 
 def test_too_few_users_give_no_trust():

@@ -1,0 +1,67 @@
+"""What the monitor reads: totals per person and block of six hours, by when an answer became final; and who asked for what each day."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from everyturn.engines.local import Database
+from everyturn.engines.metrics import SCALE, dimensions
+
+_TOTALS = """
+    SELECT (epoch_us(coalesce(o.final_at, c.started_at)) // 21600000000)::BIGINT AS block,
+      o.signal || '@' || o.version AS signal, c.user_id, {cohort} AS cohort, t.intent_id, count(*)::DOUBLE AS n,
+      sum(round(o.value * {scale})::HUGEINT)::DOUBLE / {scale} AS y
+    FROM observations o
+    JOIN (SELECT conversation_id, user_id, started_at, attributes FROM conversations) c USING (conversation_id)
+    LEFT JOIN turn_intents t ON t.conversation_id = o.conversation_id AND t.turn = coalesce(o.turn, 0)
+    CROSS JOIN (SELECT max(value)::TIMESTAMP AS until FROM meta WHERE key = 'seen_until') s
+    WHERE o.value IS NOT NULL AND c.user_id IS NOT NULL AND coalesce(o.final_at, c.started_at) <= s.until
+      AND o.signal NOT IN ({unused})
+    GROUP BY ALL
+"""
+
+
+def totals(database: Database) -> pa.Table:
+    """Known, final answers: block (number of six hours since 1970), signal (with its version), user_id, cohort, intent_id, n, y.
+
+    Ordered by all keys; sums are made in millionths, so they are the same in any order and on any number of threads.
+    `edits` says the same as `edit_share` where that is known, and is left out then.
+    """
+    graded = database.scalar("SELECT count(*) FROM observations WHERE signal = 'edit_share'")
+    unused = "'edits'" if graded else "''"
+    query = _TOTALS.format(cohort=dimensions(database)["cohort"], scale=SCALE, unused=unused)
+    return database.table(f"{query} ORDER BY ALL")
+
+
+def asked(database: Database) -> pa.Table:
+    """Who asked for what on which day: day (since 1970), user_id, cohort, intent_id (null: no request was clear)."""
+    cohort = dimensions(database)["cohort"]
+    return database.table(
+        f"""
+        SELECT DISTINCT (epoch_us(coalesce(r."at", c.started_at)) // 86400000000)::BIGINT AS day, c.user_id,
+          {cohort} AS cohort, a.intent_id
+        FROM conversations c LEFT JOIN assignments a USING (conversation_id)
+        LEFT JOIN requests r ON r.conversation_id = a.conversation_id AND r.request = a.request
+        WHERE c.user_id IS NOT NULL AND coalesce(r."at", c.started_at) IS NOT NULL ORDER BY ALL
+        """
+    )
+
+
+def closed_block(database: Database) -> int:
+    """The first block that is not over yet: the data reach to somewhere inside it."""
+    found: int | None = database.scalar(
+        "SELECT (epoch_us(max(value)::TIMESTAMP) // 21600000000)::BIGINT FROM meta WHERE key = 'seen_until'"
+    )
+    return found or 0
+
+
+def digest(database: Database, rows: pa.Table) -> str:
+    """The number of rows and the sum of their hashes: the same for the same rows in any order."""
+    if not rows.num_rows:
+        return "0"
+    database.connection.register("heard_rows", rows)
+    try:
+        count, total = database.rows("SELECT count(*), sum(hash(r)::HUGEINT)::VARCHAR FROM heard_rows r")[0]
+    finally:
+        database.connection.unregister("heard_rows")
+    return f"{count}:{total}"

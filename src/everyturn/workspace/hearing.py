@@ -1,0 +1,156 @@
+"""The monitor's ears: what it has heard so far is kept in the workspace, and only closed blocks that are new are folded.
+
+The alarms are a function of the data and the marks alone. Where anything before the kept point changed (late outcomes, merged users,
+renamed cohorts, intents found anew), the history is folded again from its beginning, which takes about a microsecond an answer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from everyturn.analysis.alarms import BLOCKS_A_DAY, Alarm, Marks
+from everyturn.analysis.ledger import pack, unpack
+from everyturn.analysis.monitor import Monitor
+from everyturn.analysis.panel import WORSE
+from everyturn.analysis.shares import Demand
+from everyturn.analysis.stray import only_running
+from everyturn.engines import watched
+from everyturn.engines.local import Database
+from everyturn.errors import InputError
+
+_BUDGET = 12.0  # the budget whose state is kept; another one is folded from the beginning
+_VERSION = 1  # of the kept state
+
+
+@dataclass(frozen=True)
+class Told:
+    """What people told the monitor: releases, holidays, findings not to be told again, nodes with a new normal."""
+
+    releases: tuple[str, ...] = ()
+    holidays: tuple[str, ...] = ()
+    muted: tuple[str, ...] = ()
+    normals: tuple[tuple[str, str, str | None, str | None], ...] = ()  # day, signal, cohort, intent_id
+
+    def marks(self) -> Marks:
+        """As the monitor takes them."""
+        normals: dict[int, list[tuple[str, str | None, str | None]]] = {}
+        for day, signal, cohort, intent in self.normals:
+            normals.setdefault(_day(day), []).append((signal, cohort, intent))
+        return Marks(
+            frozenset(map(_day, self.releases)),
+            frozenset(map(_day, self.holidays)),
+            {day: tuple(nodes) for day, nodes in normals.items()},
+        )
+
+
+@dataclass(frozen=True)
+class Heard:
+    """The alarms, and the rows they rang for."""
+
+    totals: pa.Table
+    asked: pa.Table
+    alarms: list[Alarm] = field(default_factory=list)
+
+
+def marks_of(db: Database) -> Told:
+    """The marks there are."""
+    stored = orjson.loads(db.meta("monitor_marks") or "{}")
+    return Told(
+        tuple(stored.get("releases", ())),
+        tuple(stored.get("holidays", ())),
+        tuple(stored.get("muted", ())),
+        tuple((day, signal, cohort, intent) for day, signal, cohort, intent in stored.get("normals", ())),
+    )
+
+
+def mark(db: Database, kind: str, value: Any, *, remove: bool = False) -> Told:
+    """Adds one mark (a day of releases or holidays, an id to mute, a node with its new normal), or takes it away."""
+    told = marks_of(db)
+    stored: dict[str, list[Any]] = {
+        name: [list(v) if isinstance(v, tuple) else v for v in getattr(told, name)]
+        for name in ("releases", "holidays", "muted", "normals")
+    }
+    if kind in {"releases", "holidays"}:
+        try:
+            value = date.fromisoformat(value).isoformat()
+        except ValueError:
+            raise InputError("this is no date", where=kind, expected="a day", try_="2026-10-19") from None
+    kept = [v for v in stored[kind] if v != value]
+    stored[kind] = kept if remove else sorted([*kept, value], key=str)
+    db.set_meta("monitor_marks", orjson.dumps(stored).decode())
+    return marks_of(db)
+
+
+def hear(db: Database, *, until: date | None = None, budget: float = _BUDGET) -> Heard:
+    """Folds what is new into the kept state and gives all alarms; with `until` what would have rung by the end of that day."""
+    marks = marks_of(db).marks()
+    totals, asked = watched.totals(db), watched.asked(db)
+    totals, asked = only_running(totals, asked)
+    end = watched.closed_block(db)
+    if until is not None:
+        end = min(end, (_day(until.isoformat()) + 1) * BLOCKS_A_DAY)
+        totals = totals.filter(pc.less(totals["block"], end))
+        asked = asked.filter(pc.less(asked["day"], -(-end // BLOCKS_A_DAY)))
+    is_kept = until is None and budget == _BUDGET
+    monitor, demand = (_kept(db, totals, asked, marks) if is_kept else None) or (
+        Monitor(WORSE, budget, marks),
+        Demand(budget, marks),
+    )
+    monitor.fold(totals, until=end)
+    demand.fold(asked, until=end // BLOCKS_A_DAY)
+    if is_kept:
+        _keep(db, monitor, demand, totals, asked)
+    return Heard(totals, asked, [*monitor.alarms, *demand.alarms])
+
+
+def _kept(db: Database, totals: pa.Table, asked: pa.Table, marks: Marks) -> tuple[Monitor, Demand] | None:
+    """The kept state, None where there is none or where what it heard is no longer what the workspace says."""
+    stored = db.blob("monitor")
+    if stored is None:
+        return None
+    header, arrays = unpack(stored)
+    if header["version"] != _VERSION or header["marks"] != _digest_marks(db):
+        return None
+    monitor = Monitor.from_bytes(arrays["monitor"].tobytes(), worse=WORSE, marks=marks)
+    demand = Demand.from_bytes(arrays["demand"].tobytes(), marks=marks)
+    if header["heard"] != _digest(db, totals, asked, monitor.through, demand.through):
+        return None
+    return monitor, demand
+
+
+def _keep(db: Database, monitor: Monitor, demand: Demand, totals: pa.Table, asked: pa.Table) -> None:
+    import numpy as np
+
+    header = {
+        "version": _VERSION,
+        "marks": _digest_marks(db),
+        "heard": _digest(db, totals, asked, monitor.through, demand.through),
+    }
+    arrays = {
+        name: np.frombuffer(state.to_bytes(), dtype=np.uint8)
+        for name, state in (("monitor", monitor), ("demand", demand))
+    }
+    db.set_blob("monitor", pack(header, arrays))
+
+
+def _digest_marks(db: Database) -> str:
+    told = marks_of(db)
+    return orjson.dumps([told.releases, told.holidays, told.normals]).decode()
+
+
+def _digest(db: Database, totals: pa.Table, asked: pa.Table, block: int, day: int) -> list[str]:
+    """What tells whether the rows up to a point are the same rows: their number and the sum of their hashes."""
+    return [
+        watched.digest(db, totals.filter(pc.less_equal(totals["block"], block))),
+        watched.digest(db, asked.filter(pc.less_equal(asked["day"], day))),
+    ]
+
+
+def _day(text: str) -> int:
+    return date.fromisoformat(text).toordinal() - date(1970, 1, 1).toordinal()
