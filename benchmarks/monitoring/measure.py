@@ -27,7 +27,7 @@ WORSE = {"acceptance": -1, "edit_share": 1, "rework": 1}
 CHANGES = {  # what counts as having found it: signal, cohort, intent (None: any)
     "ramp": lambda a, _: a.signal == "acceptance" and a.direction < 0,
     "release": lambda a, _: a.signal == "acceptance" and a.direction < 0,
-    "masked": lambda a, _: a.signal == "acceptance" and a.direction < 0 and a.cohort == "Researchers",
+    "masked": lambda a, _: a.signal in {"acceptance", "trust"} and a.direction < 0 and a.cohort == "Researchers",
     "divergence": lambda a, w: a.signal == "acceptance" and a.direction < 0 and a.intent == w.truth["intent"],
     "new_intent": lambda a, _: a.signal == "share" and a.intent == "i40" and a.direction > 0,
 }
@@ -39,7 +39,7 @@ def is_true(alarm, world) -> bool:  # noqa: PLR0911 - one answer a scenario
         return False
     s = world.scenario
     if s == "masked":
-        return alarm.signal == "acceptance" and (
+        return alarm.signal in {"acceptance", "trust"} and (
             (alarm.cohort == "Researchers" and alarm.direction < 0)
             or (alarm.cohort == "Writers" and alarm.direction > 0)
         )
@@ -48,10 +48,10 @@ def is_true(alarm, world) -> bool:  # noqa: PLR0911 - one answer a scenario
     if s == "mix":
         return alarm.signal == "share"
     if s == "erosion":
-        return alarm.signal == "edit_share" and alarm.direction > 0
+        return (alarm.signal, alarm.direction) in {("edit_share", 1), ("trust", -1)}
     if s == "new_intent":
         return alarm.signal == "share"
-    return s in {"ramp", "release"} and alarm.signal == "acceptance" and alarm.direction < 0
+    return s in {"ramp", "release"} and alarm.signal in {"acceptance", "trust"} and alarm.direction < 0
 
 
 def run(scenario: str, per_week: int, seed: int, *, weeks: int, budget: float, **options) -> dict:

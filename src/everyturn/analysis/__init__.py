@@ -27,7 +27,8 @@ class Finding:
     are expected to be no accident).
     `cohort` and `intent` are None where all of them are meant; `since` is the Monday the change began, None for a standing
     condition; `found_at` the first day the data would have shown it. `where` holds the filters by which conversations are picked
-    (intent_id, cohort, user_ids, weeks, signal, value); `severity` the outputs it has cost so far, for ranking.
+    (intent_id, cohort, user_ids, weeks, signal, value); `severity` the outputs it has cost so far, for ranking. `tier` is `page`, or `list` where the evidence is only enough for the
+    watch list.
     """
 
     kind: Kind
@@ -48,6 +49,7 @@ class Finding:
     series: tuple[Weekly, ...] = ()
     where: Mapping[str, Any] = field(default_factory=dict)
     severity: float = 0.0
+    tier: Literal["page", "list"] = "page"
     conversations: tuple[str, ...] = ()
 
     @property
@@ -79,6 +81,7 @@ class Finding:
             "series": [{"week": week.isoformat(), **estimate.to_json()} for week, estimate in self.series],
             "where": {key: _plain(value) for key, value in self.where.items()},
             "severity": round(self.severity, 3),
+            "tier": self.tier,
         }
 
 

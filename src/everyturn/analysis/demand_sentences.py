@@ -110,6 +110,7 @@ def say_share(t: Teller, fact: ShareChange) -> Finding:
         series=t.share_series(fact.intent),
         where={"intent_id": t.intent_id(fact.intent), "weeks": tuple(t.panel.weeks[fact.since :])},
         severity=max(change.value, 0.0) * float(traffic.n[traffic.week >= fact.since].sum()) * shortfall,
+        tier=t.tier(fact.tier),
     )
 
 

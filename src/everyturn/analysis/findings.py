@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from everyturn.analysis import Finding
-from everyturn.analysis.alarms import BLOCKS_A_DAY, PAGE, SHARE, TRUST, TRUSTING, Alarm, Marks
+from everyturn.analysis.alarms import BLOCKS_A_DAY, LIST, PAGE, SHARE, TRUST, TRUSTING, Alarm, Marks
 from everyturn.analysis.demand import MIX_WEEKS, mix_shift, new_intents, read_asked, share_changes
 from everyturn.analysis.demand_sentences import say_gap, say_mix, say_new_intent, say_queue, say_share
 from everyturn.analysis.drift import DAY_ZERO, RateChange, describe, read_answers
@@ -60,9 +60,14 @@ class Watch:
     muted: int = 0
 
     def to_json(self) -> dict[str, Any]:
-        """The fields of the `watch` result."""
+        """The fields of the `watch` result: what is worth paging, and apart from it the watch list."""
         found = [finding.to_json() for finding in self.findings]
-        return {"findings": found, "sentence": self.sentence, "muted": self.muted}
+        return {
+            "findings": [f for f in found if f["tier"] == PAGE],
+            "watch_list": [f for f in found if f["tier"] == LIST],
+            "sentence": self.sentence,
+            "muted": self.muted,
+        }
 
 
 def listen(
@@ -263,7 +268,7 @@ def _standing(everything: Panel, evals: Evals, teller: Teller) -> list[Finding]:
 
 def _ranked(found: Sequence[Finding]) -> tuple[Finding, ...]:
     """The best finding of each of the five stories by what it cost, then of the other stories, then the rest."""
-    by_cost = sorted(found, key=lambda f: (-round(f.severity, 6), f.id))
+    by_cost = sorted(found, key=lambda f: (f.tier != PAGE, -round(f.severity, 6), f.id))
     seen: set[str] = set()
     places = []
     for finding in by_cost:
@@ -281,9 +286,11 @@ def _summary(panel: Panel, found: Sequence[Finding], needed: int) -> str:
         f"{counted(panel.complete, 'week')}, {counted(len(np.unique(done.user)), 'user')},"
         f" {counted(float(done.n.sum()), 'answer')}"
     )
-    changed = sum(finding.kind != "gap" for finding in found)
+    changed = sum(finding.kind != "gap" and finding.tier == PAGE for finding in found)
+    listed = sum(finding.tier == LIST for finding in found)
+    also = f" {counted(listed, 'line')} on the watch list." if listed else ""
     if changed:
-        return f"{counted(changed, 'thing')} changed, or stand out, beyond chance in {seen}."
+        return f"{counted(changed, 'thing')} changed, or stand out, beyond chance in {seen}.{also}"
     if panel.complete < _LEAST_WEEKS:
         return f"Changes need {_LEAST_WEEKS} finished weeks to show; there are {panel.complete} so far."
     rows, weeks = panel.trend("acceptance")
@@ -291,4 +298,4 @@ def _summary(panel: Panel, found: Sequence[Finding], needed: int) -> str:
     could = " This is too little to show any but the largest change."
     if isinstance(least, float) and least < _LARGEST:
         could = f" This much data would probably show a change of {least * 100:.0f} points in total acceptance within four weeks."
-    return f"Nothing changed beyond chance in {seen}.{could}"
+    return f"Nothing changed beyond chance in {seen}.{also}{could}"

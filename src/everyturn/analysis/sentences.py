@@ -108,6 +108,7 @@ def say_slide(t: Teller, fact: RateChange) -> Finding:
         series=t.panel.weekly(fact.signal, cohort=node.cohort, intent=node.intent, needed=t.needed),
         where=t.where(node, since, fact.signal, int((WORSE[fact.signal] > 0) == fact.is_worse)),
         severity=cost if fact.is_worse else 0.0,
+        tier=t.tier(fact.tier),
     )
 
 
@@ -153,6 +154,7 @@ def say_trust(t: Teller, fact: TrustDrop, *, tier: str, rarity: float) -> Findin
         series=next((c.weekly for c in cohort_trust(t.panel, needed=t.needed) if c.cohort == cohort), ()),
         where=t.where(Node(fact.cohort), fact.since, signal, int(signal != "acceptance")),
         severity=abs(fell.value) * float(outputs),
+        tier=t.tier(tier),
     )
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from everyturn.analysis import Weekly
+from everyturn.analysis.alarms import LIST
 from everyturn.analysis.drift import Node
 from everyturn.analysis.evals import Evals
 from everyturn.analysis.panel import Mask, Panel, Rows
@@ -61,9 +62,13 @@ class Teller:
             return ()
         return (f"The data leave open a start between {self.started(first)} and {self.started(last)}.",)
 
+    def tier(self, name: str) -> Literal["page", "list"]:
+        """The tier of a finding."""
+        return "list" if name == LIST else "page"
+
     def tier_note(self, tier: str) -> tuple[str, ...]:
         """What to say of evidence that has not reached the page's bar."""
-        return ("On the watch list: clear, but not yet clear enough to page anyone.",) if tier == "list" else ()
+        return ("On the watch list: clear, but not yet clear enough to page anyone.",) if tier == LIST else ()
 
     def rarity(self, days: float) -> str:
         """How rare an alarm as strong as this one is in a product where nothing changes."""

@@ -36,6 +36,7 @@ for command in (
     numbers.measure,
     numbers.compare,
     numbers.watch,
+    numbers.mark,
     numbers.gap,
     numbers.cover,
     numbers.check,

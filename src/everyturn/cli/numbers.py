@@ -107,7 +107,7 @@ def check(
 
 
 @click.command()
-@click.option("--budget", default=12.0, show_default=True, help="False findings a year, at most, looking every week.")
+@click.option("--budget", default=12.0, show_default=True, help="False alarms a year, at most, however often you look.")
 @click.option("--until", metavar="TIME", help="What it would have told by then, e.g. 2026-10-19.")
 @as_json
 @click.pass_context
@@ -115,6 +115,22 @@ def watch(ctx: click.Context, *, budget: float, until: str | None, as_json: bool
     """What changed, for whom, since when."""
     with workspace(ctx) as ws:
         result = ws.watch(until=until, budget=budget)
+    print_result(result, as_json=as_json)
+
+
+@click.command()
+@click.argument("kind", type=click.Choice(["release", "holiday", "mute", "normal"]), required=False)
+@click.argument("what", metavar="DAY|FINDING", required=False)
+@click.option("--remove", is_flag=True, help="Take the mark away again.")
+@as_json
+@click.pass_context
+def mark(ctx: click.Context, *, kind: str | None, what: str | None, remove: bool, as_json: bool) -> None:
+    """Tell `watch` what you know: a release, a holiday, a finding not to tell again, a change that is the new normal.
+
+    Without arguments the marks there are.
+    """
+    with workspace(ctx) as ws:
+        result = ws.mark(kind, what, remove=remove)
     print_result(result, as_json=as_json)
 
 

@@ -323,6 +323,9 @@ def _check(result: Result) -> Iterator[RenderableType]:
 
 def _watch(result: Result) -> Iterator[RenderableType]:
     yield from _findings(items(result, "findings"), otherwise="Nothing moved beyond its usual range.")
+    if listed := items(result, "watch_list"):
+        yield from heading("Watch list: clear, but not clear enough to page anyone")
+        yield from _findings(listed, otherwise="")
 
 
 def _gap(result: Result) -> Iterator[RenderableType]:

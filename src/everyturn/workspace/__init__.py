@@ -31,8 +31,10 @@ from everyturn.workspace import covering, exporting, showing
 from everyturn.workspace.checking import COMPARED, check_budgets, check_changes, compare_sets
 from everyturn.workspace.discovering import discover_intents, ensure_intents, intent_rows, known
 from everyturn.workspace.forgetting import forget_user
+from everyturn.workspace.hearing import marks_of
 from everyturn.workspace.ledger import Ledger, size_of
 from everyturn.workspace.looking import BUDGET, coverage_of, findings_of, gap_of, panel_of
+from everyturn.workspace.marking import add_mark
 from everyturn.workspace.observing import observe, signals, silent_signals
 from everyturn.workspace.page import build
 from everyturn.workspace.result import Progress, Result, no_progress, plain
@@ -318,8 +320,8 @@ class Workspace:
     def watch(self, *, until: str | date | None = None, budget: float = BUDGET) -> Result:
         """What changed, for whom, since when, the most telling first; each finding with conversations to read.
 
-        `budget` is how many false findings a year to expect at most when looking every week. `until` replays the past: only
-        the weeks that were over by that day are looked at, with today's intents.
+        `budget` is how many false alarms a year to expect at most when nothing ever changes, however often one looks. `until`
+        replays the past: what would have been told by the end of that day, with today's intents.
         """
         try:
             day = date.fromisoformat(until[:10]) if isinstance(until, str) else until
@@ -329,6 +331,25 @@ class Workspace:
         self.progress("looking for changes", 0, None)
         seen = findings_of(self.database, until=day, budget=budget)
         return Result(schema="everyturn/1", verb="watch", until=plain(day), budget=budget, **seen.to_json())
+
+    def _told(self) -> list[dict[str, Any]]:
+        """Every finding of both tiers."""
+        seen = self.watch()
+        return [*seen["findings"], *seen["watch_list"]]
+
+    def mark(self, kind: str | None = None, what: str | None = None, *, remove: bool = False) -> Result:
+        """Tells `watch` what people know, and gives all marks.
+
+        Kinds: `release` DAY (a change may begin with it, so that day weighs a week), `holiday` DAY (left out of what is watched),
+        `mute` FINDING (not told again), `normal` FINDING (its level is learnt anew within days). `remove` takes a mark away.
+        """
+        if kind is not None:
+            if what is None:
+                raise InputError(
+                    "a mark of what?", expected="a day or the id of a finding", try_="everyturn mark release 2026-10-19"
+                )
+            add_mark(self.database, kind, what, findings=self._told, remove=remove)
+        return Result(schema="everyturn/1", verb="mark", **marks_of(self.database).to_json())
 
     def gap(self) -> Result:
         """Evals beside users, per intent, the widest distance first; intents no case tests by how little users accept."""
@@ -397,7 +418,7 @@ class Workspace:
         if len(what) == 1 and what[0] in signals():
             opened = showing.signal(db, self._signal(what[0]), where=where, limit=limit)
             return Result(schema="everyturn/1", verb="show", **opened)
-        findings = {f["id"]: f for f in self.watch()["findings"]} if len(what) == 1 else {}
+        findings = {f["id"]: f for f in self._told()} if len(what) == 1 else {}
         if len(what) == 1 and what[0] in findings:
             found = findings[what[0]]
             read = showing.conversations(db, found["conversations"][:limit])
@@ -451,7 +472,7 @@ class Workspace:
             "conversations": lambda: exporting.conversations(db),
             **{name: partial(exporting.queried, db, name) for name in exporting.QUERIES},
             "summaries": self._summaries,
-            "findings": lambda: exporting.findings(self.watch()["findings"]),
+            "findings": lambda: exporting.findings(self._told()),
         }
         if kind not in exporting.KINDS:
             raise UnknownName.among("kind of export", kind, exporting.KINDS, example="everyturn export {} --to -")

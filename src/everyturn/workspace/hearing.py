@@ -22,7 +22,6 @@ from everyturn.analysis.shares import Demand
 from everyturn.analysis.stray import only_running
 from everyturn.engines import watched
 from everyturn.engines.local import Database
-from everyturn.errors import InputError
 
 _BUDGET = 12.0  # the budget whose state is kept; another one is folded from the beginning
 _VERSION = 1  # of the kept state
@@ -36,6 +35,19 @@ class Told:
     holidays: tuple[str, ...] = ()
     muted: tuple[str, ...] = ()
     normals: tuple[tuple[str, str, str | None, str | None], ...] = ()  # day, signal, cohort, intent_id
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields of the `mark` result."""
+        normals = [
+            {"since": day, "signal": signal, "cohort": cohort, "intent_id": intent}
+            for day, signal, cohort, intent in self.normals
+        ]
+        return {
+            "releases": list(self.releases),
+            "holidays": list(self.holidays),
+            "muted": list(self.muted),
+            "normals": normals,
+        }
 
     def marks(self) -> Marks:
         """As the monitor takes them."""
@@ -67,24 +79,6 @@ def marks_of(db: Database) -> Told:
         tuple(stored.get("muted", ())),
         tuple((day, signal, cohort, intent) for day, signal, cohort, intent in stored.get("normals", ())),
     )
-
-
-def mark(db: Database, kind: str, value: Any, *, remove: bool = False) -> Told:
-    """Adds one mark (a day of releases or holidays, an id to mute, a node with its new normal), or takes it away."""
-    told = marks_of(db)
-    stored: dict[str, list[Any]] = {
-        name: [list(v) if isinstance(v, tuple) else v for v in getattr(told, name)]
-        for name in ("releases", "holidays", "muted", "normals")
-    }
-    if kind in {"releases", "holidays"}:
-        try:
-            value = date.fromisoformat(value).isoformat()
-        except ValueError:
-            raise InputError("this is no date", where=kind, expected="a day", try_="2026-10-19") from None
-    kept = [v for v in stored[kind] if v != value]
-    stored[kind] = kept if remove else sorted([*kept, value], key=str)
-    db.set_meta("monitor_marks", orjson.dumps(stored).decode())
-    return marks_of(db)
 
 
 def hear(db: Database, *, until: date | None = None, budget: float = _BUDGET) -> Heard:
