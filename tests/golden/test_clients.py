@@ -68,6 +68,8 @@ CAPTURES = {
     "openinference/langgraph": ("*.pb.gz", "*.jsonl.gz"),
     "openinference/js-openai-otlp-json": ("*.gz",),
     "openinference/phoenix-annotations": ("*.gz",),
+    "phoenix/api": ("*.json *.gz",),
+    "phoenix/dataframe": ("*.parquet *.jsonl",),
     "openllmetry/0.62": ("*.gz",),
     "openllmetry/0.44-indexed-attributes": ("*.pb.gz", "*.jsonl.gz"),
     "vercel-ai-sdk/otlp-json": ("*.gz",),
@@ -258,7 +260,7 @@ def _thumb(f: Feedback) -> Feedback:
 SHOWS_AGENT_OUTPUT = (
     *("otel-genai/span", "otel-genai/grpc", "langfuse", "datadog", "opik", "braintrust", "openllmetry", "mlflow"),
     *("langsmith/multipart", "langsmith/export"),
-    *("openinference/openai", "openinference/js-openai-otlp-json", "openinference/phoenix-annotations"),
+    *("openinference/openai", "openinference/js-openai-otlp-json", "openinference/phoenix-annotations", "phoenix"),
 )
 AGENTS_SDK = {
     "openinference/openai-agents-chat",
@@ -297,7 +299,7 @@ def _without_words(c: Conversation, mode: str) -> Conversation:
 def _without_ratings(c: Conversation, mode: str) -> Conversation:
     """The same for the ratings."""
     ratings = list(c.feedback)
-    if mode in {"openinference/openai", "openinference/openai-dual-genai", "openinference/phoenix-annotations"}:
+    if mode in {"openinference/openai", "openinference/openai-dual-genai"} or "phoenix" in mode:
         thumbs = ("thumbs-down", "thumbs-up")  # this application labels its thumbs
         ratings = [replace(f, label=thumbs[int(f.value)]) if f.name == "user_feedback" else f for f in ratings]
     elif mode == "openllmetry/0.62":
@@ -314,7 +316,7 @@ def _without_attributes(c: Conversation, mode: str) -> Conversation:
     attributes = dict(c.attributes)
     if mode.startswith("opik"):
         del attributes["environment"]  # the application named none: this SDK sets it by project
-    if mode in AGENTS_SDK or (mode.startswith(("openinference", "mlflow")) and "js-" not in mode):
+    if mode in AGENTS_SDK or (mode.startswith(("openinference", "phoenix", "mlflow")) and "js-" not in mode):
         del attributes["environment"]  # the application set none here, and these clients set none themselves
     if mode.startswith("openllmetry"):
         # Properties are texts: the application joined its list.

@@ -86,7 +86,7 @@ def _read(record: Json, context: Context) -> Iterator[Span | FeedbackRecord | Re
     if signal is None:
         raise BadRecord(expected="resourceSpans or resourceLogs", found=fields.describe(record))
     options = context.options
-    found = _read_spans(form.spans(record), options) if signal == "traces" else _read_logs(form.logs(record), options)
+    found = read_spans(form.spans(record), options) if signal == "traces" else _read_logs(form.logs(record), options)
     for part in found:
         yield Rejected(context.where, part.expected, part.found) if isinstance(part, BadRecord) else part
 
@@ -102,9 +102,10 @@ def _form(record: Json) -> tuple[Signal | None, ModuleType]:
     return otlp_binary.signal_of(record), otlp_binary
 
 
-def _read_spans(
+def read_spans(
     found: Iterable[OtlpSpan | BadRecord], options: ReadOptions
 ) -> Iterator[Span | FeedbackRecord | BadRecord]:
+    """Each span by the first dialect that knows it, with the ratings that stand on it; in place of one that is bad, why."""
     for span in found:
         if isinstance(span, BadRecord):
             yield span

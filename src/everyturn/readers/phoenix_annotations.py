@@ -3,7 +3,7 @@
     {"data": [{"name": "user_feedback", "annotator_kind": "HUMAN", "span_id": "67f6740bbe1ddc3f",
                "result": {"label": "thumbs-up", "score": 1, "explanation": "quick"}, "identifier": "u0412"}]}
 
-A record is a request or a page with annotations under `data`, or one of them. One annotator (`identifier`) has one annotation of a name
+A record is a request or a page with annotations under `data`, one of them, or a row of the client's data frame of them. One annotator (`identifier`) has one annotation of a name
 on a target, so that the same one read again, or corrected, is not counted twice. The spans come as OTLP.
 """
 
@@ -24,17 +24,29 @@ def _read(record: Json, context: Context) -> Iterator[FeedbackRecord | Rejected]
         raise BadRecord(expected="an annotation, or a list of such under data", found=fields.describe(record))
     for item in items:
         try:
-            yield _rating(item)
+            yield _rating(_nested(item))
         except BadRecord as bad:
             if item is record:
                 raise
             yield Rejected(context.where, bad.expected, bad.found)
 
 
+def _nested(item: Json) -> Json:
+    """An annotation, of a data frame's row too, which has its parts as columns: annotation_name, result.score."""
+    if not isinstance(item, dict) or "annotation_name" not in item:
+        return item
+    result = {name[7:]: value for name, value in item.items() if name.startswith("result.")}
+    return {"result": result, **item, "name": item["annotation_name"]}
+
+
 def _items(record: Json) -> list[Json] | None:
     if not isinstance(record, dict):
         return None
-    return record["data"] if isinstance(record.get("data"), list) else [record] if "result" in record else None
+    return record["data"] if isinstance(record.get("data"), list) else [record] if _has_result(record) else None
+
+
+def _has_result(record: Json) -> bool:
+    return "result" in record or "annotation_name" in record
 
 
 def _rating(item: Json) -> FeedbackRecord:
@@ -78,6 +90,7 @@ def _has_annotations(record: Json) -> bool:
 
 
 def _is_annotation(item: Json) -> bool:
+    item = _nested(item)
     if not isinstance(item, Mapping) or not isinstance(item.get("result"), dict):
         return False
     return {"name", "annotator_kind"} <= item.keys() and not item.keys().isdisjoint(_TARGETS)

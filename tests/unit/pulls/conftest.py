@@ -16,6 +16,7 @@ def vendor():
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        wbufsize = -1  # head and body in one packet: else each reply waits 40 ms for an acknowledgement
 
         def do_GET(self):
             vendor.reply(self)

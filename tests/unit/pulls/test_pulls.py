@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import ClassVar
 
 import orjson
@@ -94,8 +95,109 @@ class Datadog:
         return {"data": data, "meta": {"page": {"after": cursor} if cursor else {}}}
 
 
-VENDORS = [Langfuse, OldLangfuse, Datadog]
-NAMES = {Langfuse: "langfuse", OldLangfuse: "langfuse", Datadog: "datadog"}
+class LangSmith:
+    """Two projects, one of them an experiment's; runs newest first, feedback by run from a position on."""
+
+    files = ("langsmith/export-models/runs.jsonl.gz", "langsmith/export-models/feedback.jsonl")
+    environment: ClassVar = {"LANGSMITH_API_KEY": "lsv2-1"}
+    address = "LANGSMITH_ENDPOINT"
+
+    def __init__(self, vendor: Vendor) -> None:
+        runs, feedback = self.files
+        self.feedback = rows(feedback)
+        rated = {f["run_id"] for f in self.feedback}
+        self.runs = [r | {"feedback_stats": {"n": 1} if r["id"] in rated else {}} for r in rows(runs)]
+        self.runs.sort(key=lambda r: r["start_time"], reverse=True)
+        vendor.routes |= {
+            "/sessions": lambda q, _: [{"id": "p1", "name": "support"}, {"id": "p2", "reference_dataset_id": "d"}][int(q["offset"]) :],
+            "/runs/query": self.page,
+            "/feedback": self.of_runs,
+        }  # fmt: skip
+
+    def page(self, _, body):
+        assert body["session"] == ["p1"]
+        high = body["filter"].split('"')[1] if "filter" in body else None
+        found = [r for r in self.runs if between(utc(r["start_time"]), body["start_time"], high)]
+        data, cursor = paged(found, body.get("cursor"), 8, repeats=2)
+        select = set(body["select"])
+        return {"runs": [{k: v for k, v in r.items() if k in select} for r in data], "cursors": {"next": cursor}}
+
+    def of_runs(self, query, _):
+        asked = query["run"] if isinstance(query["run"], list) else [query["run"]]
+        return [f for f in self.feedback if f["run_id"] in asked][int(query["offset"]) :][: int(query["limit"])]
+
+
+class Braintrust:
+    """Rows by transaction, the latest first; a later page repeats a row in an older version."""
+
+    files = ("braintrust/export-rows/project_logs_rows.jsonl.gz", "braintrust/export-rows/dataset_rows.jsonl")
+    environment: ClassVar = {"BRAINTRUST_API_KEY": "sk-bt-1"}
+    address = "BRAINTRUST_API_URL"
+
+    def __init__(self, vendor: Vendor) -> None:
+        self.logs, self.dataset = ([self.dated(r) for r in rows(f)] for f in self.files)
+        vendor.routes |= {
+            "/v1/project": lambda *_: {"objects": [{"id": "p 1"}]},
+            "/v1/dataset": lambda *_: {"objects": [{"id": "d1"}]},
+            "/v1/project_logs/p%201/fetch": lambda _, b: self.page(self.logs, b),
+            "/v1/dataset/d1/fetch": lambda _, b: self.page(self.dataset, b),
+        }
+
+    def dated(self, row):
+        seconds = int(datetime.fromisoformat(row["created"]).timestamp())
+        return row | {"_xact_id": str(0x0DE1 << 48 | seconds << 16 | 7)}
+
+    def page(self, found, body):
+        found = sorted(found, key=lambda r: int(r["_xact_id"]), reverse=True)
+        data, cursor = paged(found, body.get("cursor"), 9)
+        stale = {"scores": {"user_feedback": 0.25}, "output": None, "_xact_id": data[-1]["_xact_id"]}
+        older = [found[0] | stale] if body.get("cursor") else []
+        return {"events": data + older, "cursor": cursor}
+
+
+class Phoenix:
+    files = ("phoenix/api/spans.jsonl.gz", "phoenix/api/annotations.json")
+    environment: ClassVar = {"PHOENIX_API_KEY": "px-1"}
+    address = "PHOENIX_COLLECTOR_ENDPOINT"
+
+    def __init__(self, vendor: Vendor) -> None:
+        spans, annotations = self.files
+        self.spans = [s for page in rows(spans) for s in page["data"]]
+        self.annotations = rows(annotations)[0]["data"]
+        vendor.routes["/v1/projects"] = lambda *_: {
+            "data": [{"id": "UHJvamVjdDox", "name": "default"}],
+            "next_cursor": None,
+        }
+        vendor.routes["/v1/projects/UHJvamVjdDox/spans"] = self.page
+        for target in ("span", "trace", "session"):
+            vendor.routes[f"/v1/projects/UHJvamVjdDox/{target}_annotations"] = partial(self.of_targets, target)
+
+    def page(self, query, _):
+        found = [s for s in self.spans if between(s["start_time"], query["start_time"], query.get("end_time"))]
+        data, cursor = paged(found, query.get("cursor"), 11, repeats=1)
+        return {"data": data, "next_cursor": cursor}
+
+    def of_targets(self, target, query, _):
+        asked = query[f"{target}_ids"]
+        asked = asked if isinstance(asked, list) else [asked]
+        return {"data": [a for a in self.annotations if a.get(f"{target}_id") in asked], "next_cursor": None}
+
+
+NAMES = {
+    Langfuse: "langfuse",
+    OldLangfuse: "langfuse",
+    Datadog: "datadog",
+    LangSmith: "langsmith",
+    Braintrust: "braintrust",
+    Phoenix: "phoenix",
+}
+VENDORS = list(NAMES)
+
+
+def utc(text):
+    """A time without a zone as the UTC it is."""
+    return text if text.endswith(("Z", "+00:00")) else f"{text}+00:00"
+
 
 each_vendor = pytest.mark.parametrize("kind", VENDORS, ids=lambda k: k.__name__)
 
@@ -115,6 +217,7 @@ def content(ws):
             "conversations": "conversation_id, user_id, started_at, attributes, turns",
             "messages": 'conversation_id, position, role, content, "at", tool_calls, tool_call_id, name',
             "feedback": "*",
+            "eval_results": "*",
         }.items()
     }
     return {name: [tuple(map(repr, row)) for row in found] for name, found in tables.items()}
@@ -190,6 +293,8 @@ def test_keys_are_written_nowhere(kind, vendor, tmp_path, capfd):
 @each_vendor
 def test_keys_that_are_missing_are_named(kind, vendor):
     first = next(iter(kind.environment))
+    if kind is Phoenix:
+        pytest.skip("a Phoenix of one's own needs no key")
     with Workspace(":memory:") as ws, pytest.raises(InputError, match="not set") as error:
         ws.pull(NAMES[kind], since=SINCE, environment={})
     assert first in error.value.expected
@@ -235,6 +340,52 @@ def test_rows_that_come_late_are_found_before_the_mark(vendor, monkeypatch):
         datadog.spans = [late]
         pull(ws, Datadog, vendor, since=None)
         assert ws.database.scalar("SELECT count(*) FROM spans") == 1
+
+
+def test_feedback_that_comes_after_its_run_was_pulled(vendor):
+    """LangSmith's runs of thirty days ago and Braintrust's of any time are asked again for what users thought of them."""
+    langsmith, braintrust = LangSmith(vendor), Braintrust(vendor)
+    given, langsmith.feedback = langsmith.feedback, []
+    rated = {r["id"] for r in braintrust.logs if r.get("scores")}
+    scored = braintrust.logs
+    braintrust.logs = [r if r["id"] not in rated else {k: v for k, v in r.items() if k != "scores"} for r in scored]
+    with Workspace(":memory:") as ws:
+        for kind in (LangSmith, Braintrust):
+            pull(ws, kind, vendor)
+        before = ws.database.scalar("SELECT count(*) FROM ratings")  # a category, which Braintrust keeps as a tag
+        langsmith.feedback = given
+        later = 0x0DE1 << 48 | int(datetime(2026, 11, 26, tzinfo=UTC).timestamp()) << 16
+        braintrust.logs = [r | {"_xact_id": str(later + i)} if r["id"] in rated else r for i, r in enumerate(scored)]
+        asked = len(vendor.asked)
+        pull(ws, LangSmith, vendor, since=None)
+        first = ws.database.scalar("SELECT count(*) FROM ratings")
+        assert first - before >= len({f["run_id"] for f in given}) / 2
+        pull(ws, Braintrust, vendor, since=None)
+        assert ws.database.scalar("SELECT count(*) FROM ratings") >= first + len(rated)
+        assert len(vendor.asked) > asked
+
+
+def test_a_second_pull_of_braintrust_ends_where_nothing_is_new(vendor):
+    braintrust = Braintrust(vendor)
+    braintrust.logs = [
+        r | {"_xact_id": str(0x0DE1 << 48 | (1795420000 + 7200 * i) << 16)} for i, r in enumerate(braintrust.logs)
+    ]
+    fetch = "/v1/project_logs/p%201/fetch"
+    with Workspace(":memory:") as ws:
+        pull(ws, Braintrust, vendor)
+        first = vendor.served.count(fetch)
+        pull(ws, Braintrust, vendor, since=None)
+        assert (first, vendor.served.count(fetch) - first) == (6, 2)
+
+
+def test_phoenix_servers_that_know_annotations_of_spans_alone(vendor):
+    Phoenix(vendor)
+    for target in ("trace", "session"):
+        del vendor.routes[f"/v1/projects/UHJvamVjdDox/{target}_annotations"]
+    with Workspace(":memory:") as ws:
+        result = pull(ws, Phoenix, vendor)
+        assert (result["conversations"], result["rejected"]) == (4, [])
+        assert ws.database.scalar("SELECT count(*) FROM feedback") == 3
 
 
 @pytest.mark.parametrize(
