@@ -19,8 +19,9 @@ from hypothesis import strategies as st
 from everyturn.model import decode_tool_calls
 from everyturn.readers import BadRecord, Context, ReadOptions, fields
 from everyturn.readers.chat import READER as CHAT
-from everyturn.readers.driver import _Occurrences, read_paths
+from everyturn.readers.driver import read_paths
 from everyturn.readers.framing import _Brackets, _json_lines, _json_values, decode_json
+from everyturn.readers.occurrences import Occurrences
 
 NOW = datetime(2027, 1, 1, tzinfo=UTC)
 quick = settings(max_examples=80, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
@@ -306,7 +307,7 @@ def test_conversations_without_ids_get_the_same_ids_in_every_load_and_different_
     messages = [{"messages": [{"role": "user", "content": json.dumps(r)}]} for r in records]
 
     def ids() -> list[str]:
-        seen = _Occurrences()
+        seen = Occurrences()
         contexts = (Context(i, "f", NOW, ReadOptions(), None, seen) for i in range(len(messages)))
         return [next(iter(CHAT.read(m, c))).conversation_id for m, c in zip(messages, contexts, strict=True)]
 
@@ -317,7 +318,7 @@ def test_conversations_without_ids_get_the_same_ids_in_every_load_and_different_
 @given(st.lists(st.integers(0, 40), max_size=300))
 @quick
 def test_occurrences_count_exactly_however_they_are_kept(keys):
-    seen, plain = _Occurrences(), {}
+    seen, plain = Occurrences(), {}
     for i, key in enumerate(keys):
         digest = f"{key * 0x9E3779B97F4A7C15 % 2**64:016x}"
         assert seen(digest) == plain.get(key, 0)

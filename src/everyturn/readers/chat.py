@@ -198,7 +198,7 @@ def tool_calls(value: Json) -> tuple[ToolCall, ...]:
         name = inner.get("name") if isinstance(inner, dict) else None
         if not isinstance(inner, dict) or not isinstance(name, str):
             raise BadRecord(expected="tool_calls: objects with a name each", found=fields.describe(call))
-        arguments = inner.get("arguments", inner.get("input"))
+        arguments = next((inner[n] for n in ("arguments", "args", "input") if n in inner), None)
         if isinstance(arguments, str):
             decoded = fields.json_value(arguments)
             arguments = decoded if isinstance(decoded, dict) else arguments

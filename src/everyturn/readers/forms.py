@@ -38,6 +38,8 @@ def as_openai(value: Json, depth: int = _DEPTH) -> Json:
     """
     if depth == 0 or not isinstance(value, list | dict):
         return value
+    if isinstance(value, dict) and "role" in value and "content" in value and "messages" not in value:
+        return value  # OpenAI's own
     message = _message(value) if isinstance(value, dict) else _pair(value)
     if message is not None:
         return message

@@ -249,7 +249,7 @@ def openai_messages(item: Json) -> list[Message]:
         content: str | None = message.content or (None if message.tool_calls else "")
         if message.role != "assistant":
             content = message.content
-        found.append(replace(message, content=content, at=None))
+        found.append(Message(message.role, content, None, message.tool_calls, message.tool_call_id, message.name))
     return found
 
 

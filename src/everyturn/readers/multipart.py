@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from email.parser import BytesHeaderParser
 from typing import NamedTuple
 
+_NAME = re.compile(rb'^content-disposition:[^\r\n]*[; ]name="([^"\r\n]*)"', re.IGNORECASE | re.MULTILINE)
+_LENGTH = re.compile(rb"^content-length: *(\d+)", re.IGNORECASE | re.MULTILINE)
 _BOUNDARY_LENGTH = 74  # two dashes and up to 70 characters (RFC 2046), and room for a line's end
 
 
@@ -39,8 +41,7 @@ def parts(body: bytes) -> Iterator[Part]:
     pieces = pieces[:-1] if is_closed else pieces
     for number, piece in enumerate(pieces, 1):
         head, _, content = piece.partition(b"\r\n\r\n")
-        headers = BytesHeaderParser().parsebytes(head.lstrip(b"\r\n"))
-        name = headers.get_param("name", header="content-disposition")
-        length = headers.get("content-length")
-        is_all = length is None or length == str(len(content))
-        yield Part(name if isinstance(name, str) else "", content, is_all and (is_closed or number < len(pieces)))
+        name, length = _NAME.search(head), _LENGTH.search(head)
+        is_all = length is None or int(length[1]) == len(content)
+        text = name[1].decode("utf-8", "replace") if name is not None else ""
+        yield Part(text, content, is_all and (is_closed or number < len(pieces)))
