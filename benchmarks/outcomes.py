@@ -1,4 +1,4 @@
-"""How well the word rule and survival agree with labelled public data: `python benchmarks/outcomes.py DATA_DIR`.
+"""How well survival agrees with labelled public data: `python benchmarks/outcomes.py DATA_DIR`.
 
 DATA_DIR holds `NAME.dev.jsonl.gz`, one conversation a line: {id, group, messages, gold, artefact?, items?}. Nothing here is
 fitted, so all rows are reported; ranges are 95 % bootstraps over groups, so that one group's rows count once.
@@ -22,8 +22,6 @@ from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score
 
 from everyturn.model import Conversation, Message, ToolCall
-from everyturn.signals.cues import LANGUAGES, lexicon, read
-from everyturn.signals.replies import words_of
 from everyturn.signals.survival import survival
 
 SEED = 7
@@ -63,56 +61,6 @@ def auc_range(truth: Sequence[int], score: Sequence[float], groups: Sequence[str
             drawn.append(roc_auc_score(y[picked], s[picked]))
     low, high = np.quantile(drawn, [0.025, 0.975])
     return f"AUC {roc_auc_score(y, s):.3f} [{low:.3f}, {high:.3f}]"
-
-
-def report_words(name: str, cases: list[tuple[int, float, bool, str]], research: str) -> None:
-    truth, score, fired, groups = zip(*cases, strict=True)
-    hits = sum(t and f for t, f in zip(truth, fired, strict=True))
-    precision = hits / max(1, sum(fired))
-    recall = hits / max(1, sum(truth))
-    print(
-        f"{name:<34} n {len(truth):>5}  positive {np.mean(truth):.2f}  {auc_range(truth, score, groups)}  "
-        f"fires {np.mean(fired):.3f}  P {precision:.2f}  R {recall:.2f}   (research rule, dev: {research})"
-    )
-
-
-def words(folder: Path) -> None:
-    cases = []
-    for row in rows(folder, "tau"):
-        replies = [reply for reply in words_of(conversation_of(row)).replies if reply]
-        score = float(np.mean([reply.score for reply in replies])) if replies else 0.0
-        pushes = any(reply.tone == "pushback" for reply in replies)
-        cases.append((1 - int(row["gold"]["success"]), score, pushes, row["group"]))
-    report_words("tau: run failed", cases, ".565; words carry nothing here")
-
-    cases = []
-    for row in rows(folder, "dbdc"):
-        conversation = conversation_of(row)
-        labels = [each.get("labels") for each in row["messages"] if each["role"] == "assistant"]
-        opening = sum(1 for _ in iter_before_user(row["messages"]))
-        for turn, reply in zip(conversation.turns, words_of(conversation).replies, strict=True):
-            label = labels[turn.index + opening] if turn.index + opening < len(labels) else None
-            if reply and label and len(turn.agent) == 1:
-                cases.append((int(label["p_break"] > 0.5), reply.score, reply.tone == "pushback", row["group"]))
-    report_words("dbdc: turn judged a breakdown", cases, ".600")
-
-    cases = []
-    for row in rows(folder, "rhe"):
-        labels = [each["labels"] for each in row["messages"] if each["role"] == "assistant"]
-        conversation = conversation_of(row)
-        answered = [turn for turn in conversation.turns if turn.output]
-        replies = words_of(conversation).replies
-        for turn, label in zip(answered, labels, strict=True):
-            if reply := replies[turn.index]:
-                cases.append((1 - label["copied"], reply.score, reply.tone == "pushback", row["group"]))
-    report_words("rhe: code not copied", cases, ".467; words carry nothing here")
-
-
-def iter_before_user(messages: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    for message in messages:
-        if message["role"] == "user":
-            return
-        yield message
 
 
 def own_and_stranger(folder: Path) -> None:
@@ -188,23 +136,7 @@ def post_edits(folder: Path) -> None:
     print(f"{'':<34} (research, Levenshtein held: en-de .23, et-en .56, ne-en .39, ro-en .52, ru-en .52, si-en .33)")
 
 
-def speed(folder: Path) -> None:
-    texts = [
-        message["content"]
-        for name in ("tau", "dbdc", "rhe")
-        for row in rows(folder, name)
-        for message in row["messages"]
-        if message["role"] == "user" and message["content"]
-    ]
-    for language in LANGUAGES:
-        lexicon(language)
-    start = time.process_time()
-    for text in texts:
-        read(text)
-    spent = time.process_time() - start
-    print(
-        f"{'cues':<34} {len(texts) / spent:,.0f} messages/s on one core (mean {np.mean([len(t) for t in texts]):.0f} characters)"
-    )
+def speed() -> None:
     snippet = " ".join(f"word{number % 97}" for number in range(300))
     artefact = " ".join(f"word{number % 101}" for number in range(6000))
     start = time.process_time()
@@ -215,7 +147,6 @@ def speed(folder: Path) -> None:
 
 if __name__ == "__main__":
     data = Path(sys.argv[1])
-    words(data)
     own_and_stranger(data)
     post_edits(data)
-    speed(data)
+    speed()

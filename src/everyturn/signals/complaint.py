@@ -45,6 +45,6 @@ SIGNAL = Signal(
     unit="conversation",
     better="lower",
     needs=frozenset({"messages"}),
-    version=1,
+    version=2,
     observe=_observe,
 )

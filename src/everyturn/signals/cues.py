@@ -1,42 +1,42 @@
-"""Words -> cues: what a user's message says about the reply before it, read from phrase lists, one file a language.
+"""Words -> cues: what a message says about the answer before it, and an answer about itself; phrase lists, one file a language.
 
-The lists are data (`cues/<language>.toml`, phrases as in `phrases.py`); `cues/other.toml` only lists the function words
-of languages we recognise and have no cues for. A match under `ignore` means nothing, so "no, thanks" is not a "no": the
-longer of two overlapping matches wins. A complaint that is denied ("not useless") or supposed ("what if it doesn't work?")
-is none.
+The lists are data (`cues/<language>.toml`, phrases as in `phrases.py`); `languages.py` tells which list to use. A match under
+`ignore` means nothing, so "no, thanks" is not a "no": the longer of two overlapping matches wins. A complaint that is denied
+("not useless") or supposed ("what if it doesn't work?") is none.
 """
 
 from __future__ import annotations
 
 import re
-import tomllib
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
-from typing import Any, Literal
+from typing import Literal
 
-from everyturn.signals.phrases import STOPS, Phrases, compile_phrases, fold, matches, tokens_of
+from everyturn.signals.languages import (
+    LANGUAGES,
+    LATIN,
+    Tally,
+    count,
+    is_plenty,
+    language_of,
+    load,
+    script_of,
+    words_in,
+)
+from everyturn.signals.phrases import STOPS, Phrases, fold, tokens_of
 
 Kind = Literal[
-    "negation", "correction", "failure", "rephrase", "frustration", "giveup", "escalation", "praise", "thanks"
-]
+    "negation", "correction", "failure", "confusion", "rephrase", "repeat", "frustration", "giveup", "escalation", "praise",
+    "thanks",
+]  # fmt: skip
+AgentKind = Literal["apology", "inability", "offer", "policy"]  # what an agent's own words admit
 Strength = Literal["firm", "unless_asked", "weak"]
 
-LANGUAGES = ("en", "de", "es", "fr", "pt")
-OTHER = "other"  # a language, and none of ours
-
 _KINDS: tuple[Kind, ...] = (
-    "negation",
-    "correction",
-    "failure",
-    "frustration",
-    "giveup",
-    "escalation",
-    "praise",
-    "thanks",
-)
+    "negation", "correction", "failure", "confusion", "frustration", "giveup", "escalation", "praise", "thanks",
+)  # fmt: skip
+_AGENT_KINDS: tuple[AgentKind, ...] = ("apology", "inability", "offer", "policy")
 _STRENGTHS: tuple[Strength, ...] = ("firm", "unless_asked", "weak")
 
 _EMOJI: Mapping[str, tuple[Kind, Strength]] = {
@@ -48,18 +48,18 @@ _EMOJI: Mapping[str, tuple[Kind, Strength]] = {
 }
 
 _HEAD, _TAIL = 1200, 400  # characters of a long message its writer speaks in; what lies between is mostly pasted
-_LANGUAGE_WORDS = 60
+_LONG, _LONG_TAIL = 16_000, 4_000  # characters in which code and quotes are looked for
+_OUTPUT = 400  # characters at either end of an output in which an agent speaks of itself
 _LOOK_BACK = 3
 _FEW = 5
-_PLENTY = 40
-_SURE = 3  # function words; fewer are weighed with those of the whole conversation
 
 _NOT_OWN = re.compile(
-    r"```.*?(?:```|\Z)|`[^`\n]*`|^[ \t]*>[^\n]*|\"[^\"\n]{12,1000}\"|\u201c[^\u201d\n]{12,1000}\u201d|«[^»\n]{12,1000}»|„[^“\n]{12,1000}“",
+    r"```.*?(?:```|\Z)|`[^`\n]*`|^[ \t]*>[^\n]*|\"[^\"\n]{12,1000}\"|\u201c[^\u201c\u201d\n]{12,1000}\u201d|«[^«»\n]{12,1000}»"
+    r"|„[^„“\n]{12,1000}“|[\u300c\u300e][^\u300c-\u300f\n]{8,1000}[\u300d\u300f]",
     re.DOTALL | re.MULTILINE,
 )
-_SHOUTS = re.compile(r"!!|\?\?|!\?|\?!")
-_FAR = re.compile(r"[^\W\d_\u0000-\u024f\u1e00-\u1eff]")  # letters of no Latin alphabet
+_QUOTES = re.compile(r"[`>\"\u201c«„\u300c\u300e]")
+_SHOUTS = re.compile(r"!!|\?\?|!\?|\?!|\uff01\uff01|\uff1f\uff1f")
 _EMOJIS = re.compile("|".join(_EMOJI))
 
 
@@ -69,6 +69,16 @@ class Cue:
 
     kind: Kind
     strength: Strength
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A user's message taken apart once: its writer's own words, the tokens, the words among them, and what its script tells."""
+
+    own: str
+    tokens: list[str]
+    words: tuple[str, ...]
+    script: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,20 +99,22 @@ class Reading:
         return self.language in LANGUAGES or not self.words
 
 
-Tally = Counter[str]  # function words seen, by language
-
-
 @dataclass(frozen=True, slots=True)
 class Lexicon:
-    """One language's lists, compiled. `repeating` marks requests that are meant to be made again ("another one")."""
+    """One language's lists. `repeating` marks requests that are meant to be made again ("another one").
+
+    `variants` maps the other way of writing a character to the one the lists are in.
+    """
 
     user: Phrases[Cue | None]  # None: ignore
-    agent: Phrases[str]  # "courtesy" or "request"
+    agent: Phrases[str]  # "courtesy", "request" or an AgentKind
     function_words: frozenset[str]
     negators: frozenset[str]
     requesting: frozenset[str]
     hypothetical: frozenset[str]
     repeating: frozenset[str]
+    thanking: frozenset[str]
+    variants: Mapping[int, str]
 
 
 def read(text: str, *, tally: Tally | None = None) -> Reading:
@@ -115,18 +127,29 @@ def read(text: str, *, tally: Tally | None = None) -> Reading:
     ['escalation', 'negation']
     >>> read("Not bad at all, thanks!").cues == {Cue("praise", "firm"), Cue("thanks", "firm")}
     True
+    >>> sorted({cue.kind for cue in read("不对，我要转人工").cues})
+    ['escalation', 'negation']
     """
+    return read_text(take_apart(text), tally)
+
+
+def take_apart(text: str) -> Text:
+    """The message's own words, folded and split."""
     own = _own_words(text)
     tokens = tokens_of(fold(own))
-    words = tuple([token for token in tokens if token not in STOPS])
-    language = _language(own, words, tally)
+    return Text(own, tokens, words_in(tokens), script_of(own))
+
+
+def read_text(text: Text, tally: Tally | None = None) -> Reading:
+    """The cues of a message that was taken apart before; see `read`."""
+    own, tokens, words = text.own, text.tokens, text.words
+    script = script_of(own, tally) if text.script == "zh" else text.script
+    language = language_of(words, script, tally)
     found: set[Cue] = set()
     if language in LANGUAGES:
         found = _match(tokens, lexicon(language))
     elif language is None and 0 < len(words) <= _FEW:  # "merci": no function word, but a phrase of one language
-        known = {
-            each: sum(match.end - match.start for match in matches(tokens, lexicon(each).user)) for each in LANGUAGES
-        }
+        known = {each: sum(m.end - m.start for m in lexicon(each).user.find(tokens)) for each in LATIN}
         best = max(known, key=lambda each: known[each])
         if known[best]:
             language, found = best, _match(tokens, lexicon(best))
@@ -138,25 +161,32 @@ def read(text: str, *, tally: Tally | None = None) -> Reading:
     return Reading(language, frozenset(found), words)
 
 
-def count_words(texts: Iterable[str]) -> Tally:
+def count_words(texts: Iterable[str | Text]) -> Tally:
     """The function words of these texts by language: what tells the language of a conversation.
 
     Reads on only until one language has 40; that is more than any doubt needs.
     """
-    tally: Tally = Counter()
+    tally: Tally = 0
     for text in texts:
-        if max(tally.values(), default=0) >= _PLENTY:
+        apart = take_apart(text) if isinstance(text, str) else text
+        tally += count(apart.words, apart.script)
+        if is_plenty(tally):
             break
-        own = _own_words(text)
-        if _is_far(own):
-            tally[OTHER] += 5
-            continue
-        words = [token for token in tokens_of(fold(own)) if token not in STOPS]
-        tally.update(_hits(words[:_LANGUAGE_WORDS]))
     return tally
 
 
 Asking = Literal["asks", "courtesy"]
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """What an agent's output says of itself: whether it ends by asking, and what it admits or offers."""
+
+    asked: Asking | None
+    cues: frozenset[AgentKind]
+
+
+NOTHING_SPOKEN = Spoken(None, frozenset())
 
 
 def asking(output: str, *, tally: Tally | None = None) -> Asking | None:
@@ -169,128 +199,111 @@ def asking(output: str, *, tally: Tally | None = None) -> Asking | None:
     >>> asking("Who pays? The seller does. It takes three days to arrive.") is None
     True
     """
-    tail = fold(output[-_TAIL:].rstrip())
-    tokens = tokens_of(tail)
-    language = _known(_clear(tally)) if tally else None
-    if language is None:
-        language = _language(tail, [token for token in tokens if token not in STOPS], tally)
-    sentences: list[list[str]] = [[]]
-    for token in tokens:
-        if token in (".", "?"):
-            sentences[-1].append(token)
-            sentences.append([])
-        else:
-            sentences[-1].append(token)
-    last = [sentence for sentence in sentences if any(token not in STOPS for token in sentence)][-2:]
-    spoken = LANGUAGES if language is None else (language,) if language in LANGUAGES else ()
+    return listen(output, tally=tally).asked
+
+
+def listen(output: str, *, tally: Tally | None = None) -> Spoken:
+    """What an agent's output says of itself, read at its beginning and its end.
+
+    >>> sorted(listen("I'm sorry for the confusion. I can connect you with a human agent.").cues)
+    ['apology', 'offer']
+    """
+    if len(output) > 2 * _OUTPUT:
+        output = f"{output[:_OUTPUT]}\n{output[-_OUTPUT:]}"
+    tokens = tokens_of(fold(output.rstrip()))
+    if not tokens:
+        return NOTHING_SPOKEN
+    language = language_of(words_in(tokens), script_of(output, tally), tally)
+    spoken = LATIN if language is None else (language,) if language in LANGUAGES else ()
+    found = []
+    for each in spoken:
+        lists = lexicon(each)
+        found += lists.agent.find(_in_variant(tokens, lists))
+    admitted: frozenset[AgentKind] = frozenset(m.meaning for m in found if m.meaning in _AGENT_KINDS)
+    endings = [(m.first, m.meaning) for m in found if m.meaning in ("courtesy", "request")]
+    return Spoken(_ending(tokens, endings), admitted)
+
+
+def _ending(tokens: Sequence[str], found: Sequence[tuple[int, str]]) -> Asking | None:
+    """What the last two sentences do: asking counts for more than courtesy."""
+    if not found and "?" not in tokens:
+        return None
     verdict: Asking | None = None
-    for sentence in last:
-        meanings = {match.meaning for each in spoken for match in matches(sentence, lexicon(each).agent)}
-        if "courtesy" in meanings:
-            verdict = verdict or "courtesy"
-        elif sentence[-1] == "?" or "request" in meanings:
-            verdict = "asks"
+    end, sentences = len(tokens), 0
+    while end and sentences < 2:
+        start = end - 1
+        while start and tokens[start - 1] not in (".", "?"):
+            start -= 1
+        if any(token not in STOPS for token in tokens[start:end]):
+            sentences += 1
+            meanings = {meaning for index, meaning in found if start <= index < end}
+            if "courtesy" in meanings:
+                verdict = verdict or "courtesy"
+            elif tokens[end - 1] == "?" or "request" in meanings:
+                return "asks"
+        end = start
     return verdict
 
 
 @cache
 def lexicon(language: str) -> Lexicon:
-    """The compiled lists of one of `LANGUAGES`. Read from the package's own data once."""
-    data = _load(language)
-    cues: list[tuple[str, Cue | None]] = [
+    """The lists of one of `LANGUAGES`. Read from the package's own data once."""
+    data = load(language)
+    cues: list[tuple[str, Cue | None]] = [(phrase, None) for phrase in data["ignore"]]
+    cues += [
         (phrase, Cue(kind, strength))
-        for kind in _KINDS
         for strength in _STRENGTHS
+        for kind in _KINDS
         for phrase in data.get(kind, {}).get(strength, [])
     ]
-    cues += [(phrase, None) for phrase in data["ignore"]]
-    endings = [(phrase, kind) for kind in ("courtesy", "request") for phrase in data["agent"][kind]]
-    return Lexicon(
-        compile_phrases(cues),
-        compile_phrases(endings),
-        *(frozenset(fold(data[key]).split()) for key in _WORD_LISTS),
-    )
+    spoken = [
+        (phrase, kind) for kind in ("courtesy", "request", *_AGENT_KINDS) for phrase in data["agent"].get(kind, [])
+    ]
+    lists = {key: frozenset(words_in(tokens_of(fold(data[key])))) for key in _WORD_LISTS}
+    common = lists["function_words"]
+    variants = {ord(pair[0]): pair[1] for pair in data.get("variants", "").split()}
+    return Lexicon(Phrases(cues, common=common), Phrases(spoken, common=common), variants=variants, **lists)
 
 
-_WORD_LISTS = ("function_words", "negators", "requesting", "hypothetical", "repeating")
+_WORD_LISTS = ("function_words", "negators", "requesting", "hypothetical", "repeating", "thanking")
 
 
 def _own_words(text: str) -> str:
-    if "`" in text or ">" in text or '"' in text or not text.isascii():
-        text = _NOT_OWN.sub(" ", text)
-    if len(text) > _HEAD + _TAIL:
-        return f"{text[:_HEAD]}\n{text[-_TAIL:]}"
-    return text
+    if len(text) > _LONG + _LONG_TAIL:
+        fence = "```" if text.count("```", 0, -_LONG_TAIL) % 2 else ""  # the end may lie within code
+        head, tail = text[:_LONG], fence + text[-_LONG_TAIL:]
+        return f"{_without_quotes(head)[:_HEAD]}\n{_without_quotes(tail)[-_TAIL:]}"
+    text = _without_quotes(text)
+    return f"{text[:_HEAD]}\n{text[-_TAIL:]}" if len(text) > _HEAD + _TAIL else text
 
 
-def _is_far(own: str) -> bool:
-    """Whether most letters belong to no Latin alphabet."""
-    return not own.isascii() and 2 * len(_FAR.findall(own)) > sum(map(str.isalpha, own))
+def _without_quotes(text: str) -> str:
+    return _NOT_OWN.sub(" ", text) if _QUOTES.search(text) else text
 
 
-@cache
-def _speakers() -> Mapping[str, tuple[str, ...]]:
-    """Each function word with the languages that use it."""
-    speakers: dict[str, tuple[str, ...]] = {}
-    known = {language: _load(language)["function_words"] for language in LANGUAGES}
-    for language, words in (known | _load(OTHER)).items():
-        for word in dict.fromkeys(fold(words).split()):
-            speakers[word] = (*speakers.get(word, ()), language)
-    return speakers
+def _in_variant(tokens: list[str], lists: Lexicon) -> list[str]:
+    return "\t".join(tokens).translate(lists.variants).split("\t") if lists.variants and tokens else tokens
 
 
-def _hits(words: Iterable[str]) -> Tally:
-    speakers = _speakers()
-    hits: Tally = Counter()
-    for word in words:
-        for language in speakers.get(word, ()):
-            hits[language] += 1
-    return hits
-
-
-def _language(own: str, words: tuple[str, ...] | list[str], tally: Tally | None) -> str | None:
-    if _is_far(own):
-        return OTHER
-    hits = _hits(words[:_LANGUAGE_WORDS])
-    clear = _clear(hits) if sum(hits.values()) * 8 >= len(words[:_LANGUAGE_WORDS]) else None
-    if tally and (clear is None or hits[clear] < _SURE):
-        clear = _clear(hits + tally)
-    return _known(clear)
-
-
-def _known(language: str | None) -> str | None:
-    return language if language is None or language in LANGUAGES else OTHER
-
-
-def _clear(hits: Tally) -> str | None:
-    """The language ahead of all others by two words, or twice as frequent."""
-    if not hits:
-        return None
-    (first, most), *rest = hits.most_common(2)
-    second = rest[0][1] if rest else 0
-    return first if most >= min(second + 2, 2 * second) else None
-
-
-def _load(name: str) -> dict[str, Any]:
-    return tomllib.loads((files("everyturn.signals") / "cues" / f"{name}.toml").read_text(encoding="utf-8"))
-
-
-def _match(tokens: list[str], lexicon_: Lexicon) -> set[Cue]:
+def _match(tokens: list[str], lists: Lexicon) -> set[Cue]:
     found: set[Cue] = set()
-    for match in matches(tokens, lexicon_.user):
+    tokens = _in_variant(tokens, lists)
+    for match in lists.user.find(tokens):
         cue = match.meaning
         if cue is None:
             continue
-        before = _before(tokens, match.index)
+        before = _before(tokens, match.first)
         if cue.kind == "thanks":
-            earlier = tokens[: match.index]
-            if "?" not in earlier and lexicon_.requesting.isdisjoint(earlier):  # "Where is it? Thanks": asks for more
+            earlier = tokens[: match.first]
+            if "?" not in earlier and lists.requesting.isdisjoint(earlier):  # "Where is it? Thanks": asks for more
                 found.add(cue)
-        elif not lexicon_.negators.isdisjoint(before):
+        elif not lists.negators.isdisjoint(before):
             if cue.kind == "praise":  # "not helpful"
                 found.add(Cue("negation", "weak"))
-        elif lexicon_.hypothetical.isdisjoint(before):
+        elif lists.hypothetical.isdisjoint(before):
             found.add(cue)
+            if cue.kind == "praise" and not lists.thanking.isdisjoint(tokens[match.first : match.stop]):
+                found.add(Cue("thanks", "firm"))  # "great, thanks" is a phrase of praise
     return found
 
 

@@ -19,23 +19,27 @@ _HANDS_OVER = re.compile(
 def _observe(conversation: Conversation) -> Iterator[Observation]:
     """One observation per conversation with a user: 1 asked for a human, by an action or by words, else 0.
 
-    A hand-over by the agent that nobody asked for is 0 and labelled "handed_over": by itself it is no failure. None where
-    neither actions nor readable words tell.
+    A hand-over nobody asked for is 0 and says in its label what it was: "required" by a rule the agent named, "handed_over" by
+    a tool, or only "offered" in words; by itself it is no failure. None where neither actions nor readable words tell.
     """
     if not conversation.turns:
         return
     asked = [action for action in conversation.actions if kind_of(action) in HUMAN]
-    readings = words_of(conversation).readings
+    words = words_of(conversation)
+    readings = words.readings
     wanting = [
         turn
         for turn, reading in zip(conversation.turns, readings, strict=True)
         if reading and any(cue.kind == "escalation" and cue.strength == "firm" for cue in reading.cues)
     ]
     handed_over = any(_HANDS_OVER.search(call.name) for message in conversation.messages for call in message.tool_calls)
+    said = frozenset(cue for spoken in words.spoken if spoken is not None for cue in spoken.cues)
     value: float | None = 0.0
-    label: str | None = "handed_over" if handed_over else "none"
+    label: str | None = (
+        "required" if "policy" in said else "handed_over" if handed_over else "offered" if "offer" in said else "none"
+    )
     at = max((message.at for message in conversation.messages if message.at), default=None)
-    detail = "handed over by the agent" if handed_over else None
+    detail = "handed over by the agent" if handed_over else f"{label} by the agent's words" if label != "none" else None
     if asked:
         first = min(asked, key=lambda action: (action.at, action.action_id))
         value, label, at, detail = 1.0, "asked", first.at, kind_of(first)
@@ -61,6 +65,6 @@ SIGNAL = Signal(
     unit="conversation",
     better="lower",
     needs=frozenset({"messages"}),
-    version=1,
+    version=2,
     observe=_observe,
 )

@@ -188,9 +188,9 @@ class _Silence:
         """The verdict on the turn's output."""
         words = words_of(self._conversation)
         reply = words.replies[turn.index]
-        if reply is not None and reply.tone in ("pushback", "pleased"):
+        if reply is not None and reply.is_certain:
             outcome: Outcome = "rejected" if reply.tone == "pushback" else "accepted"
-            return Verdict(outcome, "words", reply.at, ", ".join(reply.cues))
+            return Verdict(outcome, "words", reply.at, _seen(reply))
         given = output_at(self._conversation, turn)
         until = given + WINDOW if given else None
         if self._has_text and (empty := _emptiness(turn)):
@@ -199,7 +199,8 @@ class _Silence:
             return Verdict("rejected" if is_over else "unknown", "silence", reply.at if reply else until, empty)
         if reply is not None:
             return _undecided(reply)
-        if words.asked[turn.index] == "asks":
+        spoken = words.spoken[turn.index]
+        if spoken is not None and spoken.asked == "asks":
             return Verdict("abandoned", "silence", until, "asked the user, who never came back")
         return Verdict("unknown", "silence" if self._has_text else None, until, "no reply by the user")
 
@@ -215,7 +216,13 @@ def _emptiness(turn: Turn) -> str | None:
 def _undecided(reply: Reply) -> Verdict:
     if reply.tone == "unreadable":
         return Verdict("unknown", None, reply.at, reply.why or "unreadable")
-    return Verdict("unknown", "words", reply.at, f"moved on ({', '.join(reply.cues)})" if reply.cues else "moved on")
+    if reply.tone != "neutral":  # one cue counts in rates and names no turn
+        return Verdict("unknown", "words", reply.at, f"one cue: {_seen(reply)}")
+    return Verdict("unknown", "words", reply.at, f"moved on ({_seen(reply)})" if reply.cues else "moved on")
+
+
+def _seen(reply: Reply) -> str:
+    return ", ".join((*reply.cues, *(f"agent: {cue}" for cue in reply.agent)))
 
 
 def _with_rework(

@@ -8,7 +8,8 @@ from importlib.resources import files
 
 import pytest
 
-from everyturn.signals.cues import LANGUAGES, OTHER, Cue, asking, count_words, lexicon, read
+from everyturn.signals.cues import Cue, asking, count_words, lexicon, read
+from everyturn.signals.languages import LANGUAGES, OTHER
 
 
 @pytest.mark.parametrize(
@@ -23,7 +24,12 @@ from everyturn.signals.cues import LANGUAGES, OTHER, Cue, asking, count_words, l
         ("Waar is mijn bestelling en wanneer komt het aan?", OTHER),
         ("Gdzie jest moje zamówienie i kiedy będzie?", OTHER),
         ("Var är min beställning och när kommer den?", OTHER),
-        ("注文はどこですか", OTHER),
+        ("注文はどこですか", "ja"),
+        ("我的订单在哪里？", "zh"),
+        ("我的訂單在哪裡？", "zh"),
+        ("这个 Python 脚本报错了", "zh"),
+        ("what does 你好 mean in English", "en"),
+        ("주문이 어디에 있나요", OTHER),
         ("где мой заказ", OTHER),
         ("Merci", "fr"),
         ("danke", "de"),
@@ -94,14 +100,25 @@ def test_how_an_output_ends(output, ending):
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_list_is_there_and_no_phrase_stands_twice_under_one_cue(language):
     data = tomllib.loads((files("everyturn.signals") / "cues" / f"{language}.toml").read_text("utf-8"))
-    kinds = {"negation", "correction", "failure", "frustration", "giveup", "escalation", "praise", "thanks"}
+    kinds = {
+        "negation",
+        "correction",
+        "failure",
+        "frustration",
+        "giveup",
+        "escalation",
+        "praise",
+        "thanks",
+        "confusion",
+    }
     assert kinds <= data.keys()
     for kind in kinds:
         phrases = [phrase for strength in data[kind].values() for phrase in strength]
         assert data[kind].keys() <= {"firm", "unless_asked", "weak"}
         assert len(phrases) == len(set(phrases)), kind
     lists = lexicon(language)
-    assert len(lists.function_words) > 80
+    assert len(lists.function_words) > (30 if language in ("zh", "ja") else 80)
+    assert {"courtesy", "request", "apology", "inability", "offer", "policy"} == data["agent"].keys()
     assert lists.user
     assert lists.agent
 

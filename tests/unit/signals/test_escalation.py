@@ -48,7 +48,30 @@ def test_a_hand_over_nobody_asked_for_is_not_asked(talk):
     assert (said.value, said.label) == (0.0, "handed_over")
 
 
-@pytest.mark.parametrize("text", [None, "我要和人工客服说话", "Voglio parlare con una persona vera, non con te"])
+@pytest.mark.parametrize("text", [None, "사람과 이야기하고 싶어요", "Voglio parlare con una persona vera, non con te"])
 def test_what_cannot_be_read_is_unknown(talk, act, text):
     assert observe(talk(text, None)).value is None
     assert observe(talk(text, None, actions=(act("called"),))).value == 1.0
+
+
+@pytest.mark.parametrize(
+    ("output", "label"),
+    [
+        ("I can connect you with a human agent.", "offered"),
+        ("Ich leite das an einen Mitarbeiter weiter.", "offered"),
+        ("我可以为您转接人工客服。", "offered"),
+        ("担当者におつなぎします。", "offered"),
+        ("Our policy requires that a human agent reviews this.", "required"),
+        ("It arrives on Friday.", "none"),
+    ],
+)
+def test_whose_the_hand_over_was(talk, output, label):
+    said = observe(talk("Where is it and what do I owe?", output))
+    assert (said.value, said.label) == (0.0, label)
+
+
+@pytest.mark.parametrize(
+    "text", ["我要和人工客服说话", "オペレーターにつないでください", "Quiero hablar con una persona"]
+)
+def test_asked_in_other_languages(talk, text):
+    assert observe(talk(text, None)).value == 1.0

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from everyturn.signals.phrases import compile_phrases, fold, matches, tokens_of
+from everyturn.signals.phrases import Phrases, fold, tokens_of
 
 
 def found(text: str, *phrases: str) -> list[str]:
-    compiled = compile_phrases((phrase, phrase) for phrase in phrases)
-    return sorted(match.meaning for match in matches(tokens_of(fold(text)), compiled))
+    compiled = Phrases((phrase, phrase) for phrase in phrases)
+    return sorted(match.meaning for match in compiled.find(tokens_of(fold(text))))
 
 
 @pytest.mark.parametrize(
@@ -41,6 +41,14 @@ def found(text: str, *phrases: str) -> list[str]:
         ("i|we have_already|'ve_already said", "we have already said", True),
         ("ça marche", "ca MARCHE", True),
         ("für dich", "fur dich", True),
+        ("worked well|now|$", "it worked", True),
+        ("worked well|now|$", "it worked now", True),
+        ("worked well|now|$", "it worked for you", False),
+        ("不是 我|这个", "这不是我要的", True),
+        ("不是 我|这个", "不是，我", True),
+        ("不是 我|这个", "不是的", False),
+        ("ai客服 不行", "AI客服不行", True),
+        ("wrong", "wr\u200bong", True),
     ],
 )
 def test_a_phrase_matches(phrase, text, is_there):
@@ -54,4 +62,22 @@ def test_the_longer_of_two_overlapping_matches_wins():
 
 def test_a_phrase_that_could_begin_with_anything_is_refused():
     with pytest.raises(ValueError, match="whole word"):
-        compile_phrases([("frustrat* me", "x")])
+        Phrases([("frustrat* me", "x")])
+
+
+@pytest.mark.parametrize("phrase", ["maybe?", "a? b?", "what? ..", "be?fore it", "a||b"])
+def test_a_phrase_that_could_match_nothing_is_refused(phrase):
+    with pytest.raises(ValueError, match="cue phrase"):
+        Phrases([(phrase, "x")])
+
+
+def test_the_words_that_are_looked_up_never_change_what_is_found():
+    phrases = ["it .. work|works", "not the? one", "^ no $", "do|does n't", "don't|do_not like it|that"]
+    texts = ["It does not work", "not that, no", "not one. No", "I don't like it", "dont like that", "it really works!"]
+    for text in texts:
+        tokens = tokens_of(fold(text))
+        plain = Phrases((each, each) for each in phrases).find(tokens)
+        common = Phrases(
+            ((each, each) for each in phrases), common=frozenset(["it", "not", "no", "do", "does", "i", "the"])
+        )
+        assert common.find(tokens) == plain

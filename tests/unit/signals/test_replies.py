@@ -242,7 +242,7 @@ def test_no_is_an_answer_where_the_agent_asked(talk, language, said):
         "Non è quello che ho chiesto, ma va bene",
         "Dit is niet wat ik vroeg, dank je",
         "это не то, что я просил",
-        "そうじゃない、違います",
+        "그게 아니에요, 틀렸어요",
     ],
 )
 def test_a_language_without_cues_gives_no_verdict_and_says_so(talk, said):
