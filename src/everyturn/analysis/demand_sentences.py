@@ -5,7 +5,7 @@ from __future__ import annotations
 from everyturn.analysis import Finding
 from everyturn.analysis.demand import NewIntent, ShareChange
 from everyturn.analysis.drift import Node, day_after
-from everyturn.analysis.gap import EVALS_ONLY, GapRow
+from everyturn.analysis.gap import EVALS_ONLY, USERS_ONLY, GapRow
 from everyturn.analysis.panel import Rows
 from everyturn.analysis.teller import Teller
 from everyturn.analysis.tickets import QueueGrowth
@@ -181,6 +181,31 @@ def say_mix(t: Teller, split: Split, since: int) -> Finding:
     )
 
 
+def _say_reverse(row: GapRow, size: Estimate, score: Estimate, users: str) -> Finding:
+    """An intent whose evals fail while users keep the answers: the cases may ask for what nobody needs."""
+    return Finding(
+        "gap",
+        "acceptance",
+        None,
+        row.intent,
+        None,
+        None,
+        size.value,
+        size.low,
+        size.high,
+        f"{short(row.intent)}: evals bad, users content",
+        joined(
+            f"Evals score {quoted(row.intent)} {percent(score.value)} ({span(score.low, score.high)}), yet {users}.",
+            f"Its {counted(row.cases, 'case')} may test what users do not need, or not what they ask.",
+        ),
+        story="reverse gap",
+        intent_id=row.intent_id,
+        series=row.acceptance_weekly,
+        where={"intent_id": row.intent_id, "signal": "acceptance", "value": 1},
+        severity=0.0,  # it costs no user anything
+    )
+
+
 def say_gap(row: GapRow, overall: Estimate) -> Finding | None:
     """An intent where users get little and the evals do not say so; None where too little is known of it."""
     accepted, score = row.acceptance, row.eval_score
@@ -191,6 +216,8 @@ def say_gap(row: GapRow, overall: Estimate) -> Finding | None:
         size = row.distance
         evals = f"Evals score {quoted(row.intent)} {percent(score.value)} ({span(score.low, score.high)})"
         said, title = f"{evals}; {users}.", f"{short(row.intent)}: evals good, users not"
+    elif USERS_ONLY in row.status and row.distance is not None and isinstance(score, Estimate):
+        return _say_reverse(row, row.distance, score, users)
     else:
         shortfall = overall.value - accepted.value
         size = Estimate(shortfall, overall.low - accepted.high, overall.high - accepted.low, accepted.users, accepted.n)

@@ -73,9 +73,22 @@ class Evals:
         return sorted(found, key=lambda r: (r.at is not None, r.at.isoformat() if r.at else "", r.run_id, r.suite))
 
     def latest(self, intent_id: str | None = None) -> Estimate | NotEnough:
-        """The mean score of the cases in each suite's last run, with Wilson's range; not enough where none was scored."""
-        last = {run.suite: run.score for run in self.runs(intent_id)}
-        return wilson(sum(s.value * s.n for s in last.values()), sum(s.n for s in last.values()))
+        """The mean of each case's last score, with Wilson's range; not enough where none was scored.
+
+        A run over a part of a suite so replaces the scores of that part alone. Runs without a time come before those with one.
+        """
+        scored = np.flatnonzero(self._about(intent_id) & ~np.isnan(self.score))
+        if not len(scored):
+            return NotEnough(0, 1)
+        when = np.where(np.isnat(self.at), np.iinfo(np.int64).min, self.at.astype(np.int64))
+        names = np.argsort(np.argsort([f"{run}\0{suite}" for suite, run in self.run_names]))
+        order = scored[np.lexsort((names[self.run[scored]], when[scored], self.case[scored]))]
+        case, run = self.case[order], self.run[order]
+        is_last = np.append(case[1:] != case[:-1], [True])
+        last = dict(zip(case[is_last].tolist(), run[is_last].tolist(), strict=True))
+        kept = order[np.array([last[c] == r for c, r in zip(case.tolist(), run.tolist(), strict=True)], dtype=bool)]
+        cases, (n, y) = per_user(self.case[kept], np.ones(len(kept)), self.score[kept])  # twice in a run counts once
+        return wilson(float((y / n).sum()), len(cases))
 
     def around(self, intent_id: str | None, since: date) -> tuple[Estimate | NotEnough, Estimate | NotEnough]:
         """The mean score of all runs before a day, and of all from it on, with cases as clusters."""

@@ -18,7 +18,7 @@ from everyturn.analysis.demand_sentences import say_gap, say_mix, say_new_intent
 from everyturn.analysis.drift import DAY_ZERO, RateChange, describe, read_answers
 from everyturn.analysis.erosion import ErodingUser, eroding_users
 from everyturn.analysis.evals import Evals, read_evals
-from everyturn.analysis.gap import EVALS_ONLY, NO_CASES, intent_names, measure_gap
+from everyturn.analysis.gap import EVALS_ONLY, NO_CASES, USERS_ONLY, intent_names, measure_gap
 from everyturn.analysis.hotspots import rework_hotspots
 from everyturn.analysis.incidents import TOGETHER_DAYS, Incident, group_alarms
 from everyturn.analysis.monitor import Monitor
@@ -39,6 +39,7 @@ WEEKS = 53  # what is older is not this Monday's news, and people and products c
 _LISTED_WEEKS = 8  # a line of the watch list that did not become more by then was nothing
 FALSE_USERS = 0.1  # of the eroding users named, at most this share by accident
 _WORTH_GAP = 0.05  # below the product's acceptance, for an untested intent to be told
+_WORTH_REVERSE = 0.1  # evals below users, for certain, to be told
 _LARGEST = 0.3  # points; data that show no smaller change show nothing one would wait for
 _LEAST_WEEKS = 5  # four to learn what is usual, and one that can differ
 _FEWEST_ERODING = 3  # fewer are persons, not a finding
@@ -251,7 +252,7 @@ def _first_named(panel: Panel, eroding: Sequence[ErodingUser]) -> int:
 
 
 def _standing(everything: Panel, evals: Evals, teller: Teller) -> list[Finding]:
-    """What is no change: intents where users get clearly less than elsewhere and no eval says so."""
+    """What is no change: intents where users get clearly less than elsewhere and no eval says so, and the reverse."""
     gap = measure_gap(everything, evals, teller.names, needed=teller.needed)
     overall = gap.headline.acceptance
     if not isinstance(overall, Estimate):
@@ -259,7 +260,8 @@ def _standing(everything: Panel, evals: Evals, teller: Teller) -> list[Finding]:
     found = []
     for row in gap.rows:
         low = isinstance(row.acceptance, Estimate) and row.acceptance.high < overall.low - _WORTH_GAP
-        if EVALS_ONLY in row.status or (NO_CASES in row.status and low):
+        reverse = USERS_ONLY in row.status and row.distance is not None and row.distance.high < -_WORTH_REVERSE
+        if EVALS_ONLY in row.status or reverse or (NO_CASES in row.status and low):
             finding = say_gap(row, overall)
             if finding is not None:
                 found.append(finding)

@@ -1,4 +1,4 @@
-"""Evals beside users: per intent the last eval score, what users did with the answers, and the distance."""
+"""Evals beside users: per intent the last eval score, what users did with the answers, the distance and when it opened."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from everyturn.analysis.evals import Evals, Run
+from everyturn.analysis.opening import Opened, share_trend, when_opened
 from everyturn.analysis.panel import Panel, Rows
 from everyturn.stats import Estimate, NotEnough, Summary
 from everyturn.stats.intervals import NEEDED_USERS, chained, rate, subtract, unknown_bounds
@@ -37,7 +38,9 @@ class GapRow:
 
     `distance` is the last eval score less acceptance, None where either is missing: an intent without cases has no eval score,
     and the suite's overall score says nothing of it. `lost` counts the outputs users would have accepted had the intent done
-    as well as the product as a whole.
+    as well as the product as a whole. `trend` is the intent's share of all outputs in the last four finished weeks less that in
+    the four before, None where there are fewer. `opened` says since when the evals promise more than users get, None where they
+    do not for certain.
     """
 
     intent_id: str
@@ -55,6 +58,8 @@ class GapRow:
     beside: Mapping[str, Estimate | NotEnough]
     lost: float
     status: tuple[str, ...]
+    trend: Estimate | None = None
+    opened: Opened | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The row as `gap` prints it: plain numbers (null where unknown), and every estimate whole under its own name."""
@@ -73,12 +78,14 @@ class GapRow:
             "users": self.users,
             "lost": round(self.lost, 3),
             "status": list(self.status),
+            "opened": self.opened.to_json() if self.opened else None,
             "weekly": [{"week": week.isoformat(), "n": n} for week, n in self.weekly],
             "runs": [run.to_json() for run in self.runs],
             "estimates": {
                 "acceptance": self.acceptance.to_json(),
                 "eval_score": self.eval_score.to_json() if self.cases else None,
                 "distance": distance or None,
+                "trend": self.trend.to_json() if self.trend else None,
                 **{name: estimate.to_json() for name, estimate in self.beside.items()},
             },
             "acceptance_weekly": [{"week": week.isoformat(), **e.to_json()} for week, e in self.acceptance_weekly],
@@ -118,7 +125,7 @@ class Headline:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Evals beside users, intent by intent, the widest distance first."""
+    """Evals beside users, intent by intent, the one that lost most users' acceptance first."""
 
     headline: Headline
     rows: tuple[GapRow, ...]
@@ -139,8 +146,8 @@ def intent_names(intents: pa.Table | None) -> dict[str, str]:
 def measure_gap(panel: Panel, evals: Evals, names: Mapping[str, str], *, needed: int = NEEDED_USERS) -> Gap:
     """The gap over everything the panel holds, so that its rates are those `measure` gives for the same data.
 
-    Only the weekly series stop at the last finished week. Rows are sorted by distance; where it is unknown, by how far the
-    intent's acceptance lies below the product's.
+    Only the weekly series stop at the last finished week. Rows are sorted by what was lost (volume x shortfall); among those
+    that lost nothing, by distance, and where it is unknown by how far the intent's acceptance lies below the product's.
     """
     head = _headline(panel, evals, needed)
     traffic = panel.traffic
@@ -173,9 +180,11 @@ def measure_gap(panel: Panel, evals: Evals, names: Mapping[str, str], *, needed:
                 {name: rate(totals[code], needed=needed) for name, totals in beside.items()},
                 _lost(acceptance, head.acceptance),
                 _status((cases, acceptance, distance), head, any_cases=evals.cases > 0),
+                share_trend(panel, code, needed=needed),
+                when_opened(panel, evals, code, distance, needed=needed),
             )
         )
-    return Gap(head, tuple(sorted(rows, key=lambda row: (-round(_apart(row, head), 9), row.intent_id))))
+    return Gap(head, tuple(sorted(rows, key=lambda r: (-round(r.lost, 6), -round(_apart(r, head), 9), r.intent_id))))
 
 
 def _headline(panel: Panel, evals: Evals, needed: int) -> Headline:

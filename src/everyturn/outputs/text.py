@@ -333,17 +333,30 @@ def _gap(result: Result) -> Iterator[RenderableType]:
     if not rows:
         yield Text("No intents yet: everyturn discover")
         return
-    table = grid("intent", ">outputs", ">eval cases", ">eval score", ">accepted", ">gap, points")
+    table = grid("intent", ">outputs", ">cases", ">evals", ">accepted", ">gap, points", ">lost", "since")
     for row in rows:
+        told = [str(s) for s in items(row, "status") if s != "no eval cases"]  # the cases have a column
+        lost = number(row.get("lost"))
         table.add_row(
-            printable(row.get("intent") or "unnamed"),
+            printable(row.get("intent") or "unnamed") + (f" ({', '.join(told)})" if told else ""),
             count(row.get("volume")),
             count(row.get("cases")),
             brief(as_figure(row.get("eval_score"), absent="none")),
             brief(as_figure(row.get("acceptance"))),
             two_lines(*distance_lines(row)),
+            UNKNOWN if lost is None else f"{lost:,.0f}",
+            _since(fields(row, "opened")),
         )
     yield table
+    yield soft("lost: answers users would have accepted at the product's own rate; since: when the gap opened")
+
+
+def _since(opened: Result) -> str:
+    """The week a gap opened, and by what."""
+    week, by = day(opened.get("week")), opened.get("by")
+    if week is None:
+        return ""
+    return "all along" if by == "all along" else f"{say_day(opened['week'])} ({by})"
 
 
 def _cover(result: Result) -> Iterator[RenderableType]:

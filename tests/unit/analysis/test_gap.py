@@ -1,12 +1,15 @@
 import json
+from datetime import timedelta
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
 from everyturn.analysis.coverage import measure_coverage
 from everyturn.analysis.evals import read_evals
-from everyturn.analysis.gap import EVALS_ONLY, NO_CASES, intent_names, measure_gap
+from everyturn.analysis.findings import watch
+from everyturn.analysis.gap import EVALS_ONLY, NO_CASES, USERS_ONLY, intent_names, measure_gap
 from everyturn.analysis.panel import read_panel
 from everyturn.stats import Estimate, NotEnough
 from simulated import World
@@ -77,6 +80,64 @@ def test_the_headline_multiplies_acceptance_and_what_stands(product, gap):
     assert head.kept.low < head.kept.value < head.kept.high < head.acceptance.high
     assert head.acceptance_bounds[0] < head.acceptance.value < head.acceptance_bounds[1]
     assert head.distance.value == pytest.approx(head.eval_score.value - head.kept.value)
+
+
+def test_what_lost_most_comes_first(gap):
+    lost = [row.lost for row in gap.rows]
+    assert lost == sorted(lost, reverse=True)
+    assert lost[0] > 0
+
+
+def test_few_cases_make_a_wide_distance(product):
+    tables, panel, evals = product
+    row = next(r for r in measure_gap(panel, evals, {}).rows if r.intent_id == "i4")
+    cases = tables["evals"].filter(pc.equal(tables["evals"]["intent_id"], "i4"))
+    some = sorted(set(cases["case_id"].to_pylist()))[:3]
+    few = cases.filter(pc.is_in(cases["case_id"], value_set=pa.array(some)))
+    narrow = next(r for r in measure_gap(panel, read_evals(few), {}).rows if r.intent_id == "i4")
+    assert narrow.cases == 3
+    assert narrow.acceptance == row.acceptance
+    assert narrow.distance.high - narrow.distance.low > 2 * (row.distance.high - row.distance.low)
+
+
+def test_a_gap_opened_when_users_began_to_lose(product, gap):
+    _, panel, _ = product
+    row = next(r for r in gap.rows if r.intent_id == "i2")  # slides over four weeks from week 1 on
+    assert row.opened.first <= panel.weeks[3]
+    late = World(seed=3, slide=(2, 0.5), start=6, weeks=12).tables()
+    made_of = read_panel(late["cells"], late["weeks_complete"])
+    found = next(r for r in measure_gap(made_of, read_evals(late["evals"]), {}).rows if r.intent_id == "i2").opened
+    assert found.by == "users"
+    assert found.first <= made_of.weeks[6] + timedelta(weeks=1)
+    assert found.last >= made_of.weeks[6]
+    others = [r.opened for r in gap.rows if r.intent_id not in {"i2", "i10"} and r.opened]
+    assert {o.by for o in others} <= {"all along", "evals"}
+
+
+def test_a_gap_without_a_promise_has_no_week(gap):
+    assert all(r.opened is None for r in gap.rows if r.distance is None or r.distance.low <= 0)
+
+
+def test_the_trend_is_of_the_share_of_all_outputs(product, gap):
+    new = next(r for r in gap.rows if r.intent_id == "i10")  # planted as new and growing
+    assert new.trend.low > 0
+    flat = [r.trend for r in gap.rows if r.intent_id != "i10"]
+    assert all(t.low < t.value < t.high for t in flat)
+    _, panel, _ = product
+    assert measure_gap(panel.recent(5), read_evals(None), {}).rows[0].trend is None
+
+
+def test_evals_that_fail_where_users_are_content_are_told(product):
+    tables, panel, _ = product
+    scores = tables["evals"]
+    low = pc.if_else(pc.equal(scores["intent_id"], "i4"), 0.1, scores["score"])
+    evals = scores.set_column(scores.column_names.index("score"), "score", low)
+    row = next(r for r in measure_gap(panel, read_evals(evals), {}).rows if r.intent_id == "i4")
+    assert row.status == (USERS_ONLY,)
+    told = watch(tables["cells"], tables["intents"], evals, None, weeks_complete=tables["weeks_complete"]).findings
+    (finding,) = [f for f in told if f.kind == "gap" and f.intent_id == "i4"]
+    assert finding.high < 0
+    assert "may test what users do not need" in finding.sentence
 
 
 def test_without_actions_what_users_kept_is_what_they_accepted(product):

@@ -1,0 +1,100 @@
+"""Since when evals and users say different things of an intent, and whether more or fewer ask for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any, Literal
+
+import numpy as np
+
+from everyturn.analysis.evals import Evals
+from everyturn.analysis.panel import Panel
+from everyturn.stats import Estimate
+from everyturn.stats.changes import scan, shapes, weekly_residuals
+from everyturn.stats.intervals import difference, rate
+from everyturn.stats.summaries import Codes, join, summarise_one
+
+TREND_WEEKS = 4
+_CHANCE = 0.05  # for all intents together: that a start is named where acceptance never changed
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The week a gap opened, and by what.
+
+    "users": acceptance fell then, `first` to `last` being the starts that fit about as well. "evals": acceptance was so before,
+    and the first run that promised more came then. "all along": both were so from the first week there is.
+    """
+
+    week: date
+    by: Literal["users", "evals", "all along"]
+    first: date
+    last: date
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields as a plain dict."""
+        return {
+            "week": self.week.isoformat(),
+            "by": self.by,
+            "first": self.first.isoformat(),
+            "last": self.last.isoformat(),
+        }
+
+
+def when_opened(panel: Panel, evals: Evals, code: int, distance: Estimate | None, *, needed: int) -> Opened | None:
+    """Since when the evals of an intent promise more than its users get; None where they do not, for certain.
+
+    Method: the scan of `stats.changes` over start weeks of a fall in acceptance, at 5 % for all intents together.
+    """
+    if distance is None or distance.low <= 0 or not panel.weeks:
+        return None
+    rows, weeks = panel.trend("acceptance")
+    own = rows.take(rows.intent == code)
+    if len(own) and weeks:
+        courses = shapes(weeks)
+        found = scan(
+            weekly_residuals(np.zeros(len(own), dtype=np.int64), own.user, own.week, own.n, own.y, weeks=weeks),
+            courses,
+            worse=-1,
+            needed=needed,
+        )
+        if found.shape >= 0 and found.p < _CHANCE / max(len(panel.intents), 1):
+            since = int(courses.since[found.shape])
+            return Opened(panel.weeks[since], "users", panel.weeks[found.first], panel.weeks[found.last])
+    traffic = panel.traffic
+    first = panel.weeks[int(traffic.week[traffic.intent == code].min())]
+    users = rate(summarise_one(own.user, own.n, own.y), needed=needed)
+    promised = _first_promise(evals, panel.intents[code], users.high if isinstance(users, Estimate) else 0.0)
+    if promised is not None and promised > first:
+        return Opened(promised, "evals", promised, promised)
+    return Opened(first, "all along", first, first)
+
+
+def _first_promise(evals: Evals, intent_id: str | None, above: float) -> date | None:
+    """The Monday of the first run whose score lies above what users accept; None where no run carries a time."""
+    times = [run.at for run in evals.runs(intent_id) if run.at is not None and run.score.value > above]
+    if not times:
+        return None
+    day = min(times).date()
+    return day - timedelta(days=day.weekday())
+
+
+def share_trend(panel: Panel, code: int, *, needed: int) -> Estimate | None:
+    """How the intent's share of all outputs changed from four finished weeks to the next four, paired by user."""
+    if panel.complete < 2 * TREND_WEEKS:
+        return None
+    rows = panel.traffic
+    late = rows.take((rows.week < panel.complete) & (rows.week >= panel.complete - TREND_WEEKS))
+    early = rows.take((rows.week < panel.complete - TREND_WEEKS) & (rows.week >= panel.complete - 2 * TREND_WEEKS))
+    sides = [(side.user, side.n, side.n * (side.intent == code)) for side in (late, early)]
+    (user1, n1, y1), (user2, n2, y2) = sides
+    users: Codes = np.concatenate([user1, user2])
+    none, nothing = np.zeros(len(n2)), np.zeros(len(n1))
+    joint = join(
+        users,
+        (np.concatenate([n1, none]), np.concatenate([y1, none])),
+        (np.concatenate([nothing, n2]), np.concatenate([nothing, y2])),
+    )
+    change = difference(summarise_one(user1, n1, y1), summarise_one(user2, n2, y2), joint, needed=needed)
+    return change if isinstance(change, Estimate) else None
