@@ -9,11 +9,11 @@ from typing import Any, Literal
 import numpy as np
 
 from everyturn.analysis.evals import Evals
-from everyturn.analysis.panel import Panel
+from everyturn.analysis.panel import Panel, Rows
 from everyturn.stats import Estimate
-from everyturn.stats.changes import scan, shapes, weekly_residuals
+from everyturn.stats.changes import shapes, z_values
 from everyturn.stats.intervals import difference, rate
-from everyturn.stats.summaries import Codes, join, summarise_one
+from everyturn.stats.summaries import Codes, join, sum_by, summarise_one
 
 TREND_WEEKS = 4
 _CHANCE = 0.05  # for all intents together: that a start is named where acceptance never changed
@@ -45,23 +45,16 @@ class Opened:
 def when_opened(panel: Panel, evals: Evals, code: int, distance: Estimate | None, *, needed: int) -> Opened | None:
     """Since when the evals of an intent promise more than its users get; None where they do not, for certain.
 
-    Method: the scan of `stats.changes` over start weeks of a fall in acceptance, at 5 % for all intents together.
+    Method: a scan over the start weeks of a fall in acceptance, at 5 % for all intents and weeks together.
     """
     if distance is None or distance.low <= 0 or not panel.weeks:
         return None
     rows, weeks = panel.trend("acceptance")
     own = rows.take(rows.intent == code)
-    if len(own) and weeks:
-        courses = shapes(weeks)
-        found = scan(
-            weekly_residuals(np.zeros(len(own), dtype=np.int64), own.user, own.week, own.n, own.y, weeks=weeks),
-            courses,
-            worse=-1,
-            needed=needed,
-        )
-        if found.shape >= 0 and found.p < _CHANCE / max(len(panel.intents), 1):
-            since = int(courses.since[found.shape])
-            return Opened(panel.weeks[since], "users", panel.weeks[found.first], panel.weeks[found.last])
+    fall = _fall(own, weeks, chance=_CHANCE / max(len(panel.intents), 1), needed=needed)
+    if fall is not None:
+        since, earliest, latest = fall
+        return Opened(panel.weeks[since], "users", panel.weeks[earliest], panel.weeks[latest])
     traffic = panel.traffic
     first = panel.weeks[int(traffic.week[traffic.intent == code].min())]
     users = rate(summarise_one(own.user, own.n, own.y), needed=needed)
@@ -69,6 +62,39 @@ def when_opened(panel: Panel, evals: Evals, code: int, distance: Estimate | None
     if promised is not None and promised > first:
         return Opened(promised, "evals", promised, promised)
     return Opened(first, "all along", first, first)
+
+
+def _fall(own: Rows, weeks: int, *, chance: float, needed: int) -> tuple[int, int, int] | None:
+    """The week acceptance began to fall, with the first and last that fit about as well; None where it did not, for certain.
+
+    Assumes: users independent. Method: for each start, in one step or over four weeks, the contrast of the weeks after with
+    those before, with user-clustered variance; the chance of the best is that of one times how many were looked at
+    (Bonferroni). Starts within the 95 % likelihood distance of the best fit about as well.
+    """
+    from scipy.special import ndtr
+
+    courses = shapes(weeks)
+    if not len(own) or not len(courses.weights):
+        return None
+    users, who = np.unique(own.user, return_inverse=True)
+    cell = who * weeks + own.week
+    n = sum_by(cell, own.n, len(users) * weeks).reshape(len(users), weeks)
+    y = sum_by(cell, own.y, len(users) * weeks).reshape(len(users), weeks)
+    seen = n > 0
+    before = np.maximum.accumulate(seen, axis=1).sum(0)
+    after = np.maximum.accumulate(seen[:, ::-1], axis=1)[:, ::-1].sum(0)
+    enough = np.flatnonzero((before[courses.since - 1] >= needed) & (after[courses.since] >= needed))
+    if not len(enough):
+        return None
+    weights, since = courses.weights[enough], courses.since[enough]
+    excess = y - y.sum() / n.sum() * n
+    centred = weights - (weights @ n.sum(0) / n.sum())[:, None]
+    z = -z_values(excess @ centred.T)
+    best = int(np.argmax(np.round(z, 9)))
+    if z[best] <= 0 or float(ndtr(-z[best])) * len(z) > chance:
+        return None
+    near = since[np.maximum(z, 0.0) ** 2 >= z[best] ** 2 - 3.84]
+    return int(since[best]), int(near.min()), int(near.max())
 
 
 def _first_promise(evals: Evals, intent_id: str | None, above: float) -> date | None:

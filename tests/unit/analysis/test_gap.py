@@ -134,7 +134,7 @@ def test_evals_that_fail_where_users_are_content_are_told(product):
     evals = scores.set_column(scores.column_names.index("score"), "score", low)
     row = next(r for r in measure_gap(panel, read_evals(evals), {}).rows if r.intent_id == "i4")
     assert row.status == (USERS_ONLY,)
-    told = watch(tables["cells"], tables["intents"], evals, None, weeks_complete=tables["weeks_complete"]).findings
+    told = watch(**tables | {"evals": evals}).findings
     (finding,) = [f for f in told if f.kind == "gap" and f.intent_id == "i4"]
     assert finding.high < 0
     assert "may test what users do not need" in finding.sentence
