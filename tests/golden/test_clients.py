@@ -55,6 +55,9 @@ CAPTURES = {
     "datadog/export": ("*.gz",),
     "opik/ingest": ("*.gz",),
     "opik/export": ("*.gz",),
+    "model-calls/chat-completions": ("*.gz",),
+    "model-calls/responses": ("*.gz",),
+    "model-calls/messages": ("*.gz",),
     "langsmith/multipart": ("*.gz",),
     "langsmith/multipart-zstd": ("*",),
     "langsmith/langgraph-zstd": ("*.zst",),
@@ -306,7 +309,7 @@ def _without_ratings(c: Conversation, mode: str) -> Conversation:
         # User feedback alone has a way out, and it hangs on the session: its turn is the last.
         last = len(c.turns) - 1
         ratings = [replace(f, turn=last) for f in ratings if f.source == "user"]
-    elif mode in AGENTS_SDK or mode.startswith(("openinference", "openllmetry", "vercel-ai-sdk")):
+    elif mode in AGENTS_SDK or mode.startswith(("openinference", "openllmetry", "vercel-ai-sdk", "model-calls")):
         ratings = []  # these clients have no ratings, or none that this application sent
     return replace(c, feedback=tuple(ratings))
 
@@ -316,6 +319,8 @@ def _without_attributes(c: Conversation, mode: str) -> Conversation:
     attributes = dict(c.attributes)
     if mode.startswith("opik"):
         del attributes["environment"]  # the application named none: this SDK sets it by project
+    if mode.startswith("model-calls"):
+        del attributes["environment"], attributes["tags"]  # the application logged neither
     if mode in AGENTS_SDK or (mode.startswith(("openinference", "phoenix", "mlflow")) and "js-" not in mode):
         del attributes["environment"]  # the application set none here, and these clients set none themselves
     if mode.startswith("openllmetry"):
@@ -382,6 +387,17 @@ def test_the_conversations_come_back_and_nothing_else(mode, patterns):
     assert sorted(c.conversation_id for c in found) == sorted(expected(mode))
     for conversation in found:
         assert compared(conversation) == compared(expected(mode)[conversation.conversation_id])
+
+
+def test_calls_without_any_id_are_joined_by_how_their_conversation_begins():
+    loaded = load("model-calls/chat-completions-without-ids", "*.gz")
+    found, played = assemble(loaded.spans, loaded.ratings), expected("model-calls/chat-completions")
+    assert all(c.conversation_id.startswith("calls-") for c in found)
+
+    def told(conversations):
+        return sorted((c | {"id": None} for c in map(compared, conversations)), key=repr)
+
+    assert told(found) == told(played.values())
 
 
 @pytest.mark.parametrize(("mode", "patterns"), EACH)
