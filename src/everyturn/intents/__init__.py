@@ -9,13 +9,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 
-from everyturn.intents.embed import Embedder
+from everyturn.intents.embedders import Embedder, VectorStore
 from everyturn.intents.grid import Doubles, Floats
 from everyturn.intents.identify import Event
+
+if TYPE_CHECKING:
+    from everyturn.intents.taxonomy import Taxonomy
 
 __all__ = ["Discovery", "Embedder", "Event", "Gathering", "Intent", "assign", "discover"]
 
@@ -28,7 +32,9 @@ class Intent:
     `first_seen` is the start of the first week from which the intent holds, not its first stray text; `last_seen` the time
     of its latest request; both None where requests carry no time. `examples` are its five most central requests, as
     (conversation_id, request). `centroid` is its mean direction; `prototypes`, `cut` and `typical` say what is inside it
-    (see `membership`).
+    (see `membership`). `found_label` is the name its texts gave it, `label` the one people gave it where they did. `path`
+    names what it stands under, the widest first: nothing where there are few intents. `place` is where it stands on the
+    map (see `layout`).
     """
 
     intent_id: str
@@ -44,6 +50,9 @@ class Intent:
     prototypes: Floats = field(repr=False, compare=False)
     cut: float
     typical: float
+    found_label: str = ""
+    path: tuple[str, ...] = ()
+    place: tuple[float, float] = (0.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +83,8 @@ class Discovery:
     embedder_state: bytes = field(repr=False)
     fingerprint: str
     compared: int
+    odds: tuple[float, float] = (0.0, 1.0)
+    taxonomy: str = ""
 
     def to_tables(self) -> dict[str, pa.Table]:
         """Arrow tables intents, assignments, events, gatherings and state, from which `from_tables` gives this back."""
@@ -94,6 +105,8 @@ def discover(
     *,
     known: Discovery | None,
     embedder: Embedder | None = None,
+    store: VectorStore | None = None,
+    taxonomy: Taxonomy | None = None,
     seed: int = 7,
     minimum_users: int = 5,
 ) -> Discovery:
@@ -105,25 +118,31 @@ def discover(
     the requests they share. A group with fewer than `minimum_users` distinct users is no intent: its requests are unclear
     and it is listed under `gatherings`. A request outside its group's cut, or without words, is unclear too.
 
-    Deterministic: the same requests, in whatever order, give the same ids, labels and assignments. Cost: about a minute
-    and a gigabyte for 100,000 distinct texts of a sentence on one core, linear beyond (see `cluster`).
+    Deterministic: the same requests, in whatever order, give the same ids, labels and assignments. Cost: see
+    `docs/decisions/0007-intents-without-a-model.md`; grows with the number of texts, never with its square.
     """
-    from everyturn.intents.discovery import run
+    from everyturn.intents.discovery import Settings, run
 
-    return run(requests, known=known, embedder=embedder, seed=seed, minimum_users=minimum_users)
+    return run(
+        requests,
+        known=known,
+        settings=Settings(embedder, store, taxonomy, seed, minimum_users),
+    )
 
 
-def assign(texts: Sequence[str], discovery: Discovery) -> tuple[list[str | None], Doubles]:
-    """The intent each text is inside of, None where it is inside none, and a confidence from 0 to 1 for each.
+def assign(
+    texts: Sequence[str], discovery: Discovery, *, store: VectorStore | None = None
+) -> tuple[list[str | None], Doubles]:
+    """The intent each text is inside of, None where it is inside none, and the chance that its nearest intent is its own.
 
     Inside means as like the intent's members as all but 3 % of these are like each other, by words the embedder has seen;
     the nearest intent is no answer where the text is outside it.
     """
     from everyturn.intents.discovery import membership_of
-    from everyturn.intents.embed import stored
+    from everyturn.intents.embedders import stored
 
     if not discovery.intents or not texts:
         return [None] * len(texts), np.zeros(len(texts))
-    embedder = stored(discovery.embedder_name, discovery.embedder_state)
+    embedder = stored(discovery.embedder_name, discovery.embedder_state, store)
     inside, confidence = membership_of(discovery).place(embedder.encode(texts), embedder.familiar(texts))
     return [discovery.intents[i].intent_id if i >= 0 else None for i in inside], confidence

@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from everyturn.intents.grid import Labels
-from everyturn.intents.words import tokens
+from everyturn.intents.grid import Doubles, Labels
+from everyturn.intents.words import normal
 from everyturn.model import REQUEST_SCHEMA, digest
 
 
@@ -39,7 +39,7 @@ class Corpus:
         requests = requests.select(REQUEST_SCHEMA.names).take(order).combine_chunks()
         encoded = _whole(requests["text"]).dictionary_encode()
         raw = encoded.dictionary.to_pylist()
-        words = [" ".join(found) if any(word != "0" for word in found) else "" for found in map(tokens, raw)]
+        words = [found if found.strip("0 ") else "" for found in map(normal, raw)]
         shown: dict[str, str] = {}
         for key, text in zip(words, raw, strict=True):
             if key:
@@ -66,7 +66,7 @@ class Corpus:
 
     def codes(self, assignments: pa.Table, ids: list[str]) -> Labels:
         """For each request the number of the id it has in `assignments`: -1 where that is null, -2 where it is not there."""
-        places = pc.index_in(_key(self.requests), _key(assignments))
+        places = pc.index_in(key_of(self.requests), key_of(assignments))
         code = pc.index_in(assignments["intent_id"], pa.array(ids, pa.string())).fill_null(-1)
         known = np.append(_whole(code).to_numpy().astype(np.int64), -2)
         return cast("Labels", known[_whole(places).fill_null(len(assignments)).to_numpy()])
@@ -90,6 +90,11 @@ class Corpus:
         """The conversation and number of a request."""
         return self.requests["conversation_id"][request].as_py(), self.requests["request"][request].as_py()
 
+    def times(self) -> Doubles:
+        """Each request's time in seconds since 1970; -1 where it has none."""
+        micros = _whole(self.requests["at"]).cast(pa.int64()).fill_null(-1_000_000).to_numpy()
+        return cast("Doubles", micros / 1e6)
+
     def span(self, requests: Labels) -> tuple[datetime | None, datetime | None]:
         """The times of the first and the last of the requests numbered, None where none has a time."""
         limits = pc.min_max(self.requests["at"].take(pa.array(requests)))
@@ -100,6 +105,7 @@ def _whole(column: pa.ChunkedArray | pa.Array) -> pa.Array:
     return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
 
 
-def _key(table: pa.Table) -> pa.Array:
+def key_of(table: pa.Table) -> pa.Array:
+    """What tells one request from all others."""
     number = table["request"].cast(pa.string())
     return _whole(pc.binary_join_element_wise(table["conversation_id"], number, "\x00"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -11,69 +12,107 @@ import pyarrow as pa
 from everyturn.intents import Discovery, Gathering, Intent
 from everyturn.intents.cluster import cluster, extend
 from everyturn.intents.corpus import Corpus
-from everyturn.intents.embed import Embedder, Lexical, stored
-from everyturn.intents.grid import Doubles, Floats, Labels, directions, group_sums, members, on_grid
-from everyturn.intents.identify import Event, lived, match, new_ids, restructured
-from everyturn.intents.label import TEXTS, Name, name_groups
+from everyturn.intents.described import Description
+from everyturn.intents.edits import Edited, edit, keep_held
+from everyturn.intents.embedders import Embedder, VectorStore, named, stored
+from everyturn.intents.grid import Doubles, Labels, members
+from everyturn.intents.identify import Event, Life, lived, match, restructured
 from everyturn.intents.membership import Learnt, Membership, learn
-from everyturn.intents.novelty import first_weeks
+from everyturn.intents.taxonomy import Taxonomy
 from everyturn.model import ASSIGNMENT_SCHEMA, digest
 
-_EXAMPLES = 5
-_TRIED = 200  # of a group's most central texts, from which examples of different wording are chosen
-_SAME_WORDING = 0.9
+_EXAMPLES = 5  # conversations told of a gathering
 _GATHERING = 3  # requests that make a gathering worth telling of
 _NOTHING = Discovery((), ASSIGNMENT_SCHEMA.empty_table(), (), (), "", b"", "", 0)
 
 
-def run(
-    requests: pa.Table, *, known: Discovery | None, embedder: Embedder | None, seed: int, minimum_users: int
-) -> Discovery:
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a discovery is told beside its requests (see `everyturn.intents.discover`)."""
+
+    embedder: Embedder | None
+    store: VectorStore | None
+    taxonomy: Taxonomy | None
+    seed: int
+    minimum_users: int
+
+
+def run(requests: pa.Table, *, known: Discovery | None, settings: Settings) -> Discovery:
     """See `everyturn.intents.discover`."""
     corpus = Corpus.of(requests)
-    if embedder is None:
-        embedder = stored(known.embedder_name, known.embedder_state) if known and known.embedder_name else Lexical()
-    fingerprint = digest(corpus.fingerprint, embedder.name, str(seed), str(minimum_users))
     known = known or _NOTHING
+    embedder, seed = _embedder(known, settings), settings.seed
+    taxonomy = settings.taxonomy if settings.taxonomy is not None else Taxonomy.parse(known.taxonomy)
+    said = taxonomy.to_yaml() if taxonomy.words else ""
+    fingerprint = digest(corpus.fingerprint, embedder.name, str(seed), str(settings.minimum_users), said)
     if known.fingerprint == fingerprint:
         return known
     if not corpus.texts:
         unclear = _assignments(corpus, np.full(len(corpus.text), -1), np.zeros(0), [])
-        return Discovery((), unclear, known.events, (), embedder.name, b"", fingerprint, 0)
-    old = _old(corpus, known)
-    held = _of_texts(corpus, old)
+        return Discovery((), unclear, known.events, (), embedder.name, b"", fingerprint, 0, taxonomy=said)
+    old = _old(corpus, known, settings.store)
     embedder.fit(corpus.texts)
     vectors, familiar = embedder.encode(corpus.texts), embedder.familiar(corpus.texts)
+    # what people drew comes first: from here on the intents known are those they see
+    edited = edit(taxonomy, known, _of_texts(corpus, old), vectors, embedder)
+    held = edited.labels
     afresh = embedder.name != known.embedder_name or len(corpus.texts) >= 2 * known.compared
     if afresh:
-        labels, held = cluster(vectors, seed=seed), np.full(len(held), -1)
+        labels = keep_held(cluster(vectors, seed=seed), edited, vectors, seed=seed)
+        held = np.where(labels >= 0, held, -1) if edited.held.any() else np.full(len(held), -1)
     else:
         labels = extend(vectors, held, seed=seed)
-    labels = _without_outsiders(learn(vectors, labels, familiar, seed=seed), labels, held < 0)
-    labels, numbers, gatherings = _shared_by_enough(corpus, labels, minimum_users)
+    may_leave = held < 0
+    labels = _without_outsiders(learn(vectors, labels, familiar, seed=seed), labels, may_leave)
+    labels, numbers, gatherings = _shared_by_enough(corpus, labels, settings.minimum_users)
     groups = corpus.groups(labels)
-    overlap = _overlap(groups, old, len(numbers), len(known.intents))
-    if afresh:
-        sizes = np.bincount(groups[(groups >= 0) & (old > -2)], minlength=len(numbers))
-        continues = match(overlap, np.bincount(old[old >= 0], minlength=len(known.intents)), sizes)
-    else:
-        continues = np.where(numbers < len(known.intents), numbers, -1)
+    codes = edited.codes(old, corpus.groups(edited.labels))
+    overlap = _overlap(groups, codes, len(numbers), len(edited.ids))
+    continues = _continued(edited, numbers, overlap, groups, codes, afresh=afresh)
     learnt = learn(vectors, labels, familiar, seed=seed)
     confidence, _, _ = learnt.membership.confidence(vectors, labels, familiar, itself=learnt.itself)
-    before = [known.intents[i] if i >= 0 else None for i in continues]
-    intents = _Description(corpus, vectors, labels, learnt, minimum_users).intents(
+    before = [edited.ids[i] if i >= 0 else None for i in continues]
+    intents = Description(corpus, vectors, labels, learnt, settings.minimum_users, taxonomy).intents(
         before, known, keeps_labels=not afresh
     )
     return Discovery(
         tuple(intents),
         _assignments(corpus, labels, confidence, [intent.intent_id for intent in intents]),
-        _events(known, intents, continues, overlap, corpus),
+        _events(known, intents, (edited, continues, overlap), (groups, codes), corpus),
         gatherings,
         embedder.name,
         embedder.to_bytes(),
         fingerprint,
         len(corpus.texts) if afresh else known.compared,
+        learnt.membership.odds,
+        said,
     )
+
+
+def _embedder(known: Discovery, settings: Settings) -> Embedder:
+    if settings.embedder is not None:
+        return settings.embedder
+    if known.embedder_name and known.embedder_state:
+        return stored(known.embedder_name, known.embedder_state, settings.store)
+    return named("default", settings.store)
+
+
+def _continued(
+    edited: Edited, numbers: Labels, overlap: Labels, groups: Labels, codes: Labels, *, afresh: bool
+) -> Labels:
+    """For each group the number of the intent it continues, -1 for a new one."""
+    n_known = len(edited.ids)
+    if not afresh:
+        return np.where(numbers < n_known, numbers, -1)
+    sizes = np.bincount(groups[(groups >= 0) & (codes > -2)], minlength=len(numbers))
+    is_held = (
+        (numbers < n_known) & edited.held[np.minimum(numbers, n_known - 1)] if n_known else np.zeros(len(numbers), bool)
+    )
+    free = overlap.copy()
+    free[is_held] = 0
+    free[:, edited.held] = 0
+    matched = match(free, np.bincount(codes[codes >= 0], minlength=n_known), sizes)
+    return np.where(is_held, numbers, matched)
 
 
 def membership_of(discovery: Discovery) -> Membership:
@@ -84,20 +123,21 @@ def membership_of(discovery: Discovery) -> Membership:
         np.repeat(np.arange(len(intents)), [len(intent.prototypes) for intent in intents]),
         np.array([intent.cut for intent in intents]),
         np.array([intent.typical for intent in intents]),
+        discovery.odds,
     )
 
 
 # --- what was known ------------------------------------------------------------------------------------------
 
 
-def _old(corpus: Corpus, known: Discovery) -> Labels:
+def _old(corpus: Corpus, known: Discovery, store: VectorStore | None) -> Labels:
     """The number of the known intent of each request, -1 for one that was unclear, -2 for a new one."""
     codes = corpus.codes(known.assignments, [intent.intent_id for intent in known.intents])
     assigned = len(known.assignments) - known.assignments["intent_id"].null_count
     if not known.intents or (codes >= 0).sum() >= 0.5 * assigned:
         return codes
     # most of what was known is gone: the intents live on in their prototypes
-    embedder = stored(known.embedder_name, known.embedder_state)
+    embedder = stored(known.embedder_name, known.embedder_state, store)
     inside, _ = membership_of(known).place(embedder.encode(corpus.texts), embedder.familiar(corpus.texts))
     return corpus.groups(inside)
 
@@ -134,6 +174,7 @@ def _shared_by_enough(
     groups = corpus.groups(labels)
     users = corpus.users_of(groups)
     sizes = np.bincount(groups[groups >= 0], minlength=len(users))
+    # too few people make no intent, whatever anybody said
     kept = np.flatnonzero((users >= minimum_users) & (sizes > 0))
     kept = kept[np.argsort(-sizes[kept], kind="stable")]
     renumbered = np.full(len(users) + 1, -1)
@@ -151,83 +192,6 @@ def _shared_by_enough(
 # --- what is told of them ------------------------------------------------------------------------------------
 
 
-class _Description:
-    """The intents that the groups in `labels` are, told from their texts, most central first."""
-
-    def __init__(self, corpus: Corpus, vectors: Floats, labels: Labels, learnt: Learnt, minimum_users: int) -> None:
-        self._corpus, self._vectors, self._labels, self._learnt = corpus, vectors, labels, learnt
-        self._minimum_users = minimum_users
-        self._centroids = directions(group_sums(on_grid(vectors), labels))
-        texts = np.flatnonzero(labels >= 0)
-        near = np.zeros(len(labels))
-        near[texts] = np.round(np.einsum("ij,ij->i", vectors[texts], self._centroids[labels[texts]]), 5)
-        self._ranked = [group[np.lexsort((group, -near[group]))] for group in members(labels)]
-
-    def intents(self, before: Sequence[Intent | None], known: Discovery, *, keeps_labels: bool) -> list[Intent]:
-        """One intent a group, under the id it had `before`, if any."""
-        corpus = self._corpus
-        used = {intent.intent_id for intent in known.intents} | {event.intent_id for event in known.events}
-        new = iter(
-            new_ids([corpus.words[texts[0]] for texts, old in zip(self._ranked, before, strict=True) if not old], used)
-        )
-        names = self._names({group: old.label for group, old in enumerate(before) if old and keeps_labels})
-        groups = corpus.groups(self._labels)
-        users = corpus.users_of(groups)
-        first_seen = first_weeks(groups, corpus.requests["at"])
-        membership = self._learnt.membership
-        intents = []
-        for group, requests in enumerate(members(groups)):
-            old = before[group]
-            intents.append(
-                Intent(
-                    old.intent_id if old else next(new),
-                    names[group].label,
-                    names[group].description,
-                    names[group].phrases,
-                    len(requests),
-                    int(users[group]),
-                    first_seen[group],
-                    corpus.span(requests)[1],
-                    self._examples(group, requests),
-                    self._centroids[group],
-                    membership.prototypes[membership.group == group],
-                    float(membership.cut[group]),
-                    float(membership.typical[group]),
-                )
-            )
-        return intents
-
-    def _names(self, before: dict[int, str]) -> list[Name]:
-        read = np.concatenate([np.empty(0, np.int64), *(texts[:TEXTS] for texts in self._ranked)])
-        senders = self._corpus.senders(read)
-        return name_groups(
-            [self._corpus.texts[text] for text in read.tolist()],
-            self._labels[read],
-            [senders[text] for text in read.tolist()],
-            minimum_users=self._minimum_users,
-            before=before,
-        )
-
-    def _examples(self, group: int, requests: Labels) -> tuple[tuple[str, int], ...]:
-        """The most central requests that differ in wording and, while that is possible, in their user."""
-        corpus = self._corpus
-        by_text: dict[int, list[int]] = {}
-        for request in requests.tolist():
-            by_text.setdefault(int(corpus.text[request]), []).append(request)
-        chosen: list[int] = []
-        for is_strict in (True, False):
-            for text in self._ranked[group][:_TRIED].tolist():
-                request = by_text[text][0]
-                others = [int(corpus.text[other]) for other in chosen]
-                if len(chosen) == _EXAMPLES or text in others:
-                    continue
-                alike = bool(others) and float((self._vectors[others] @ self._vectors[text]).max()) > _SAME_WORDING
-                if is_strict and (alike or corpus.user[request] in corpus.user[chosen]):
-                    continue
-                chosen.append(request)
-        return tuple(corpus.key(request) for request in chosen)
-
-
 def _assignments(corpus: Corpus, labels: Labels, confidence: Doubles, ids: list[str]) -> pa.Table:
     """The intent of each request, in the order the requests came in."""
     back = np.empty(len(corpus.order), np.int64)
@@ -240,22 +204,52 @@ def _assignments(corpus: Corpus, labels: Labels, confidence: Doubles, ids: list[
 
 
 def _events(
-    known: Discovery, intents: Sequence[Intent], continues: Labels, overlap: Labels, corpus: Corpus
+    known: Discovery,
+    intents: Sequence[Intent],
+    change: tuple[Edited, Labels, Labels],
+    places: tuple[Labels, Labels],
+    corpus: Corpus,
 ) -> tuple[Event, ...]:
     """What has happened so far: the events known and those since, in order of time."""
+    edited, continues, overlap = change
     now = corpus.span(np.arange(len(corpus.text)))[1]
     ids = [intent.intent_id for intent in intents]
-    events = restructured(ids, continues, overlap, [intent.intent_id for intent in known.intents], now)
-    for intent, number in zip(intents, continues.tolist(), strict=True):
-        events += lived(
-            intent.intent_id,
-            share=intent.size / max(len(corpus.text), 1),
-            known_share=known.intents[number].size / max(len(known.assignments), 1) if number >= 0 else None,
-            first_seen=intent.first_seen,
-            last_seen=intent.last_seen,
-            now=now,
-        )
-    said = set(known.events)
-    new = [event for event in events if event not in said]
+    events = [Event(kind, one, now, other) for kind, one, other in edited.changes]
+    events += restructured(ids, continues, overlap, edited.ids, now)
+    drawn = {one for kind, one, _ in edited.changes if kind == "split"}
+    for intent, life in zip(intents, _lives(intents, continues, places, corpus), strict=True):
+        if intent.intent_id not in drawn:
+            events += lived(intent.intent_id, life, now=now)
+    said = {(event.kind, event.intent_id, event.at) for event in known.events}
+    new = [event for event in events if (event.kind, event.intent_id, event.at) not in said]
     new.sort(key=lambda event: (event.at is not None, event.at or 0, event.kind, event.intent_id))
     return (*known.events, *new)
+
+
+def _lives(intents: Sequence[Intent], continues: Labels, places: tuple[Labels, Labels], corpus: Corpus) -> list[Life]:
+    groups, codes = places
+    times = corpus.times()
+    is_new = codes == -2
+    is_dated = times >= 0
+    people = [len(np.unique(corpus.user[rows])) for rows in (~is_new, is_new)]
+    days = float(np.ptp(times[is_dated])) / 86_400 if is_dated.any() else 0.0
+    lives = []
+    for intent, number, rows in zip(intents, continues.tolist(), members(groups), strict=True):
+        begun = intent.first_seen.timestamp() if intent.first_seen else None
+        early = rows[is_dated[rows] & (times[rows] < begun)] if begun is not None else rows[:0]
+        lives.append(
+            Life(
+                intent.first_seen,
+                intent.last_seen,
+                number < 0,
+                float((is_dated & (times < begun)).sum() / max(len(times), 1)) if begun is not None else 0.0,
+                intent.users,
+                len(np.unique(corpus.user[early])),
+                len(np.unique(corpus.user[rows[~is_new[rows]]])),
+                people[0],
+                len(np.unique(corpus.user[rows[is_new[rows]]])),
+                people[1],
+                days,
+            )
+        )
+    return lives

@@ -15,6 +15,7 @@ Doubles: TypeAlias = npt.NDArray[np.float64]
 Labels: TypeAlias = npt.NDArray[np.int64]
 
 GRID = 4000
+_BATCH = 65_536
 
 
 def on_grid(vectors: Floats) -> Floats:
@@ -29,12 +30,16 @@ def on_grid(vectors: Floats) -> Floats:
     return cast("Floats", np.round(vectors * GRID).astype(np.float32))
 
 
-def group_sums(grid: Floats, labels: Labels) -> Doubles:
-    """The sum of each group's rows (rows labelled -1 are in none): whole numbers, so exact."""
-    rows = np.flatnonzero(labels >= 0)
-    shape = (int(labels.max(initial=-1)) + 1, len(labels))
-    member = sp.csr_matrix((np.ones(len(rows)), (labels[rows], rows)), shape=shape)
-    return cast("Doubles", member @ grid.astype(np.float64))
+def group_sums(vectors: Floats, labels: Labels) -> Doubles:
+    """The sum of each group's rows on the grid (rows labelled -1 are in none): whole numbers, so exact."""
+    groups = int(labels.max(initial=-1)) + 1
+    sums = np.zeros((groups, vectors.shape[1]))
+    for start in range(0, len(vectors), _BATCH):
+        some = labels[start : start + _BATCH]
+        rows = np.flatnonzero(some >= 0)
+        member = sp.csr_matrix((np.ones(len(rows)), (some[rows], rows)), shape=(groups, len(some)))
+        sums += member @ on_grid(vectors[start : start + _BATCH]).astype(np.float64)
+    return sums
 
 
 def directions(sums: Doubles) -> Floats:

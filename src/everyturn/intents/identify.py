@@ -20,6 +20,7 @@ _SAME = (
 _PART = 0.2  # of an intent's requests, what another group must hold to be a part of it split off
 _SWALLOWED = 0.5  # of an intent's requests, what a group must hold for the intent to be merged into it
 _GROWN = 1.5
+_SURE = 0.01
 _QUIET = timedelta(weeks=4)
 
 
@@ -27,15 +28,17 @@ _QUIET = timedelta(weeks=4)
 class Event:
     """What happened to an intent, and when.
 
-    born: first seen · grown: half as large a share of all requests again as
-    at the last discovery · split: came apart from `other` ·
-    merged: went up in `other` · faded: not asked for in the last four weeks, or in no group any more.
+    born: first seen · grown: half as large a share of all requests again since the last discovery, and by more than chance ·
+    split: came apart from `other` · merged: went up in `other` · faded: not asked for in the last four weeks, or in no group
+    any more. `chance` is how likely so much is where nothing has changed: of as few people asking before a birth, as many
+    since a growth, none since a fading; None where there is nothing to compare with, or people drew it so.
     """
 
     kind: Change
     intent_id: str
     at: datetime | None
     other: str | None = None
+    chance: float | None = None
 
 
 def match(overlap: Labels, known_sizes: Labels, group_sizes: Labels) -> Labels:
@@ -96,25 +99,53 @@ def restructured(
     return events
 
 
-def lived(
-    intent_id: str,
-    *,
-    share: float,
-    known_share: float | None,
-    first_seen: datetime | None,
-    last_seen: datetime | None,
-    now: datetime | None,
-) -> list[Event]:
-    """The events of one intent by itself; shares are of all requests, `known_share` None for an intent not known before.
+@dataclass(frozen=True, slots=True)
+class Life:
+    """An intent's people: `before` and since it was first seen, among all of `everyone` in the same times.
 
-    >>> [e.kind for e in lived("i-1", share=0.3, known_share=0.2, first_seen=None, last_seen=None, now=None)]
+    `known` of `everyone_known` asked at the last discovery, `new` of `everyone_new` since; `lately` asked in the last four
+    weeks, out of all `people` over `days` days.
+    """
+
+    first_seen: datetime | None
+    last_seen: datetime | None
+    is_new: bool
+    share_before: float
+    people: int
+    people_before: int
+    known: int
+    everyone_known: int
+    new: int
+    everyone_new: int
+    days: float
+
+
+def lived(intent_id: str, life: Life, *, now: datetime | None) -> list[Event]:
+    """The events of one intent by itself.
+
+    Method: exact binomial tails, people being the unit: given that somebody asked, the day he did is one of all days.
+
+    >>> life = Life(None, None, False, 0.0, 100, 0, 20, 1000, 80, 1000, 0.0)
+    >>> [event.kind for event in lived("i-1", life, now=None)]
     ['grown']
     """
+    from scipy.stats import binom
+
     events = []
-    if known_share is None:
-        events.append(Event("born", intent_id, first_seen))
-    elif round(share - _GROWN * known_share, 9) >= 0:
-        events.append(Event("grown", intent_id, now))
-    if now is not None and last_seen is not None and now - last_seen > _QUIET:
-        events.append(Event("faded", intent_id, last_seen))
+    if life.is_new:
+        chance = float(binom.cdf(life.people_before, life.people, life.share_before)) if life.share_before > 0 else None
+        events.append(Event("born", intent_id, life.first_seen, None, _rounded(chance)))
+    elif life.everyone_new and life.everyone_known and life.new:
+        share = (life.known + 1) / (life.everyone_known + 2)
+        chance = float(binom.sf(life.new - 1, life.everyone_new, share))
+        if life.new / life.everyone_new >= _GROWN * life.known / life.everyone_known and chance < _SURE:
+            events.append(Event("grown", intent_id, now, None, _rounded(chance)))
+    if now is not None and life.last_seen is not None and now - life.last_seen > _QUIET:
+        quiet = (now - life.last_seen) / timedelta(days=1)
+        chance = (1 - min(quiet / max(life.days, quiet), 1)) ** life.people
+        events.append(Event("faded", intent_id, life.last_seen, None, _rounded(chance)))
     return events
+
+
+def _rounded(chance: float | None) -> float | None:
+    return None if chance is None else float(f"{chance:.2g}")

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import cast
 
 import numpy as np
 
-from everyturn.intents.grid import GRID, Doubles, Floats, Labels, members, on_grid
+from everyturn.intents.grid import GRID, Doubles, Floats, Labels, directions, group_sums, members, on_grid
 
 PROTOTYPES = 512  # members kept of each group: with 64, a wide intent loses texts at its edge to narrow neighbours
+_ALL_PROTOTYPES = 60_000  # of all groups together, about: thousands of groups keep fewer members each
 _NEAREST = 3
 _OUTSIDE = 0.03  # share of a group's own members that would be outside it
 _PRIOR = 10  # a small group's cut is mixed with that of all groups, as if it had so many members more of theirs
-_BATCH = 2048
+_BATCH = 8192
+_COMPARED = 8  # groups, nearest by their middle, whose members a text is compared with
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """For each row the groups it was compared with (-1 fills up) and its score in each, the same columns."""
+
+    groups: Labels
+    scores: Doubles
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +32,14 @@ class Membership:
 
     `prototypes` are members of the groups, `group` says of which (ascending), `cut` is the least score inside each group
     and `typical` its members' middle score. A text's score is the mean cosine to the three nearest prototypes, times
-    how much of the text the embedder can see.
+    how much of the text the embedder can see. `odds` are the two numbers that make a chance of a margin (see `learn`).
     """
 
     prototypes: Floats
     group: Labels
     cut: Doubles
     typical: Doubles
+    odds: tuple[float, float] = (0.0, 1.0)
 
     def place(self, vectors: Floats, familiar: Floats | None = None) -> tuple[Labels, Doubles]:
         """For each row the group it is inside of or -1, and its confidence in the nearest group."""
@@ -39,23 +49,33 @@ class Membership:
     def confidence(
         self, vectors: Floats, labels: Labels, familiar: Floats | None = None, *, itself: Labels | None = None
     ) -> tuple[Doubles, Labels, Doubles]:
-        """How sure it is that each row belongs to its group, or to the nearest where its label is -1; that group; its score.
+        """The chance that each row belongs to its group, or to the nearest where its label is -1; that group; its score.
 
-        The group's score by the length (4-norm) of all groups' scores, so that others as near lower it, times the score by
-        the members' middle one where it is lower. From 0 to 1.
+        The chance grows with the margin (see `margins`), by the odds learnt. From 0 to 1.
         """
-        confidence, best = np.zeros(len(vectors)), np.full(len(vectors), -1.0)
-        groups = labels.copy()
-        for start in range(0, len(vectors) if len(self.cut) else 0, _BATCH):
-            rows = slice(start, start + _BATCH)
-            some = None if familiar is None else familiar[rows]
-            scores = self.scores(vectors[rows], some, itself=None if itself is None else itself[rows])
-            groups[rows] = np.where(labels[rows] >= 0, labels[rows], scores.argmax(axis=1))
-            best[rows] = scores[np.arange(len(scores)), groups[rows]]
-            length = (np.maximum(scores, 0) ** 4).sum(axis=1) ** 0.25
-            alike = np.minimum(best[rows] / np.maximum(self.typical[groups[rows]], 1e-6), 1)
-            confidence[rows] = np.round(np.maximum(best[rows] / np.maximum(length, 1e-6) * alike, 0), 4)
-        return confidence, groups, best
+        groups, best, margin = self.margins(vectors, labels, familiar, itself=itself)
+        middle, slope = self.odds
+        chance = 1 / (1 + np.exp(-np.clip(slope * margin + middle, -30, 30)))
+        return np.round(np.where(best > 0, chance, 0), 4), groups, best
+
+    def margins(
+        self, vectors: Floats, labels: Labels, familiar: Floats | None = None, *, itself: Labels | None = None
+    ) -> tuple[Labels, Doubles, Doubles]:
+        """Each row's group (the nearest where its label is -1), its score there, and how far the group leads.
+
+        The lead: the score by the length (4-norm) of all scores, so that others as near lower it, times the score by the
+        members' middle one where it is lower.
+        """
+        n = len(vectors)
+        if not n or not len(self.cut):
+            return labels.copy(), np.full(n, -1.0), np.zeros(n)
+        found = self.scores(vectors, familiar, itself=itself, own=labels)
+        here = np.arange(n)
+        column = np.where(labels >= 0, 0, found.scores.argmax(axis=1))  # its own group is compared first
+        groups, best = found.groups[here, column], found.scores[here, column]
+        length = (np.maximum(found.scores, 0) ** 4).sum(axis=1) ** 0.25
+        alike = np.minimum(best / np.maximum(self.typical[groups], 1e-6), 1)
+        return groups, best, np.round(np.maximum(best / np.maximum(length, 1e-6) * alike, 0), 6)
 
     def scores(
         self,
@@ -64,33 +84,43 @@ class Membership:
         *,
         itself: Labels | None = None,
         own: Labels | None = None,
-    ) -> Doubles:
-        """The score of each row in each group, or with `own` in that group only (-1 where it is -1), as one column.
+    ) -> Scores:
+        """The score of each row in the groups whose middles are nearest, its `own` first where it has one.
 
         `itself` numbers the prototype that each row is, -1 for none, so that it is left out. -1 where nothing is left.
         """
+        compared = self._compared(vectors, own)
+        scores = np.full(compared.shape, -1.0)
         bounds = np.searchsorted(self.group, np.arange(len(self.cut) + 1))
-        prototypes = on_grid(self.prototypes)
-        scores = np.full((len(vectors), len(self.cut) if own is None else 1), -1.0)
-        batches: Iterable[tuple[int | None, Labels]]
-        if own is None:
-            batches = ((None, np.arange(i, min(i + _BATCH, len(vectors)))) for i in range(0, len(vectors), _BATCH))
-        else:
-            batches = enumerate(members(own))
-        for only, rows in batches:
-            groups = range(len(self.cut)) if only is None else range(only, only + 1)
-            first, last = bounds[groups.start], bounds[groups.stop]
-            similarity = on_grid(vectors[rows]) @ prototypes[first:last].T / GRID**2
-            if itself is not None:
-                at = itself[rows] - first
-                here = np.flatnonzero((at >= 0) & (at < last - first))
-                similarity[here, at[here]] = -2
-            for group in groups:
-                part = similarity[:, bounds[group] - first : bounds[group + 1] - first]
-                scores[rows, group if only is None else 0] = _mean_of_nearest(part)
+        # pairs of a row and a group, group by group: one product of matrices each
+        for group, places in enumerate(members(compared.ravel())):
+            prototypes = on_grid(self.prototypes[bounds[group] : bounds[group + 1]])
+            for start in range(0, len(places), _BATCH):
+                some = places[start : start + _BATCH]
+                rows = some // compared.shape[1]
+                similarity = on_grid(vectors[rows]) @ prototypes.T / GRID**2
+                if itself is not None:
+                    at = itself[rows] - bounds[group]
+                    here = np.flatnonzero((at >= 0) & (at < len(prototypes)))
+                    similarity[here, at[here]] = -2
+                scores.ravel()[some] = _mean_of_nearest(similarity)
         if familiar is not None:
             scores *= np.where(scores > 0, familiar[:, None], 1)
-        return cast("Doubles", np.round(scores, 4))
+        return Scores(compared, np.round(scores, 4))
+
+    def _compared(self, vectors: Floats, own: Labels | None) -> Labels:
+        groups = len(self.cut)
+        middles = on_grid(directions(group_sums(self.prototypes, self.group)))
+        count = min(_COMPARED, groups)
+        compared = np.empty((len(vectors), count), np.int64)
+        for start in range(0, len(vectors), _BATCH):
+            rows = slice(start, start + _BATCH)
+            similarity = on_grid(vectors[rows]) @ middles.T
+            if own is not None:
+                labelled = np.flatnonzero(own[rows] >= 0)
+                similarity[labelled, own[rows][labelled]] = np.inf
+            compared[rows] = np.argsort(-similarity, axis=1, kind="stable")[:, :count]
+        return compared
 
 
 def _mean_of_nearest(similarity: Floats | Doubles) -> Doubles:
@@ -122,21 +152,61 @@ def learn(vectors: Floats, labels: Labels, familiar: Floats | None = None, *, se
     """The membership of the groups 0, 1, … in `labels` (-1 belongs to none), calibrated on their own members.
 
     Method: each member is scored against the prototypes of its group without itself (leave-one-out); the cut lets 97 %
-    of the members in (a conformal cut, Vovk et al. 2005).
+    of the members in (a conformal cut, Vovk et al. 2005). The odds are those with which a member's nearest group, found
+    without itself, is its own, given the margin: one logistic curve for all (Platt 1999).
     """
     groups = int(labels.max(initial=-1)) + 1
     shuffled = np.random.default_rng(seed).permutation(len(labels))
     by_group = shuffled[np.argsort(labels[shuffled], kind="stable")]
     by_group = by_group[labels[by_group] >= 0]
     rank = np.arange(len(by_group)) - np.searchsorted(labels[by_group], labels[by_group])
-    chosen = by_group[rank < PROTOTYPES]
+    chosen = by_group[rank < min(PROTOTYPES, max(_ALL_PROTOTYPES // max(groups, 1), 64))]
     itself = np.full(len(labels), -1)
     itself[chosen] = np.arange(len(chosen))
     prototypes = vectors[chosen].astype(np.float16).astype(np.float32)
-    raw = Membership(prototypes, labels[chosen], np.zeros(groups), np.zeros(groups))
-    own = raw.scores(vectors, familiar, itself=itself, own=labels)[:, 0]
+    raw = Membership(prototypes, labels[chosen], np.zeros(groups), np.ones(groups))
+    own = _own_scores(raw, vectors, labels, itself, familiar)
+    rows = np.flatnonzero(labels >= 0)
+    if not len(rows):
+        return Learnt(raw, own, itself)
     cut, typical = _quantiles(own, labels, _OUTSIDE), _quantiles(own, labels, 0.5)
-    return Learnt(replace(raw, cut=cut, typical=typical), own, itself)
+    raw = replace(raw, cut=cut, typical=typical)
+    tried = rows[np.sort(np.random.default_rng(seed).permutation(len(rows))[:_TRIED])]
+    given = None if familiar is None else familiar[tried]
+    nearest, _, lead = raw.margins(vectors[tried], np.full(len(tried), -1), given, itself=itself[tried])
+    return Learnt(replace(raw, odds=_odds(lead, nearest == labels[tried])), own, itself)
+
+
+_TRIED = 5_000  # members on whom the odds are learnt
+
+
+def _own_scores(raw: Membership, vectors: Floats, labels: Labels, itself: Labels, familiar: Floats | None) -> Doubles:
+    """Each row's score in its own group, without itself."""
+    bounds = np.searchsorted(raw.group, np.arange(len(raw.cut) + 1))
+    scores = np.full(len(labels), -1.0)
+    for group, places in enumerate(members(labels)):
+        prototypes = on_grid(raw.prototypes[bounds[group] : bounds[group + 1]])
+        for start in range(0, len(places), _BATCH):
+            some = places[start : start + _BATCH]
+            similarity = on_grid(vectors[some]) @ prototypes.T / GRID**2
+            at = itself[some] - bounds[group]
+            here = np.flatnonzero((at >= 0) & (at < len(prototypes)))
+            similarity[here, at[here]] = -2
+            scores[some] = _mean_of_nearest(similarity)
+    if familiar is not None:
+        scores *= np.where(scores > 0, familiar, 1)
+    return np.round(scores, 4)
+
+
+def _odds(margin: Doubles, is_right: Labels) -> tuple[float, float]:
+    """Intercept and slope of the log-odds of being right, by the margin; the slope is never below a little."""
+    from sklearn.linear_model import LogisticRegression
+
+    right = is_right.astype(np.int64)
+    # one member more on either side, at either end: even where all were right, none is certain
+    given = np.concatenate([margin, [0.0, 1.0]])[:, None]
+    fitted = LogisticRegression(C=10.0).fit(given, np.concatenate([right, [0, 1]]))
+    return round(float(fitted.intercept_[0]), 4), round(max(float(fitted.coef_[0, 0]), 0.5), 4)
 
 
 def _quantiles(own: Doubles, labels: Labels, quantile: float) -> Doubles:

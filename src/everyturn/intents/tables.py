@@ -12,7 +12,7 @@ from everyturn.errors import WorkspaceError
 from everyturn.intents import Discovery, Event, Gathering, Intent
 from everyturn.model import ASSIGNMENT_SCHEMA, TIME
 
-VERSION = 1
+VERSION = 2
 
 _EXAMPLES = pa.list_(pa.struct([("conversation_id", pa.string()), ("request", pa.int32())]))
 INTENT_SCHEMA = pa.schema(
@@ -30,9 +30,20 @@ INTENT_SCHEMA = pa.schema(
         ("prototypes", pa.list_(pa.float32())),  # row after row, each as long as the centroid
         ("cut", pa.float64()),
         ("typical", pa.float64()),
+        ("found_label", pa.string()),
+        ("path", pa.list_(pa.string())),
+        ("place", pa.list_(pa.float64())),
     ]
 )
-EVENT_SCHEMA = pa.schema([("kind", pa.string()), ("intent_id", pa.string()), ("at", TIME), ("other", pa.string())])
+EVENT_SCHEMA = pa.schema(
+    [
+        ("kind", pa.string()),
+        ("intent_id", pa.string()),
+        ("at", TIME),
+        ("other", pa.string()),
+        ("chance", pa.float64()),
+    ]
+)
 GATHERING_SCHEMA = pa.schema(
     [("size", pa.int64()), ("users", pa.int64()), ("first_seen", TIME), ("last_seen", TIME), ("examples", _EXAMPLES)]
 )
@@ -43,6 +54,8 @@ STATE_SCHEMA = pa.schema(
         ("embedder_state", pa.binary()),
         ("fingerprint", pa.string()),
         ("compared", pa.int64()),
+        ("odds", pa.list_(pa.float64())),
+        ("taxonomy", pa.string()),
     ]
 )
 
@@ -88,13 +101,20 @@ def from_tables(tables: Mapping[str, pa.Table]) -> Discovery:
         state["embedder_state"],
         state["fingerprint"],
         state["compared"],
+        tuple(state["odds"]),
+        state["taxonomy"],
     )
 
 
 def _intent(row: dict[str, Any]) -> Intent:
     centroid = np.array(row["centroid"], np.float32)
     prototypes = np.array(row["prototypes"], np.float32).reshape(-1, len(centroid))
-    told = {"phrases": tuple(row["phrases"]), "examples": _pairs(row["examples"])}
+    told = {
+        "phrases": tuple(row["phrases"]),
+        "examples": _pairs(row["examples"]),
+        "path": tuple(row["path"]),
+        "place": tuple(row["place"]),
+    }
     return Intent(**(row | told | {"centroid": centroid, "prototypes": prototypes}))
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
+import pytest
 
-from everyturn.intents.identify import lived, match, new_ids, restructured
+from everyturn.intents.identify import Life, lived, match, new_ids, restructured
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 
@@ -44,15 +46,42 @@ def test_splits_and_mergers_name_both_sides():
     }
 
 
+STILL = Life(
+    first_seen=NOW - timedelta(weeks=9),
+    last_seen=NOW,
+    is_new=False,
+    share_before=0.0,
+    people=40,
+    people_before=0,
+    known=20,
+    everyone_known=200,
+    new=20,
+    everyone_new=200,
+    days=70.0,
+)
+
+
 def told(**changes):
-    state = {"share": 0.1, "known_share": 0.1, "first_seen": NOW, "last_seen": NOW, "now": NOW}
-    return [(e.kind, e.at) for e in lived("i-1", **{**state, **changes})]
+    return [(e.kind, e.at) for e in lived("i-1", replace(STILL, **changes), now=NOW)]
 
 
 def test_an_intent_is_born_grows_and_fades():
     assert told() == []
-    assert told(known_share=None) == [("born", NOW)]
-    assert told(share=0.16) == [("grown", NOW)]
+    assert told(is_new=True) == [("born", STILL.first_seen)]
+    assert told(new=50) == [("grown", NOW)]
     long_ago = NOW - timedelta(weeks=5)
     assert told(last_seen=long_ago) == [("faded", long_ago)]
-    assert told(last_seen=None, now=None) == []
+    assert [e.kind for e in lived("i-1", replace(STILL, last_seen=None), now=None)] == []
+
+
+def test_growth_within_chance_is_no_event():
+    assert told(known=2, new=4) == []  # twice as many, of two
+
+
+def test_events_say_how_likely_they_are_where_nothing_changed():
+    (born,) = lived("i-1", replace(STILL, is_new=True, share_before=0.5), now=NOW)
+    assert born.chance == pytest.approx(0.5**40, rel=0.1)
+    (first,) = lived("i-1", replace(STILL, is_new=True), now=NOW)
+    assert first.chance is None  # nothing came before it
+    (faded,) = lived("i-1", replace(STILL, last_seen=NOW - timedelta(days=35)), now=NOW)
+    assert faded.chance == pytest.approx(0.5**40, rel=0.1)

@@ -8,7 +8,8 @@ import pyarrow as pa
 import pytest
 
 from everyturn.intents import Discovery, assign, discover
-from everyturn.intents.embed import Lexical, stored
+from everyturn.intents.embedders import stored
+from everyturn.intents.embedders.lexical import Lexical
 from everyturn.model import ASSIGNMENT_SCHEMA, REQUEST_SCHEMA
 
 START = datetime(2026, 9, 7, tzinfo=UTC)

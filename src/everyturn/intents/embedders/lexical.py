@@ -1,10 +1,10 @@
-"""Texts -> vectors: what an embedder must do, and the default one, which needs no model and no network."""
+"""Texts -> vectors by the words and letters they share, learnt from the texts at hand."""
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol, TypeAlias, cast
+from typing import TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -13,29 +13,8 @@ import scipy.sparse as sp
 
 from everyturn.errors import InputError
 from everyturn.intents.grid import Floats
-from everyturn.intents.words import tokens
+from everyturn.intents.words import normal
 from everyturn.model import digest
-
-
-class Embedder(Protocol):
-    """Turns texts into vectors whose cosine says how alike the texts are.
-
-    `name` carries a version and is stored with every result. Two texts with equal `words.tokens` may get equal rows.
-    """
-
-    name: str
-
-    def fit(self, texts: Sequence[str]) -> None:
-        """Learn from the texts what there is to learn; a pre-trained embedder learns nothing."""
-
-    def encode(self, texts: Sequence[str]) -> Floats:
-        """One float32 row a text, of length 1, or of zeros where the embedder sees nothing in the text."""
-
-    def familiar(self, texts: Sequence[str]) -> Floats:
-        """How much of each text the embedder can see, 0 to 1; 1 for embedders that see everything."""
-
-    def to_bytes(self) -> bytes:
-        """The fitted state; `from_bytes` gives back an embedder that encodes identically."""
 
 
 class Lexical:
@@ -68,7 +47,7 @@ class Lexical:
 
     def fit(self, texts: Sequence[str]) -> None:
         """Learn weights and components from at most 20,000 distinct texts, the same ones in whatever order they come."""
-        distinct = sorted({" ".join(tokens(text)) for text in texts} - {""})
+        distinct = sorted({normal(text) for text in texts} - {""})
         if len(distinct) > SAMPLE:
             distinct = sorted(sorted(distinct, key=digest)[:SAMPLE])
         if not distinct:
@@ -93,7 +72,7 @@ class Lexical:
         components = np.ascontiguousarray(self._components.astype(np.float64))
         rows = np.zeros((len(texts), components.shape[1]), np.float32)
         for start in range(0, len(texts), _BATCH):
-            matrix, _ = self._matrix([" ".join(tokens(text)) for text in texts[start : start + _BATCH]])
+            matrix, _ = self._matrix([normal(text) for text in texts[start : start + _BATCH]])
             batch = matrix @ components
             length = np.sqrt(np.einsum("ij,ij->i", batch, batch))
             rows[start : start + _BATCH] = batch / np.where(length > _NOTHING, length, np.inf)[:, None]
@@ -103,7 +82,7 @@ class Lexical:
         """How much of each text's weight is in n-grams seen in fitting, 0 to 1."""
         shares = np.zeros(len(texts), np.float32)
         for start in range(0, len(texts), _BATCH):
-            _, share = self._matrix([" ".join(tokens(text)) for text in texts[start : start + _BATCH]])
+            _, share = self._matrix([normal(text) for text in texts[start : start + _BATCH]])
             shares[start : start + _BATCH] = share
         return shares
 
@@ -157,39 +136,44 @@ class Lexical:
         return sp.hstack(blocks, format="csr"), np.sqrt(known_square).astype(np.float32)
 
 
-def stored(name: str, state: bytes) -> Embedder:
-    """The embedder with that name from its stored state.
-
-    >>> lexical = Lexical(); lexical.fit(["cancel order", "reset password"])
-    >>> stored("lexical/1", lexical.to_bytes()).name
-    'lexical/1'
-    """
-    if name != Lexical.name:
-        raise InputError(
-            f'this version has no embedder named "{name}"', expected=Lexical.name, try_="everyturn discover"
-        )
-    return Lexical.from_bytes(state)
-
-
 SAMPLE = 20_000  # distinct texts learnt from: more did not raise agreement with the labels of the public sets
 _DIMENSIONS = 200
 _FEW = 100  # below this many distinct texts even n-grams of one text are kept
 _BATCH = 8192
+_SPARE, _ITERATIONS = 10, 3
 _NOTHING = 1e-9
 
 
 def _components(matrix: sp.csr_matrix) -> npt.NDArray[np.float16]:
-    """The right singular vectors as columns, signs fixed, in half precision."""
-    from sklearn.decomposition import TruncatedSVD
+    """The right singular vectors as columns, signs fixed, in half precision.
+
+    Method: subspace iteration from random directions (Halko, Martinsson and Tropp 2011). On one thread: a few tall
+    products gain nothing from more, and lose much where others want the processors too.
+    """
+    from threadpoolctl import threadpool_limits
 
     # with fewer texts fewer directions are more than noise
     dimensions = int(min(_DIMENSIONS, max(20, matrix.shape[0] // 10), matrix.shape[0], matrix.shape[1]))
-    if min(matrix.shape) <= dimensions + 10:
-        vectors = np.linalg.svd(matrix.toarray(), full_matrices=False)[2][:dimensions]
-    else:
-        vectors = TruncatedSVD(dimensions, n_iter=3, random_state=7).fit(matrix).components_
+    with threadpool_limits(1, "blas"):
+        if min(matrix.shape) <= dimensions + _SPARE:
+            vectors = np.linalg.svd(matrix.toarray(), full_matrices=False)[2][:dimensions]
+        else:
+            start = np.random.default_rng(7).standard_normal((matrix.shape[1], dimensions + _SPARE))
+            transposed = matrix.T.tocsr()
+            directions = _orthonormal(start)
+            for _ in range(_ITERATIONS):
+                directions = _orthonormal(transposed @ (matrix @ directions))
+            image = matrix @ directions
+            _, turn = np.linalg.eigh(image.T @ image)
+            vectors = (directions @ turn[:, ::-1][:, :dimensions]).T
     largest = vectors[np.arange(len(vectors)), np.abs(np.round(vectors, 6)).argmax(axis=1)]
     return cast("npt.NDArray[np.float16]", (vectors * np.where(largest < 0, -1, 1)[:, None]).T.astype(np.float16))
+
+
+def _orthonormal(columns: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The directions that span the columns."""
+    strength, turn = np.linalg.eigh(columns.T @ columns)
+    return cast("npt.NDArray[np.float64]", columns @ (turn / np.sqrt(np.maximum(strength, strength[-1] * 1e-12))))
 
 
 # --- n-grams as numbers --------------------------------------------------------------------------------------

