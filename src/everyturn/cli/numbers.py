@@ -13,14 +13,27 @@ from everyturn.cli.progress import workspace
 
 
 @click.command()
-@click.option("--embedder", metavar="NAME", help="How texts become vectors; the default needs no download.")
+@click.option(
+    "--embedder",
+    metavar="NAME",
+    help="How texts become vectors: default, lexical, table, minilm, a model's folder, or https://HOST/v1#MODEL.",
+)
+@click.option(
+    "--taxonomy",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="What you say about intents, as YAML: export taxonomy writes one to begin with.",
+)
+@click.option("--names", metavar="URL#MODEL", help="A language model that names intents: https://HOST/v1#MODEL.")
 @click.option("--seed", default=7, show_default=True)
 @as_json
 @click.pass_context
-def discover(ctx: click.Context, *, embedder: str | None, seed: int, as_json: bool) -> None:
+def discover(
+    ctx: click.Context, *, embedder: str | None, taxonomy: Path | None, names: str | None, seed: int, as_json: bool
+) -> None:
     """Find what users ask for. Re-runs keep the ids of the intents there are."""
     with workspace(ctx) as ws:
-        result = ws.discover(embedder=embedder, seed=seed)
+        result = ws.discover(embedder=embedder, taxonomy=taxonomy, names=names, seed=seed)
     print_result(result, as_json=as_json)
 
 

@@ -59,8 +59,10 @@ TABLES: dict[str, str] = {
     "assignments": ("conversation_id VARCHAR, request INTEGER, turn INTEGER, intent_id VARCHAR, confidence DOUBLE"),
     "intents": (
         "intent_id VARCHAR, label VARCHAR, description VARCHAR, phrases VARCHAR, size BIGINT, users BIGINT,"
-        " first_seen TIMESTAMP, last_seen TIMESTAMP"
+        " first_seen TIMESTAMP, last_seen TIMESTAMP, path VARCHAR[], x DOUBLE, y DOUBLE"
     ),
+    "intent_events": 'kind VARCHAR, intent_id VARCHAR, "at" TIMESTAMP, other VARCHAR, chance DOUBLE',
+    "embeddings": "embedder VARCHAR, digest VARCHAR, vector BLOB, PRIMARY KEY (embedder, digest)",  # each text once, ever
     "turn_intents": "conversation_id VARCHAR, turn INTEGER, intent_id VARCHAR",  # each turn under its latest request
     "case_intents": "suite VARCHAR, case_id VARCHAR, intent_id VARCHAR, confidence DOUBLE",
     "blobs": "name VARCHAR PRIMARY KEY, value BLOB",  # fitted states, Arrow IPC

@@ -5,15 +5,21 @@ from __future__ import annotations
 from typing import cast
 
 import numpy as np
+import numpy.typing as npt
 import scipy.sparse as sp
 
 from everyturn.intents import membership
-from everyturn.intents.grid import GRID, Doubles, Floats, Labels, members, on_grid
+from everyturn.intents.grid import GRID, Doubles, Floats, Labels, directions, group_sums, members, on_grid
 from everyturn.intents.neighbours import content_order, nearest
 
-_RESOLUTIONS = (1, 1.5, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
-_CLOSE = 0.01  # of silhouette: what counts as equally good
+_RESOLUTIONS = (0.5, 0.7, 1, 1.5, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
+_STABLE, _CLOSE = 0.95, 0.01  # of the best stability, and from the best silhouette: what counts as equally good
 _SAMPLE = 3_000  # rows a silhouette is measured on
+_HALVES, _COMPARED = 3, 5_000  # halves that are to agree, and rows on which they are compared
+_SAME = 0.9  # cosine from which two texts are variants of one wording
+_ROUNDS = 4
+_NEIGHBOURS = (10, 20)
+_FEW = 20
 _DIRECT = 60_000  # rows up to which each resolution begins from single rows
 _MANY, _SOME = 1 / 3, 0.1  # shares of a group's rows that make it continue a known one
 
@@ -23,15 +29,21 @@ def cluster(vectors: Floats, *, seed: int) -> Labels:
 
     Assumes rows of length 1 or 0, distinct. Every row takes part, whatever their number.
 
-    Method: a graph of each row's nearest neighbours by cosine (0.3·√n of them, held within 10 and 20), made symmetric by
-    the maximum; Louvain communities (Blondel et al. 2008) at resolutions from 1, that of modularity, to 64. How fine to
-    cut: the coarsest resolution whose mean silhouette (Rousseeuw 1987) is within .01 of the best.
+    Method: texts with a cosine of 0.9 count as one wording, so that a template sent a thousand times is no subject of its
+    own; a graph of each wording's nearest neighbours by cosine (0.3·√n of them, held within 10 and 20), made symmetric by
+    the maximum; Louvain communities (Blondel et al. 2008) at resolutions from 0.5 to 64, where 1 is that of modularity.
+    How fine to cut: what is both compact and found again. Compact is the mean silhouette (Rousseeuw 1987), which alone
+    would give each template a group; found again is the agreement of halves of the data (stability, Lange et al. 2004, by
+    adjusted mutual information), which alone stays too coarse. The coarsest resolution whose product of both is within 5 %
+    of the best.
     """
     labels = np.full(len(vectors), -1)
     rows = np.flatnonzero(np.einsum("ij,ij->i", vectors, vectors) > 0)
     if len(rows):
         given = vectors if len(rows) == len(vectors) else vectors[rows]
-        labels[rows] = _communities(given, seed)
+        wording = wordings(given)
+        firsts = directions(group_sums(given, wording)) if wording.max() + 1 < len(given) else given
+        labels[rows] = (_communities(firsts, seed) if len(firsts) > _FEW else _linked(firsts))[wording]
     return by_size(labels)
 
 
@@ -73,26 +85,114 @@ def by_size(labels: Labels) -> Labels:
     return np.where(labels >= 0, number[labels], -1)
 
 
+def _linked(vectors: Floats) -> Labels:
+    """Groups of a few rows, too few for halves to agree on: average linkage, cut where cosines fall below a half."""
+    from scipy.cluster.hierarchy import fcluster, linkage
+
+    if len(vectors) < 2:
+        return np.zeros(len(vectors), np.int64)
+    distance = 1 - np.round((on_grid(vectors) @ on_grid(vectors).T).astype(np.float64) / GRID**2, 4)
+    upper = distance[np.triu_indices(len(vectors), 1)]
+    return cast("Labels", fcluster(linkage(upper, "average"), 0.5, "distance").astype(np.int64) - 1)
+
+
+def wordings(vectors: Floats) -> Labels:
+    """The wording each row is a variant of.
+
+    Method: of rows alike, the first in an order by content leads and takes in its neighbours (a maximal independent set,
+    Luby 1986), again among what is left, until little is taken in.
+    """
+    wording = np.arange(len(vectors))
+    leaders = np.arange(len(vectors))
+    for _ in range(_ROUNDS):
+        if len(leaders) < 2:
+            break
+        into = _led(vectors[leaders])
+        wording = into[wording]
+        kept, wording = np.unique(wording, return_inverse=True)
+        few = len(kept) > 0.95 * len(leaders)
+        leaders = leaders[kept]
+        if few:
+            break
+    return wording
+
+
+def _led(vectors: Floats) -> Labels:
+    """For each row the row that leads it: itself, or a neighbour alike that nobody leads."""
+    n = len(vectors)
+    column, weight = nearest(vectors, min(_NEIGHBOURS[1], n - 1))
+    alike = (weight >= _SAME) & (column >= 0)
+    row = np.repeat(np.arange(n), alike.sum(axis=1))
+    graph = sp.csr_matrix((np.ones(len(row), bool), (row, column[alike])), shape=(n, n))
+    one, other = (graph + graph.T).nonzero()
+    rank = np.empty(n, np.int64)
+    rank[content_order(vectors)] = np.arange(n)
+    leader, is_free = np.arange(n), np.ones(n, bool)
+    while True:
+        both = is_free[one] & is_free[other]
+        one, other = one[both], other[both]
+        if not len(one):
+            return leader
+        lowest = np.full(n, n)
+        np.minimum.at(lowest, one, rank[other])
+        leads = is_free & (rank < lowest)
+        led = leads[other]
+        # of several leaders the one of the lowest rank
+        best = np.full(n, n)
+        np.minimum.at(best, one[led], rank[other[led]])
+        taken = np.flatnonzero(best < n)
+        leader[taken] = np.argsort(rank)[best[taken]]
+        is_free[leads] = False
+        is_free[taken] = False
+
+
 def _communities(vectors: Floats, seed: int) -> Labels:
     """The communities at the resolution chosen."""
     graph = neighbour_graph(vectors)
+    n = len(vectors)
     if graph.nnz == 0:
-        return np.arange(len(vectors))
-    sample = content_order(vectors)[:_SAMPLE]
+        return np.arange(n)
+    order = content_order(vectors)
+    sample = order[:_SAMPLE]
     similarity = (on_grid(vectors[sample]) @ on_grid(vectors[sample]).T / GRID**2).astype(np.float64)
-    finest = np.arange(len(vectors)) if len(vectors) <= _DIRECT else _louvain(graph, max(_RESOLUTIONS), seed)
-    if len(vectors) > _DIRECT:
-        graph = _joined(graph, finest)
-    tried = [_louvain(graph, resolution, seed)[finest] for resolution in _RESOLUTIONS]
-    quality = [silhouette(similarity, labels[sample]) for labels in tried]
-    enough = max(quality) - _CLOSE
-    return next(labels for labels, value in zip(tried, quality, strict=True) if value >= enough)
+    finest = np.arange(n) if n <= _DIRECT else _louvain(graph, max(_RESOLUTIONS), seed)
+    whole = graph if n <= _DIRECT else _joined(graph, finest, np.ones(n, bool))
+    random = np.random.default_rng(seed)
+    halves = []
+    for _ in range(_HALVES):
+        half = np.zeros(n, bool)
+        half[random.permutation(n)[: (n + 1) // 2]] = True
+        halves.append((half, _joined(graph, finest, half)))
+    tried, stability, compactness = [], [], []
+    for resolution in _RESOLUTIONS:
+        tried.append(_louvain(whole, resolution, seed)[finest])
+        parts = [(half, _louvain(part, resolution, seed + i)[finest]) for i, (half, part) in enumerate(halves)]
+        stability.append(_agreement(parts, order))
+        compactness.append(silhouette(similarity, tried[-1][sample]))
+    stable = [i for i, value in enumerate(stability) if value >= _STABLE * max(stability)]
+    enough = max(compactness[i] for i in stable) - _CLOSE
+    return tried[next(i for i in stable if compactness[i] >= enough)]
+
+
+def _agreement(parts: list[tuple[npt.NDArray[np.bool_], Labels]], order: Labels) -> float:
+    """How far groups found in halves of the rows agree on the rows that two halves share."""
+    from sklearn.metrics import adjusted_mutual_info_score
+
+    found = []
+    for i, (half, labels) in enumerate(parts):
+        for other_half, other in parts[:i]:
+            both = order[(half & other_half)[order]][:_COMPARED]
+            groups = {len(np.unique(labels[both])), len(np.unique(other[both]))}
+            # each by itself, or all in one, is found again whatever the data
+            says_nothing = not len(both) or groups & {1, len(both)}
+            found.append(0.0 if says_nothing else adjusted_mutual_info_score(labels[both], other[both]))
+    return round(float(np.mean(found)), 4)
 
 
 def neighbour_graph(vectors: Floats) -> sp.csr_matrix:
     """Each row's nearest neighbours, weighted by cosine, symmetric."""
     n = len(vectors)
-    k = min(int(np.clip(0.3 * np.sqrt(n), 10, 20)), n - 1)
+    k = min(int(np.clip(0.3 * np.sqrt(n), *_NEIGHBOURS)), n - 1)
     if k < 1:
         return sp.csr_matrix((n, n))
     column, weight = nearest(vectors, k)
@@ -109,10 +209,10 @@ def _louvain(graph: sp.csr_matrix, resolution: float, seed: int) -> Labels:
     return cast("Labels", Louvain(resolution=resolution, random_state=seed).fit_predict(graph).astype(np.int64))
 
 
-def _joined(graph: sp.csr_matrix, labels: Labels) -> sp.csr_matrix:
-    """The graph of the groups: what is inside one is an edge to itself, so that nothing is lost to modularity."""
-    shape = (len(labels), int(labels.max()) + 1)
-    member = sp.csr_matrix((np.ones(len(labels)), labels, np.arange(len(labels) + 1)), shape=shape)
+def _joined(graph: sp.csr_matrix, labels: Labels, among: npt.NDArray[np.bool_]) -> sp.csr_matrix:
+    """The graph of the groups, of the rows `among` alone: edges inside a group stay as one to itself."""
+    rows = np.flatnonzero(among)
+    member = sp.csr_matrix((np.ones(len(rows)), (rows, labels[rows])), shape=(len(labels), int(labels.max()) + 1))
     return cast("sp.csr_matrix", (member.T @ graph @ member).tocsr())
 
 

@@ -33,6 +33,7 @@ class Description:
         corpus: Corpus,
         vectors: Floats,
         labels: Labels,
+        *,
         learnt: Learnt,
         minimum_users: int,
         taxonomy: Taxonomy,

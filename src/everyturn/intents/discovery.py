@@ -72,9 +72,9 @@ def run(requests: pa.Table, *, known: Discovery | None, settings: Settings) -> D
     learnt = learn(vectors, labels, familiar, seed=seed)
     confidence, _, _ = learnt.membership.confidence(vectors, labels, familiar, itself=learnt.itself)
     before = [edited.ids[i] if i >= 0 else None for i in continues]
-    intents = Description(corpus, vectors, labels, learnt, settings.minimum_users, taxonomy).intents(
-        before, known, keeps_labels=not afresh
-    )
+    intents = Description(
+        corpus, vectors, labels, learnt=learnt, minimum_users=settings.minimum_users, taxonomy=taxonomy
+    ).intents(before, known, keeps_labels=not afresh)
     return Discovery(
         tuple(intents),
         _assignments(corpus, labels, confidence, [intent.intent_id for intent in intents]),

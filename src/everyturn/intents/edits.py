@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,8 @@ from everyturn.intents import Discovery, membership
 from everyturn.intents.embedders import Embedder
 from everyturn.intents.grid import Floats, Labels, members, on_grid
 from everyturn.intents.taxonomy import Taxonomy, Word
+
+Change: TypeAlias = tuple[Literal["split", "merged"], str, str]
 
 _MOSTLY = 0.5  # of a fresh group's rows, what a held intent must have for it to speak of the same
 
@@ -30,7 +32,7 @@ class Edited:
     ids: list[str]
     labels: Labels
     held: npt.NDArray[np.bool_]
-    changes: list[tuple[Literal["split", "merged"], str, str]]
+    changes: list[Change]
     into: Labels
 
     def codes(self, old: Labels, texts: Labels) -> Labels:
@@ -47,42 +49,42 @@ def edit(taxonomy: Taxonomy, known: Discovery, labels: Labels, vectors: Floats, 
     Speaking of an id that never was is an error; of one that is gone, it does nothing.
     """
     ids = [intent.intent_id for intent in known.intents]
-    number = {one: i for i, one in enumerate(ids)}
-    was = set(ids) | {event.intent_id for event in known.events} | {event.other for event in known.events}
-    for word in taxonomy.words:
-        was |= {part.id_in(word.intent_id) for part in word.parts}
-    for one in (one for word in taxonomy.words for one in (word.intent_id, *word.merged)):
-        if one not in was:
-            raise InputError(f"no intent has the id {one[:40]}", where="taxonomy", expected="an id of everyturn discover",
-                             try_="everyturn export taxonomy --to FILE")  # fmt: skip
+    _refuse_unknown(taxonomy, known)
     labels = labels.copy()
-    into = np.arange(len(ids))
-    changes: list[tuple[Literal["split", "merged"], str, str]] = []
-    held = set()
-    for word in taxonomy.words:
-        for part in word.parts:
-            one = part.id_in(word.intent_id)
-            if one not in number:
-                number[one] = len(ids)
-                ids.append(one)
-                changes.append(("split", one, word.intent_id))
-            held.add(number[one])
+    changes: list[Change] = []
+    parts = [(part.id_in(word.intent_id), word.intent_id) for word in taxonomy.words for part in word.parts]
+    for one, parent in parts:
+        if one not in ids:
+            ids.append(one)
+            changes.append(("split", one, parent))
+    number = {one: i for i, one in enumerate(ids)}
     into = np.arange(len(ids))
     for word in taxonomy.words:
-        if word.intent_id in number and word.holds:
-            held.add(number[word.intent_id])
-        for one in word.merged:
-            if one in number and word.intent_id in number:
-                labels[labels == number[one]] = number[word.intent_id]
-                into[number[one]] = number[word.intent_id]
-                changes.append(("merged", one, word.intent_id))
+        here = number.get(word.intent_id)
+        if here is None:
+            continue
+        for gone in (one for one in word.merged if one in number):
+            labels[labels == number[gone]] = here
+            into[number[gone]] = here
+            changes.append(("merged", gone, word.intent_id))
         if word.parts:
             _divide(word, number, labels, vectors, embedder)
-            if word.intent_id in number:
-                into[number[word.intent_id]] = number[word.parts[0].id_in(word.intent_id)]
-    is_held = np.zeros(len(ids), bool)
-    is_held[sorted(held)] = True
-    return Edited(ids, labels, is_held, changes, into)
+            into[here] = number[word.parts[0].id_in(word.intent_id)]
+    held = {one for one, _ in parts} | {word.intent_id for word in taxonomy.words if word.holds}
+    return Edited(ids, labels, np.array([one in held for one in ids], bool), changes, into)
+
+
+def _refuse_unknown(taxonomy: Taxonomy, known: Discovery) -> None:
+    was = {intent.intent_id for intent in known.intents} | {event.intent_id for event in known.events}
+    was |= {part.id_in(word.intent_id) for word in taxonomy.words for part in word.parts}
+    for one in (one for word in taxonomy.words for one in (word.intent_id, *word.merged)):
+        if one not in was:
+            raise InputError(
+                f"no intent has the id {one[:40]}",
+                where="taxonomy",
+                expected="an id of everyturn discover",
+                try_="everyturn export taxonomy --to FILE",
+            )
 
 
 def _divide(word: Word, number: dict[str, int], labels: Labels, vectors: Floats, embedder: Embedder) -> None:

@@ -47,5 +47,5 @@ def levels(centroids: Floats, sizes: Labels) -> list[Labels]:
     sums = np.zeros((count, centroids.shape[1]))
     np.add.at(sums, first, centroids * sizes[:, None])
     length = np.linalg.norm(sums, axis=1, keepdims=True)
-    second = themes((sums / np.where(length > 0, length, 1)).astype(np.float32)) if count > 2 * _FEW else np.empty(0)
+    second = themes((sums / np.where(length > 0, length, 1)).astype(np.float32)) if count > 2 * _FEW else first[:0]
     return [first] if not len(second) else [first, second[first]]

@@ -13,7 +13,7 @@ import numpy as np
 from everyturn.intents.grid import Labels
 from everyturn.intents.words import ARTICLES, is_content, stem, tokens
 
-Phrase: TypeAlias = tuple[str, ...]  # its words' stems
+Phrase: TypeAlias = tuple[str, ...]  # its words' stems, in no order: "reset my password" is "password reset"
 
 TEXTS = 400  # of a group that are read for phrases
 _PHRASES = 6
@@ -22,7 +22,7 @@ _LONGER = (0.0, 1.0, 1.6, 1.7)  # what a phrase's length is worth: two words say
 _LATER = 0.4  # what a phrase after the first sentence counts: people ask first and explain then
 _PRIOR = 0.01  # share of other texts a phrase is taken to be in before any is seen
 _RARE = 0.02  # share of a group's texts below which a phrase is chance
-_TELLING = 0.25  # of the texts with a word, how many a longer phrase around it must be in to stand for it
+_TELLING = 0.5  # of the texts with a word, how many a longer phrase around it must be in to stand for it
 _SECOND = 0.05  # share of texts a second phrase in the label must be in
 _COVERED = 0.6  # share of texts from which one phrase is label enough
 _SENTENCE_END = re.compile(r"[.!?\n]+(?:\s|$)")
@@ -56,7 +56,7 @@ def name_groups(
 
     >>> texts = ["refund my order", "order refund please", "I want a refund", "reset my password", "password reset link"]
     >>> [name.label for name in name_groups(texts, np.array([0, 0, 0, 1, 1]))]
-    ['order refund', 'password reset link']
+    ['refund order', 'password reset link']
     """
     groups = [_Group() for _ in range(int(labels.max(initial=-1)) + 1)]
     for row, text in enumerate(texts):
@@ -129,7 +129,7 @@ def _phrases(words: list[str]) -> list[tuple[Phrase, str]]:
             # a gap of two words is one phrase, a longer one or a masked place is not
             if len(between) > (last - first) + 3 or "0" in between:
                 break
-            found.append((tuple(stems[first : last + 1]), " ".join(w for w in between if w not in ARTICLES)))
+            found.append((tuple(sorted(stems[first : last + 1])), " ".join(w for w in between if w not in ARTICLES)))
     return found
 
 

@@ -56,7 +56,7 @@ class Membership:
         groups, best, margin = self.margins(vectors, labels, familiar, itself=itself)
         middle, slope = self.odds
         chance = 1 / (1 + np.exp(-np.clip(slope * margin + middle, -30, 30)))
-        return np.round(np.where(best > 0, chance, 0), 4), groups, best
+        return np.round(np.where(best > 0, chance, 0.0), 4).astype(np.float64), groups, best
 
     def margins(
         self, vectors: Floats, labels: Labels, familiar: Floats | None = None, *, itself: Labels | None = None

@@ -99,7 +99,7 @@ def _continue(requests: list[_Request], new: _Request, words: list[str], reply: 
     lower = text.lower()
     asks = _OFFERS.search(reply[-_END:]) is None and "?" in reply[-_END:]
     if asks and len(new.stems) < _SUBSTANTIAL and "?" not in text:
-        if len(latest.stems) < 2:  # "help with my order": what it is about comes with the answer
+        if len(latest.stems - _SMALL_STEMS) < 2:  # "help with my order": what it is about comes with the answer
             latest.add(text, new.stems)
         return
     turned = _ALSO.match(lower)

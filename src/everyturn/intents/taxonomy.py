@@ -106,9 +106,7 @@ class Taxonomy:
 
     def to_yaml(self) -> str:
         """The same again, as it is stored."""
-        return yaml.safe_dump(
-            {"version": VERSION, "intents": [_plain(word) for word in self.words]}, sort_keys=False, allow_unicode=True
-        )
+        return _dump([_plain(word) for word in self.words])
 
     def of(self, intent_id: str) -> Word | None:
         """What is said about an intent."""
@@ -125,8 +123,12 @@ def to_yaml(discovery: Discovery) -> str:
         entries.append({**entry, "found": intent.found_label, "requests": intent.size})
     listed = {entry["id"] for entry in entries}
     entries += [_plain(word) for word in said.words if word.intent_id not in listed]
-    body = yaml.safe_dump({"version": VERSION, "intents": entries}, sort_keys=False, allow_unicode=True)
-    return _HEAD + cast("str", body)
+    return _HEAD + _dump(entries)
+
+
+def _dump(entries: list[dict[str, Any]]) -> str:
+    whole = {"version": VERSION, "intents": entries}
+    return cast("str", yaml.safe_dump(whole, sort_keys=False, allow_unicode=True))
 
 
 def _plain(word: Word) -> dict[str, Any]:

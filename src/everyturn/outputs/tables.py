@@ -47,6 +47,17 @@ def write_table(batches: Iterable[pa.RecordBatch], schema: pa.Schema, target: Ta
         return write(batches, schema, file)
 
 
+def write_text(text: str, target: Target, *, count: int) -> int:
+    """Writes a text as it is, to a file of any name or standard output for `-`; gives back `count`, what it tells of."""
+    if str(target) == _TO_STDOUT:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+        return count
+    with _appearing(Path(target)) as file:
+        file.write(text.encode())
+    return count
+
+
 def write_rows(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], target: Target) -> int:
     """Writes a few objects of texts as a table of these columns, as `write_table` does; a missing field is null."""
     schema = pa.schema([(column, pa.string()) for column in columns])

@@ -29,7 +29,16 @@ from everyturn.signals import Signal
 from everyturn.stats import Summary
 from everyturn.workspace import covering, exporting, showing
 from everyturn.workspace.checking import COMPARED, check_budgets, check_changes, compare_sets
-from everyturn.workspace.discovering import discover_intents, ensure_intents, intent_rows, known
+from everyturn.workspace.discovering import (
+    Wishes,
+    discover_intents,
+    discovered_json,
+    ensure_intents,
+    intent_rows,
+    known,
+    read_taxonomy,
+    taxonomy_text,
+)
 from everyturn.workspace.forgetting import forget_user
 from everyturn.workspace.hearing import marks_of
 from everyturn.workspace.ledger import Ledger, size_of
@@ -292,28 +301,23 @@ class Workspace:
 
     # --- discover -----------------------------------------------------------------------------------------------
 
-    def discover(self, *, embedder: str | None = None, seed: int = 7) -> Result:
+    def discover(
+        self,
+        *,
+        embedder: str | None = None,
+        taxonomy: str | Path | None = None,
+        names: str | None = None,
+        seed: int = 7,
+    ) -> Result:
         """Finds what users ask for in every conversation, and gives each request its intent or leaves it unclear.
 
-        Re-runs keep the ids of the intents there are; `events` says which were born, grew, split, merged or faded.
+        Re-runs keep the ids of the intents there are; `events` says which were born, grew, split, merged or faded, and how
+        likely so much is by chance. `embedder` is a name of `intents.embedders` (else the one used before, or the default);
+        `taxonomy` a YAML file of what people say about intents (`intents.taxonomy`), which holds from then on; `names` the address of a language model, `https://HOST/v1#MODEL`, that names intents.
         """
-        if embedder not in {None, "lexical"}:
-            raise UnknownName.among("embedder", str(embedder), ["lexical"], example="--embedder {}")
-        made = discover_intents(self.database, seed=seed, progress=self.progress)
-        found = made.discovery
-        return Result(
-            schema="everyturn/1",
-            verb="discover",
-            embedder=found.embedder_name,
-            seed=seed,
-            requests=made.requests,
-            unclear=made.unclear,
-            intents=intent_rows(self.database),
-            events=[
-                {"kind": e.kind, "intent_id": e.intent_id, "at": plain(e.at), "other": e.other} for e in found.events
-            ],
-            gathering=len(found.gatherings),
-        )
+        wishes = Wishes(embedder, read_taxonomy(taxonomy), names, seed)
+        made = discover_intents(self.database, wishes, progress=self.progress)
+        return Result(schema="everyturn/1", verb="discover", **discovered_json(self.database, made))
 
     # --- watch, gap, cover --------------------------------------------------------------------------------------
 
@@ -463,30 +467,29 @@ class Workspace:
     def export(self, kind: str, *, to: str | Path) -> int:
         """Writes one kind of thing to a .jsonl, .parquet or .csv file, or as JSON Lines to stdout for "-"; gives the row count.
 
-        Kinds: conversations (the form `load` reads back), actions, observations, intents, assignments, summaries, findings.
+        Kinds: conversations (the form `load` reads back), actions, observations, intents, assignments, map (where each
+        request stands), taxonomy (YAML, to be edited and given back to `discover`), summaries, findings.
         """
-        from everyturn.outputs.tables import write_table
+        from everyturn.outputs.tables import write_table, write_text
 
         db = self.database
         tables: dict[str, Callable[[], exporting.Exported]] = {
             "conversations": lambda: exporting.conversations(db),
             **{name: partial(exporting.queried, db, name) for name in exporting.QUERIES},
-            "summaries": self._summaries,
+            "map": lambda: exporting.points(db),
+            "summaries": lambda: exporting.summaries(db),
             "findings": lambda: exporting.findings(self._told()),
         }
         if kind not in exporting.KINDS:
             raise UnknownName.among("kind of export", kind, exporting.KINDS, example="everyturn export {} --to -")
         if kind not in {"conversations", "actions"}:
             self._refresh()
-        if kind in {"intents", "assignments"}:
+        if kind in {"intents", "assignments", "map", "taxonomy", "summaries"}:
             self._ensure_intents()
+        if kind == "taxonomy":
+            return write_text(taxonomy_text(db), to, count=len(intent_rows(db)))
         batches, schema = tables[kind]()
         return write_table(batches, schema, to)
-
-    def _summaries(self) -> exporting.Exported:
-        self._ensure_intents()
-        table = metrics.all_summaries(self.database)
-        return table.to_batches(), table.schema
 
     def forget(self, user: str) -> Result:
         """Deletes what one user said and did, and everything concluded from it. Intents and their ids stay."""

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import orjson
 import pyarrow as pa
 
 from everyturn.engines.local import Database
+from everyturn.errors import InputError
 from everyturn.intents import Discovery, assign, discover
+from everyturn.intents.embedders import named, stored
+from everyturn.intents.layout import POINT_SCHEMA, points
+from everyturn.intents.naming import Names, name_with
+from everyturn.intents.remote import Remote
+from everyturn.intents.tables import EVENT_SCHEMA
+from everyturn.intents.taxonomy import Taxonomy, to_yaml
 from everyturn.model import REQUEST_SCHEMA, TIME, Json
 from everyturn.workspace.observing import observe
 from everyturn.workspace.result import Progress, plain
+from everyturn.workspace.vectors import Vectors
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,17 +30,36 @@ class Discovered:
     discovery: Discovery
     requests: int
     unclear: int
+    seed: int
 
 
-def discover_intents(db: Database, *, seed: int, progress: Progress) -> Discovered:
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """How to discover: by which embedder, in whose words, named by which model; nothing said is as it was before."""
+
+    embedder: str | None = None
+    taxonomy: Taxonomy | None = None
+    names: str | None = None
+    seed: int = 7
+
+
+def discover_intents(db: Database, wishes: Wishes, *, progress: Progress) -> Discovered:
     """Finds the intents of every request and stores them; those known before keep their ids."""
     observe(db, progress=progress)
-    requests = _zoned(db.table("SELECT * FROM requests ORDER BY conversation_id, request"))
+    requests = stored_requests(db)
+    store = Vectors(db)
+    embedder = named(wishes.embedder, store) if wishes.embedder else None
+    remote = Remote(wishes.names) if wishes.names else None
     progress("discovering", 0, None)
-    found = discover(requests, known=known(db), seed=seed)
+    found = discover(
+        requests, known=known(db), embedder=embedder, store=store, taxonomy=wishes.taxonomy, seed=wishes.seed
+    )
+    names: Names = {key: tuple(told) for key, told in orjson.loads(db.meta("intent_names") or "{}").items()}
+    found, names = name_with(remote, found, requests, known=names)
+    db.set_meta("intent_names", orjson.dumps(names).decode())
     _store(db, found)
     unclear: int = db.scalar("SELECT count(*) FROM assignments WHERE intent_id IS NULL")
-    return Discovered(found, requests.num_rows, unclear)
+    return Discovered(found, requests.num_rows, unclear, wishes.seed)
 
 
 def ensure_intents(db: Database, *, progress: Progress) -> None:
@@ -42,7 +70,7 @@ def ensure_intents(db: Database, *, progress: Progress) -> None:
         return
     found = known(db)
     if found is None or db.meta("requests_changed") == "yes":
-        discover_intents(db, seed=7, progress=progress)
+        discover_intents(db, Wishes(), progress=progress)
     elif db.meta("cases_changed") == "yes":
         with db.transaction():
             _place_cases(db, found)
@@ -51,10 +79,10 @@ def ensure_intents(db: Database, *, progress: Progress) -> None:
 
 def known(db: Database) -> Discovery | None:
     """The intents known so far, None before the first discovery."""
-    stored = db.rows("SELECT name, value FROM blobs WHERE name LIKE 'discovery.%'")
-    if not stored:
+    kept = db.rows("SELECT name, value FROM blobs WHERE name LIKE 'discovery.%'")
+    if not kept:
         return None
-    return Discovery.from_tables({name.partition(".")[2]: _from_ipc(value) for name, value in stored})
+    return Discovery.from_tables({name.partition(".")[2]: _from_ipc(value) for name, value in kept})
 
 
 def intent_rows(db: Database) -> list[dict[str, Json]]:
@@ -64,11 +92,50 @@ def intent_rows(db: Database) -> list[dict[str, Json]]:
         for row in db.table(
             """
             SELECT i.intent_id, label AS intent, description, phrases, count(DISTINCT a.conversation_id) AS volume, users,
-              first_seen::DATE AS first_seen
+              first_seen::DATE AS first_seen, path, x, y
             FROM intents i LEFT JOIN assignments a USING (intent_id) GROUP BY ALL ORDER BY volume DESC, intent_id
             """
         ).to_pylist()
     ]
+
+
+def discovered_json(db: Database, made: Discovered) -> dict[str, Json]:
+    """A discovery as every face shows it."""
+    found = made.discovery
+    return {
+        "embedder": found.embedder_name,
+        "seed": made.seed,
+        "requests": made.requests,
+        "unclear": made.unclear,
+        "intents": intent_rows(db),
+        "events": [
+            {"kind": e.kind, "intent_id": e.intent_id, "at": plain(e.at), "other": e.other, "chance": e.chance}
+            for e in found.events
+        ],
+        "gathering": len(found.gatherings),
+    }
+
+
+def read_taxonomy(path: str | Path | None) -> Taxonomy | None:
+    """The taxonomy in a YAML file, None where none is given."""
+    if path is None:
+        return None
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            "the taxonomy cannot be read",
+            where=str(path),
+            expected="a YAML file",
+            try_="everyturn export taxonomy --to FILE",
+        ) from error
+    return Taxonomy.parse(text, where=str(path))
+
+
+def taxonomy_text(db: Database) -> str:
+    """All intents and what people said about them, as YAML to be edited and given back."""
+    found = known(db)
+    return Taxonomy().to_yaml() if found is None else to_yaml(found)
 
 
 def _store(db: Database, found: Discovery) -> None:
@@ -78,6 +145,8 @@ def _store(db: Database, found: Discovery) -> None:
             db.set_blob(f"discovery.{name}", _to_ipc(table))
         db.run("DELETE FROM intents")
         db.insert("intents", _intent_table(found))
+        db.run("DELETE FROM intent_events")
+        db.insert("intent_events", found.to_tables()["events"].select(EVENT_SCHEMA.names))
         ready = "(SELECT conversation_id FROM conversations WHERE origin = 'outcomes')"
         db.run(f"DELETE FROM assignments WHERE conversation_id NOT IN {ready}")
         db.insert("assignments", found.assignments)
@@ -108,9 +177,24 @@ def _place_cases(db: Database, found: Discovery) -> None:
     cases = db.table("SELECT suite, case_id, input FROM eval_cases ORDER BY suite, case_id")
     if not cases.num_rows:
         return
-    ids, confidence = assign(cases["input"].to_pylist(), found)
+    ids, confidence = assign(cases["input"].to_pylist(), found, store=Vectors(db))
     placed = cases.drop_columns(["input"]).append_column("intent_id", pa.array(ids, pa.string()))
     db.insert("case_intents", placed.append_column("confidence", pa.array(confidence, pa.float64())))
+
+
+def stored_requests(db: Database) -> pa.Table:
+    """All requests, as discovery reads them."""
+    return _zoned(db.table("SELECT * FROM requests ORDER BY conversation_id, request"))
+
+
+def map_points(db: Database) -> pa.Table:
+    """Where each request stands on the map of intents (`intents.layout.POINT_SCHEMA`); no row before a discovery."""
+    found = known(db)
+    if found is None or not found.intents:
+        return POINT_SCHEMA.empty_table()
+    requests = stored_requests(db)
+    embedder = stored(found.embedder_name, found.embedder_state, Vectors(db))
+    return points(found, requests, embedder.encode([text or "" for text in requests["text"].to_pylist()]))
 
 
 def _zoned(requests: pa.Table) -> pa.Table:
@@ -143,6 +227,9 @@ def _intent_table(found: Discovery) -> pa.Table:
                 "users": i.users,
                 "first_seen": i.first_seen,
                 "last_seen": i.last_seen,
+                "path": list(i.path),
+                "x": i.place[0],
+                "y": i.place[1],
             }
             for i in found.intents
         ],
@@ -150,5 +237,6 @@ def _intent_table(found: Discovery) -> pa.Table:
             [(n, pa.string()) for n in ("intent_id", "label", "description", "phrases")]
             + [(n, pa.int64()) for n in ("size", "users")]
             + [(n, TIME) for n in ("first_seen", "last_seen")]
+            + [("path", pa.list_(pa.string())), ("x", pa.float64()), ("y", pa.float64())]
         ),
     )

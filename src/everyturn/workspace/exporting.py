@@ -8,10 +8,11 @@ from typing import TypeAlias
 import orjson
 import pyarrow as pa
 
-from everyturn.engines import evidence
+from everyturn.engines import evidence, metrics
 from everyturn.engines.fragments import fragments
 from everyturn.engines.local import Database
 from everyturn.model import TIME, Json
+from everyturn.workspace.discovering import map_points
 
 Exported: TypeAlias = tuple[Iterable[pa.RecordBatch], pa.Schema]
 
@@ -34,7 +35,7 @@ QUERIES = {
     "assignments": "SELECT a.conversation_id, a.request, a.intent_id, coalesce(i.label, a.intent_id) AS intent, a.confidence"
     " FROM assignments a LEFT JOIN intents i USING (intent_id) ORDER BY a.conversation_id, a.request",
 }
-KINDS = ("conversations", *QUERIES, "summaries", "findings")
+KINDS = ("conversations", *QUERIES, "map", "taxonomy", "summaries", "findings")
 
 
 def queried(db: Database, kind: str) -> Exported:
@@ -63,6 +64,18 @@ def conversations(db: Database) -> Exported:
             )
 
     return batches(), _CONVERSATIONS
+
+
+def points(db: Database) -> Exported:
+    """Where each request stands on the map of intents."""
+    table = map_points(db)
+    return table.to_batches(), table.schema
+
+
+def summaries(db: Database) -> Exported:
+    """The mergeable totals behind every number."""
+    table = metrics.all_summaries(db)
+    return table.to_batches(), table.schema
 
 
 def findings(found: Sequence[dict[str, Json]]) -> Exported:

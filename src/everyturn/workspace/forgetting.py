@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from everyturn.engines.local import Database
+from everyturn.model import digest
 from everyturn.redact import pseudonym
 
 _BY_CONVERSATION = (
@@ -28,6 +29,10 @@ def forget_user(db: Database, user: str) -> tuple[str, int]:
             "DELETE FROM actions WHERE user_id = ? OR conversation_id IN (SELECT conversation_id FROM gone)", [owner]
         )
         db.run("DELETE FROM action_links WHERE action_id NOT IN (SELECT action_id FROM actions)")
+        said = db.rows("SELECT text FROM requests WHERE conversation_id IN (SELECT conversation_id FROM gone)")
+        db.connection.executemany(
+            "DELETE FROM embeddings WHERE digest = ?", [[digest(text)] for (text,) in said if text] or [[""]]
+        )
         for name in _BY_CONVERSATION:
             db.run(f"DELETE FROM {name} WHERE conversation_id IN (SELECT conversation_id FROM gone)")
         db.run("DELETE FROM blobs WHERE name = 'monitor'")  # it names users; it is made anew from what is left

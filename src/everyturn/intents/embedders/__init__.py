@@ -101,7 +101,7 @@ def stored(name: str, state: bytes, store: VectorStore | None = None) -> Embedde
             return make(state)
     raise InputError(
         f'this version has no embedder named "{name}"',
-        expected=", ".join((Lexical.name, TokenTable.name, "model:…", "endpoint:…")),
+        expected=f"{Lexical.name}, {TokenTable.name}, model:…, endpoint:…",
         try_="everyturn discover",
     )
 

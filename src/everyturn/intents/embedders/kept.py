@@ -34,6 +34,7 @@ class Kept(ABC):
 
     def fit(self, texts: Sequence[str]) -> None:
         """Nothing: the model was trained elsewhere."""
+        del texts
 
     def familiar(self, texts: Sequence[str]) -> Floats:
         """1 for each text: such a model sees all of it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import orjson
@@ -96,7 +96,7 @@ def _sentence_transformers(folder: Path) -> Callable[[Sequence[str]], Floats]:
     model: Any = SentenceTransformer(str(folder), device="cpu", local_files_only=True)
 
     def run(texts: Sequence[str]) -> Floats:
-        return cast("Floats", model.encode(list(texts), batch_size=_BATCH, show_progress_bar=False).astype(np.float32))
+        return np.asarray(model.encode(list(texts), batch_size=_BATCH, show_progress_bar=False), np.float32)
 
     return run
 
@@ -136,6 +136,6 @@ def _onnx(weights: Path) -> Callable[[Sequence[str]], Floats]:
         rows = np.concatenate(parts).astype(np.float32)
         back = np.empty_like(rows)
         back[order] = rows
-        return cast("Floats", back)
+        return back
 
     return run
