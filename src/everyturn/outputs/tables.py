@@ -53,7 +53,7 @@ def write_text(text: str, target: Target, *, count: int) -> int:
         sys.stdout.write(text)
         sys.stdout.flush()
         return count
-    with _appearing(Path(target)) as file:
+    with appearing(Path(target)) as file:
         file.write(text.encode())
     return count
 
