@@ -1,169 +1,323 @@
-"""How well intents are found, on labelled sets, and how fast: `python benchmarks/intents.py DATA_DIR [--texts N]`.
+"""How well intents are found on labelled sets, and how fast: `python benchmarks/intents.py DATA_DIR [options]`.
 
-DATA_DIR holds NAME.tsv.gz files with a header line and `label<TAB>text` rows; the label "oos" marks texts of no intent.
-For each set two experiments, every text being one conversation of one user:
+DATA_DIR holds NAME.tsv.gz files with a header line and `label<TAB>text` rows; the label "oos" marks texts of no intent. Every
+text is one conversation of one user. Nothing is told how many intents there are. For each set and each `--embedder`:
 
-- discovery of all texts but the "oos" ones: NMI and ARI against the labels, unclear counting as one group;
-- novelty: a quarter of the labels (and "oos") and a quarter of the other texts are kept out of the discovery and then
-  assigned: how well the confidence tells new subjects from known ones (AUROC), and what share of either is inside an intent.
+discovery   NMI and ARI of the groups of all texts but "oos" against the labels (per cent); CPU seconds to embed and to group
+bertopic    the same for BERTopic's defaults on the same vectors, noise counting as one group, with `--bertopic` (its package
+            is wanted); the last number is our CPU time as a share of its
+oos         how well the likeness to the nearest intent tells "oos" from the rest, discovered on half of it (AUROC)
+covered     a suite of 200 cases over a random half of the labels: how well the gap score tells the groups it covers (AUROC)
+stable      ARI between discoveries on two random 80 % samples, on the texts they share; and the share of old texts that
+            change their intent when a tenth more is added
+hidden      a fifth of the labels come only after the discovery: the share found as new intents (an intent born then holds most
+            of the label's texts and the label is most of the intent), and the births that are of no hidden label
+chance      how far the confidence of texts not seen in the discovery is from the share that is right (expected calibration
+            error, ten bins; right = the label most of the intent has)
 
-`--texts N` measures time and memory on N generated requests in place of the sets.
+`--speed` measures embedding, `--texts N` time and memory of discovering N generated requests.
 """
 
 from __future__ import annotations
 
+import argparse
 import gzip
 import resource
-import sys
 import time
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score, roc_auc_score
 
-from everyturn.intents import Discovery, assign, discover
+from everyturn.intents import Discovery, discover
+from everyturn.intents.cluster import cluster
+from everyturn.intents.discovery import membership_of
+from everyturn.intents.embedders import named, stored
+from everyturn.intents.novelty import gaps
 from everyturn.model import REQUEST_SCHEMA
 
-OUT_OF_SCOPE = frozenset({"oos", "out_of_scope"})
+OUT_OF_SCOPE = ("oos", "out_of_scope")
 
 
-def requests_of(texts: list[str]) -> pa.Table:
+class Kept:
+    """Vectors in a file, so that a slow model embeds each text once."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self._folder, self._new = folder, 0
+        self._vectors: dict[tuple[str, str], bytes] = {}
+        if folder and (folder / "vectors.parquet").exists():
+            import pyarrow.parquet as pq
+
+            rows = pq.read_table(folder / "vectors.parquet").to_pydict()
+            keys = zip(rows["embedder"], rows["digest"], strict=True)
+            self._vectors = dict(zip(keys, rows["vector"], strict=True))
+
+    def load(self, embedder: str, digests: Sequence[str]) -> Mapping[str, bytes]:
+        return {d: self._vectors[embedder, d] for d in digests if (embedder, d) in self._vectors}
+
+    def keep(self, embedder: str, vectors: Iterable[tuple[str, bytes]]) -> None:
+        self._vectors |= {(embedder, d): vector for d, vector in vectors}
+        self._new += 1
+        if self._folder and self._new % 4 == 0:
+            self.save()
+
+    def save(self) -> None:
+        import pyarrow.parquet as pq
+
+        if self._folder:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            keys = list(self._vectors)
+            columns = {"embedder": [k[0] for k in keys], "digest": [k[1] for k in keys]}
+            pq.write_table(
+                pa.table({**columns, "vector": list(self._vectors.values())}), self._folder / "vectors.parquet"
+            )
+
+
+def requests_of(texts: Sequence[str], *, first: int = 0) -> pa.Table:
     """Each text as the one request of its own conversation and user."""
-    n = len(texts)
-    ids = [f"c{i:07d}" for i in range(n)]
+    ids = [f"c{first + i:07d}" for i in range(len(texts))]
     start = datetime(2026, 1, 5, tzinfo=UTC)
     columns = {
         "conversation_id": ids,
-        "request": [0] * n,
-        "turn": [0] * n,
+        "request": [0] * len(ids),
+        "turn": [0] * len(ids),
         "user_id": ids,
-        "at": [start + timedelta(minutes=i % 100_000) for i in range(n)],
-        "text": texts,
+        "at": [start + timedelta(minutes=first + i) for i in range(len(ids))],
+        "text": list(texts),
     }
     return pa.table(columns, schema=REQUEST_SCHEMA)
 
 
-def read(path: Path) -> tuple[list[str], npt.NDArray[np.str_]]:
-    """The texts and labels of one set."""
+def read(path: Path) -> tuple[list[str], np.ndarray]:
+    """The texts and labels of one set, each text once."""
     with gzip.open(path, "rt", encoding="utf-8") as lines:
         rows = [line.rstrip("\n").split("\t", 1) for line in lines][1:]
-    return [text for _, text in rows], np.array([label for label, _ in rows])
+    by_text = {text: label for label, text in rows}
+    return list(by_text), np.array(list(by_text.values()))
 
 
-def measure_discovery(texts: list[str], labels: npt.NDArray[np.str_]) -> str:
-    """One table row: how the intents found agree with the labels."""
+def ids_of(found: Discovery) -> np.ndarray:
+    return np.array([one or "unclear" for one in found.assignments["intent_id"].to_pylist()])
+
+
+def scores(labels: np.ndarray, found: np.ndarray) -> str:
+    return f"{100 * normalized_mutual_info_score(labels, found):.1f} / {100 * adjusted_rand_score(labels, found):.1f}"
+
+
+class Measured:
+    """One set with one embedder."""
+
+    def __init__(self, texts: list[str], labels: np.ndarray, embedder: str, store: Kept) -> None:
+        self.texts, self.labels, self.embedder, self.store = texts, labels, embedder, store
+        self.random = np.random.default_rng(7)
+        self.scope = np.flatnonzero(~np.isin(labels, OUT_OF_SCOPE))
+
+    def of(self, rows: np.ndarray) -> list[str]:
+        return [self.texts[i] for i in rows]
+
+    def discover(self, rows: np.ndarray, known: Discovery | None = None, requests: pa.Table | None = None) -> Discovery:
+        table = requests_of(self.of(rows)) if requests is None else requests
+        return discover(table, known=known, embedder=named(self.embedder, self.store), minimum_users=5)
+
+    def discovery(self, *, bertopic: bool) -> None:
+        texts, labels = self.of(self.scope), self.labels[self.scope]
+        embedder = named(self.embedder, self.store)
+        times = [time.process_time()]
+        embedder.fit(texts)
+        times.append(time.process_time())
+        vectors = embedder.encode(texts)
+        times.append(time.process_time())
+        groups = cluster(vectors, seed=7)
+        times.append(time.process_time())
+        fit, embed, group = np.diff(times)
+        print(f"  discovery  {scores(labels, groups)}   {groups.max() + 1} groups of {len(set(labels))}; CPU seconds:"
+              f" fit {fit:.1f}, embed {embed:.1f}, group {group:.1f} ({len(texts) / group:.0f} texts/s)", flush=True)  # fmt: skip
+        if bertopic:
+            self.bertopic(texts, labels, vectors, group)
+
+    def bertopic(self, texts: list[str], labels: np.ndarray, vectors: np.ndarray, ours: float) -> None:
+        from bertopic import BERTopic
+
+        BERTopic().fit(texts[:500], vectors[:500])  # what is compiled once counts for neither
+        started = time.process_time()
+        topics, _ = BERTopic().fit_transform(texts, vectors)
+        theirs = time.process_time() - started
+        found = np.array(topics)
+        print(f"  bertopic   {scores(labels, found)}   {len(set(topics)) - 1} groups, {100 * (found == -1).mean():.1f} % noise;"
+              f" CPU seconds {theirs:.1f}; ours is {ours / theirs:.2f} of it", flush=True)  # fmt: skip
+
+    def oos(self) -> None:
+        outside = np.flatnonzero(np.isin(self.labels, OUT_OF_SCOPE))
+        if not len(outside):
+            return
+        mixed = self.random.permutation(self.scope)
+        known, other = mixed[: len(mixed) // 2], mixed[len(mixed) // 2 :]
+        likeness = self.likeness(self.discover(known), np.concatenate([other, outside]))
+        is_inside = np.r_[np.ones(len(other)), np.zeros(len(outside))]
+        print(f"  oos        {100 * roc_auc_score(is_inside, likeness):.1f}", flush=True)
+
+    def likeness(self, found: Discovery, rows: np.ndarray) -> np.ndarray:
+        embedder = stored(found.embedder_name, found.embedder_state, self.store)
+        texts = self.of(rows)
+        nowhere = np.full(len(rows), -1)
+        return membership_of(found).margins(embedder.encode(texts), nowhere, embedder.familiar(texts))[1]
+
+    def covered(self) -> None:
+        names = np.array(sorted(set(self.labels[self.scope])))
+        areas = []
+        for _ in range(3):
+            half = set(self.random.permutation(names)[: len(names) // 2].tolist())
+            among = self.scope[np.isin(self.labels[self.scope], list(half))]
+            suite = self.random.permutation(among)[:200]
+            stream = np.setdiff1d(self.scope, suite)
+            embedder = named(self.embedder, self.store)
+            embedder.fit(self.of(stream))
+            vectors = embedder.encode(self.of(stream))
+            groups = cluster(vectors, seed=7)
+            score = gaps(vectors, groups, embedder.encode(self.of(suite)))
+            is_covered = np.isin(self.labels[stream], list(half))
+            by_group = [
+                (score[groups == g].mean(), is_covered[groups == g].mean(), (groups == g).sum()) for g in set(groups)
+            ]
+            mean, share, size = (np.array(column) for column in zip(*by_group, strict=True))
+            areas.append(roc_auc_score(share < 0.5, mean, sample_weight=size))
+        print(f"  covered    {100 * np.mean(areas):.1f}", flush=True)
+
+    def stable(self) -> None:
+        rows = self.scope
+        samples = [np.sort(self.random.permutation(rows)[: int(0.8 * len(rows))]) for _ in range(2)]
+        found = [dict(zip(sample.tolist(), ids_of(self.discover(sample)), strict=True)) for sample in samples]
+        both = np.intersect1d(*samples).tolist()
+        agreement = adjusted_rand_score([found[0][i] for i in both], [found[1][i] for i in both])
+        order = self.random.permutation(rows)
+        old = order[: int(len(order) / 1.1)]
+        first = self.discover(old)
+        second = self.discover(order, known=first)
+        before, after = ids_of(first), ids_of(second)[: len(old)]
+        held = before != "unclear"
+        print(f"  stable     ARI {agreement:.3f} on 80 % samples; a tenth more changes {100 * (before != after)[held].mean():.2f} %"
+              f" of the assigned, {100 * (before != after).mean():.2f} % of all; unclear {100 * (~held).mean():.1f} %", flush=True)  # fmt: skip
+
+    def hidden(self) -> None:
+        names = np.array(sorted(set(self.labels[self.scope])))
+        late = set(self.random.permutation(names)[: max(1, len(names) // 5)].tolist())
+        is_late = np.isin(self.labels[self.scope], list(late))
+        mixed = self.random.permutation(self.scope[~is_late])
+        old, new = mixed[: len(mixed) * 3 // 4], np.concatenate([mixed[len(mixed) * 3 // 4 :], self.scope[is_late]])
+        new = self.random.permutation(new)
+        first = self.discover(old)
+        second = self.discover(np.concatenate([old, new]), known=first)
+        ids, labels = ids_of(second), self.labels[np.concatenate([old, new])]
+        born = {i.intent_id for i in second.intents} - {i.intent_id for i in first.intents}
+        mostly = {one: Counter(labels[ids == one]).most_common(1)[0][0] for one in born}
+        found = [
+            n for n in late if Counter(ids[labels == n]).most_common(1)[0][0] in {o for o in born if mostly[o] == n}
+        ]
+        false = [one for one in born if mostly[one] not in late]
+        told = len(set(mostly.values()) & late)
+        print(f"  hidden     {100 * len(found) / len(late):.0f} % of {len(late)} held by a new intent of their own"
+              f" ({told} have one of at least a part); {len(born)} born, {len(false)} of them false", flush=True)  # fmt: skip
+
+    def chance(self) -> None:
+        mixed = self.random.permutation(self.scope)
+        known, other = mixed[: len(mixed) * 3 // 4], mixed[len(mixed) * 3 // 4 :]
+        found = self.discover(known)
+        ids = ids_of(found)
+        mostly = [Counter(self.labels[known][ids == i.intent_id]).most_common(1)[0][0] for i in found.intents]
+        embedder = stored(found.embedder_name, found.embedder_state, self.store)
+        texts = self.of(other)
+        sure, nearest, _ = membership_of(found).confidence(
+            embedder.encode(texts), np.full(len(other), -1), embedder.familiar(texts)
+        )
+        right = np.array([mostly[i] for i in nearest]) == self.labels[other]
+        edge = np.minimum((sure * 10).astype(int), 9)
+        error = sum(abs(sure[edge == b].mean() - right[edge == b].mean()) * (edge == b).mean() for b in set(edge))
+        print(f"  chance     expected calibration error {error:.3f}; {100 * right.mean():.1f} % right, mean confidence"
+              f" {100 * sure.mean():.1f} %", flush=True)  # fmt: skip
+
+
+def measure_speed(texts: list[str], name: str) -> None:
+    embedder = named(name)
+    embedder.fit(texts)
+    embedder.encode(texts[:2000])
     started = time.process_time()
-    found = discover(requests_of(texts), known=None)
-    seconds = time.process_time() - started
-    given = [intent or "unclear" for intent in found.assignments["intent_id"].to_pylist()]
-    return (
-        f"{100 * normalized_mutual_info_score(labels, given):5.1f} {100 * adjusted_rand_score(labels, given):5.1f}"
-        f" {len(found.intents):5d} {len(set(labels)):5d} {100 * given.count('unclear') / len(given):5.1f}"
-        f" {len(texts) / seconds:7.0f}"
-    )
-
-
-def measure_novelty(texts: list[str], labels: npt.NDArray[np.str_], *, only_out_of_scope: bool) -> str:
-    """One table row: how well texts of subjects not discovered are told from the others."""
-    random = np.random.default_rng(7)
-    names = np.array(sorted(set(labels.tolist()) - OUT_OF_SCOPE))
-    hidden = OUT_OF_SCOPE if only_out_of_scope else {str(n) for n in random.permutation(names)[: len(names) // 4]}
-    is_new = np.isin(labels, list(hidden))
-    is_test = is_new | (random.random(len(labels)) < 0.25)
-    if not only_out_of_scope:
-        is_test &= ~np.isin(labels, list(OUT_OF_SCOPE))
-    used = ~is_test & ~np.isin(labels, list(OUT_OF_SCOPE))
-    known = discover(requests_of([texts[i] for i in np.flatnonzero(used)]), known=None)
-    rows = np.flatnonzero(is_test)
-    ids, confidence = assign([texts[i] for i in rows], known)
-    inside = np.array([intent is not None for intent in ids])
-    new = is_new[rows]
-    return (
-        f"{100 * roc_auc_score(~new, confidence):5.1f} {100 * inside[~new].mean():5.1f} {100 * inside[new].mean():5.1f}"
-    )
+    embedder.encode(texts)
+    print(f"  embedding  {len(texts) / (time.process_time() - started):,.0f} texts per CPU second")
 
 
 def generated(n: int) -> list[str]:
-    """Requests made of 60 subjects' own words, shared verbs and numbers: sizes as in life, a few subjects large."""
+    """Requests made of 200 subjects' own words, shared verbs and frames: sizes as in life, a few subjects large."""
     random = np.random.default_rng(3)
-    verbs = [
-        "change",
-        "cancel",
-        "find",
-        "check",
-        "update",
-        "explain",
-        "send",
-        "fix",
-        "compare",
-        "open",
-        "close",
-        "move",
-    ]
-    frames = [
-        "how do I {v} {a} {b}",
-        "{a} {b} {v} please",
-        "{v} the {a} for my {b} {c}",
-        "my {a} is {c} and I want to {v} {b}",
-    ]
-    syllables = [x + y for x in "bdfgklmnprstvz" for y in ("a", "e", "i", "o", "u")]
-    words = [["".join(random.choice(syllables, 3)) for _ in range(14)] for _ in range(60)]
-    share = 1 / np.arange(1, 61)
-    subjects = random.choice(60, n, p=share / share.sum())
-    texts = []
-    for subject in subjects:
-        a, b, c = random.choice(words[subject], 3)
-        frame = frames[random.integers(len(frames))]
-        texts.append(f"{frame.format(v=verbs[random.integers(len(verbs))], a=a, b=b, c=c)} {random.integers(10**6)}")
-    return texts
-
-
-def measure_speed(n: int) -> str:
-    """Seconds and peak memory of a discovery, of one with a tenth more requests, and of assigning 1,000 texts."""
-    texts = generated(n + n // 10)
-    all_requests = requests_of(texts)
-    first = all_requests.slice(0, n)
-    times: list[float] = []
-
-    def timed(known: Discovery | None, requests: pa.Table) -> Discovery:
-        started = time.process_time()
-        found = discover(requests, known=known)
-        times.append(time.process_time() - started)
-        return found
-
-    known = timed(None, first)
-    further = timed(known, all_requests)
-    timed(further, all_requests)
-    started = time.process_time()
-    assign(texts[:1000], further)
-    times.append(time.process_time() - started)
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    return (
-        f"{n:,} requests: {times[0]:.1f} CPU seconds, {len(known.intents)} intents (60 made); a tenth more: {times[1]:.1f};"
-        f" the same again: {times[2]:.1f}; 1,000 texts assigned: {times[3]:.1f}; peak {memory:,} MB"
+    vocabulary = np.array([w for w in stored_vocabulary() if w.isascii() and w.isalpha() and len(w) > 3], dtype=object)
+    chosen = random.permutation(vocabulary)
+    verbs = chosen[:40]
+    subjects = chosen[40 : 40 + 200 * 24].reshape(200, 24)
+    share = 1 / np.arange(1, 201) ** 0.8
+    subject = random.choice(200, n, p=share / share.sum())
+    words = subjects[subject[:, None], random.integers(0, 24, (n, 4))]
+    verb = verbs[random.integers(0, 40, n)]
+    frames = (
+        "how do i {0} {1} {2} {3}",
+        "{1} {2} {0} {4} please",
+        "{0} the {1} for my {2} {3}",
+        "my {1} is {3} and i want to {0} {2} {4}",
     )
+    frame = random.integers(0, len(frames), n)
+    return [frames[f].format(v, *w) for f, v, w in zip(frame, verb, words, strict=True)]
 
 
-def main(arguments: list[str]) -> None:
-    """Print the tables."""
-    if "--texts" in arguments:
-        print(measure_speed(int(arguments[arguments.index("--texts") + 1])))
+def stored_vocabulary() -> list[str]:
+    from everyturn.intents.embedders.token_table import _table
+
+    return list(_table()[2])
+
+
+def measure_size(n: int) -> None:
+    """Seconds and peak memory of a discovery of `n` requests."""
+    requests = requests_of(generated(n))
+    distinct = len(set(requests["text"].to_pylist()))
+    started, cpu = time.time(), time.process_time()
+    found = discover(requests, known=None)
+    seconds, cpu = time.time() - started, time.process_time() - cpu
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    print(f"{n:,} requests ({distinct:,} distinct): {seconds:.0f} s, {cpu:.0f} CPU seconds, peak {memory:.1f} GB,"
+          f" {len(found.intents)} intents (200 made)", flush=True)  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("data", type=Path, nargs="?")
+    parser.add_argument("--embedder", action="append")
+    parser.add_argument("--set", action="append", dest="sets")
+    parser.add_argument("--only", action="append", help="discovery, oos, covered, stable, hidden or chance")
+    parser.add_argument("--bertopic", action="store_true")
+    parser.add_argument("--vectors", type=Path, help="a folder that keeps the vectors of slow models")
+    parser.add_argument("--speed", action="store_true")
+    parser.add_argument("--texts", type=int)
+    given = parser.parse_args()
+    if given.texts:
+        measure_size(given.texts)
         return
-    print(
-        "set              NMI   ARI found  true unclear texts/CPU-s | hidden AUROC inside(known) inside(new) | oos ..."
-    )
-    for path in sorted(Path(arguments[0]).glob("*.tsv.gz")):
+    store = Kept(given.vectors)
+    for path in sorted(given.data.glob("*.tsv.gz")):
+        name = path.name.removesuffix(".tsv.gz")
+        if given.sets and name not in given.sets:
+            continue
         texts, labels = read(path)
-        in_scope = np.flatnonzero(~np.isin(labels, list(OUT_OF_SCOPE)))
-        row = measure_discovery([texts[i] for i in in_scope], labels[in_scope])
-        row += " | " + measure_novelty(texts, labels, only_out_of_scope=False)
-        if len(in_scope) < len(texts):
-            row += " | " + measure_novelty(texts, labels, only_out_of_scope=True)
-        print(f"{path.name.removesuffix('.tsv.gz'):14s} {row}", flush=True)
+        for embedder in given.embedder or ["default"]:
+            print(f"{name}, {embedder}", flush=True)
+            if given.speed:
+                measure_speed(texts, embedder)
+                continue
+            measured = Measured(texts, labels, embedder, store)
+            for what in given.only or ("discovery", "oos", "covered", "stable", "hidden", "chance"):
+                getattr(measured, what)(**({"bertopic": given.bertopic} if what == "discovery" else {}))
+            store.save()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

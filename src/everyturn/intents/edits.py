@@ -17,7 +17,7 @@ from everyturn.intents.taxonomy import Taxonomy, Word
 
 Change: TypeAlias = tuple[Literal["split", "merged"], str, str]
 
-_MOSTLY = 0.5  # of a fresh group's rows, what a held intent must have for it to speak of the same
+_MOSTLY, _SOME = 0.5, 0.1  # of a fresh group's known rows, and of all, what held intents must have for it to be theirs
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,8 @@ def _divide(word: Word, number: dict[str, int], labels: Labels, vectors: Floats,
 def keep_held(found: Labels, edited: Edited, vectors: Floats, *, seed: int) -> Labels:
     """Fresh groups beside the intents people hold: those keep their texts and number, the fresh ones come after all known.
 
-    A fresh group that is mostly of a held intent is no other: its free texts join that intent where they are inside it.
+    A fresh group whose known rows are mostly held is no other: its free texts join the held intent they are inside of, or
+    else the one that has most of the group.
     """
     if not edited.held.any():
         return np.where(found >= 0, found + len(edited.ids), -1)
@@ -111,9 +112,11 @@ def keep_held(found: Labels, edited: Edited, vectors: Floats, *, seed: int) -> L
     for group, rows in enumerate(members(found)):
         free = rows[~is_held[rows]]
         labels[free] = len(edited.ids) + group
-        if len(free) < _MOSTLY * len(rows):
-            join = free[inside[free] >= 0]
-            labels[join] = numbers[inside[join]]
+        known = int((edited.labels[rows] >= 0).sum())
+        theirs_here = theirs[rows[is_held[rows]]]
+        if len(theirs_here) and len(theirs_here) >= max(_MOSTLY * known, _SOME * len(rows)):
+            mostly = int(np.bincount(theirs_here).argmax())
+            labels[free] = numbers[np.where(inside[free] >= 0, inside[free], mostly)]
     return labels
 
 

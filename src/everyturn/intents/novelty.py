@@ -1,4 +1,4 @@
-"""When an intent began: the first week from which it holds, not the first stray text."""
+"""When an intent began, not the first stray text; and how far texts are from the cases of a suite."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from everyturn.intents.grid import Labels
+from everyturn.intents.grid import GRID, Doubles, Floats, Labels, on_grid
+from everyturn.intents.neighbours import nearest
 
 WEEKLY_SCHEMA = pa.schema(
     [("intent_id", pa.string()), ("week", pa.date32()), ("requests", pa.int64()), ("users", pa.int64())]
 )
 
+_BATCH = 8192
 _STRAY = 0.1  # of an intent's later share of requests, below which a week's texts are taken for strays
 
 
@@ -84,3 +86,22 @@ def first_weeks(groups: Labels, times: pa.ChunkedArray) -> list[datetime | None]
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def gaps(vectors: Floats, groups: Labels, cases: Floats) -> Doubles:
+    """How far each text is from all `cases`, beyond how far such texts are from each other: high where no case is like it.
+
+    The cosine distance to the nearest case minus that to the nearest other texts (ten, or fewer where there are fewer),
+    averaged over the text's group, plus half the text's own difference: so neither a tight subject nor a single odd message
+    decides. Texts in no group (-1) count for themselves.
+    """
+    near = nearest(vectors, min(10, len(vectors) - 1))[1].mean(axis=1) if len(vectors) > 1 else np.zeros(len(vectors))
+    to_case = np.full(len(vectors), -1.0)
+    grid = on_grid(cases).T
+    for start in range(0, len(vectors) if len(cases) else 0, _BATCH):
+        rows = slice(start, start + _BATCH)
+        to_case[rows] = (on_grid(vectors[rows]) @ grid).max(axis=1) / GRID**2
+    own = (1 - to_case) - (1 - near.astype(np.float64))
+    sizes = np.bincount(groups[groups >= 0])
+    means = np.bincount(groups[groups >= 0], own[groups >= 0]) / np.maximum(sizes, 1)
+    return np.round(np.append(means, 0.0)[groups] * (groups >= 0) + np.where(groups >= 0, 0.5, 1.0) * own, 6)

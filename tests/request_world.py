@@ -6,7 +6,6 @@ import random
 from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
-import pytest
 
 from everyturn.model import REQUEST_SCHEMA
 
@@ -59,9 +58,3 @@ def world(weeks: int = 6, *, per_week: int = 20, late: str = "invoice", late_fro
 def subject_of(conversation_id: str) -> str:
     """The subject a conversation of `world` was made for."""
     return conversation_id.split("-", maxsplit=1)[0]
-
-
-@pytest.fixture(scope="session")
-def requests() -> pa.Table:
-    """Six weeks of five subjects, "invoice" from the fourth week on."""
-    return world()
