@@ -175,3 +175,18 @@ def test_nothing_is_loaded_for_a_form_there_is_not(desk, tmp_path):
     with pytest.raises(InputError):
         desk.cover(write=tmp_path / "x.jsonl", count=0)
     assert not (tmp_path / "x.jsonl").exists()
+
+
+def test_two_suites_of_one_name_are_told_apart(tmp_path):
+    first = write(tmp_path / "a.jsonl", [{"suite": "desk", "case_id": "1", "input": "where is it"}])
+    second = write(tmp_path / "b.jsonl", [{"suite": "desk", "case_id": "1", "input": "cancel it", "expected": "ok"},
+                                          {"suite": "desk", "case_id": "2", "input": "reset it"}])  # fmt: skip
+    with Workspace(":memory:") as ws:
+        (refused,) = ws.load(first, second, as_="evals")["rejected"]
+        assert refused["where"] == "suite desk, case 1"
+        assert ws.database.rows("SELECT case_id, input, expected FROM eval_cases ORDER BY ALL") == [
+            ("1", "where is it", None),
+            ("2", "reset it", None),
+        ]
+        assert ws.load(second, as_="evals")["rejected"] == []  # an edited suite replaces its cases
+        assert ws.database.rows("SELECT input, expected FROM eval_cases WHERE case_id = '1'") == [("cancel it", "ok")]

@@ -76,7 +76,7 @@ class Loading:
                 if kind in self._staged:
                     self._upsert(kind)
             if "eval_cases" in self._staged:
-                self._merge_cases()
+                merged.rejected += self._merge_cases()
             if "messages" in self._staged:
                 merged.rejected += merge_messages(self.database)
             if self._staged & {"spans", "ratings"}:
@@ -124,8 +124,26 @@ class Loading:
         if kind in {"eval_cases", "eval_results"}:
             self._name_suites()
 
-    def _merge_cases(self) -> None:
-        """The last record of a case stands, but what it leaves out stays: a run's log knows the question and no answer."""
+    def _merge_cases(self) -> list[Rejected]:
+        """The last record of a case stands, but what it leaves out stays: a run's log knows the question and no answer.
+
+        Two questions under one case in one load are two suites of one name: the first stands, the other is refused and named.
+        """
+        refused = [
+            Rejected(
+                f"suite {suite}, case {case_id}",
+                "one input for each case of a suite",
+                "another input: two suites of one name?",
+            )
+            for suite, case_id in self.database.rows(
+                """
+                DELETE FROM temp.in_eval_cases WHERE rowid IN (
+                  SELECT rowid FROM (SELECT rowid, input <> first_value(input) OVER (
+                    PARTITION BY suite, case_id ORDER BY rowid) AS is_other FROM temp.in_eval_cases) WHERE is_other)
+                RETURNING suite, case_id
+                """
+            )
+        ]
         self.database.run(
             """
             CREATE OR REPLACE TEMP TABLE merged_cases AS
@@ -143,6 +161,7 @@ class Loading:
         )
         self.database.run("INSERT INTO eval_cases BY NAME SELECT * FROM merged_cases")
         self.database.run("DROP TABLE merged_cases")
+        return refused
 
     def _name_suites(self) -> None:
         """Gives results that do not name their suite to the only suite that has a case of that id.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -76,38 +75,48 @@ def inspect_suites(db: Database) -> tuple[Suites, Words, list[dict[str, Any]]]:
     return inspect(cases, words, recent), words, requests
 
 
-def propose(
-    db: Database, requests: Sequence[Mapping[str, Any]], words: Words, *, count: int
-) -> tuple[list[Proposal], list[str]]:
-    """The next `count` requests to make cases of, the one that adds most first, and what to know of how they were found.
+def demands_of(
+    db: Database, requests: Sequence[Mapping[str, Any]], words: Words
+) -> tuple[list[Demand], list[Codes], dict[int, int]]:
+    """Each intent's requests as they are to be stood for, their places among all requests, and the turn a case of each ends with.
 
-    A request weighs its share of all requests, and where its answer failed its share of all failures too, so that the value of
-    the cases is the traffic and the failures they stand for. Only a request whose own message is inside its intent may
-    become a case: then reading the case back covers what was predicted.
+    A request weighs its share of all requests, and where its answer failed its share of all failures too. Only a request
+    whose own message is inside its intent may become a case: then reading the case back covers what was predicted.
     """
-    names = intent_names(inputs.intents(db))
     of = np.array([row["intent_id"] for row in requests])
     failed = np.array([row["failed_turn"] is not None for row in requests], dtype=bool)
     weight = 1 / max(len(requests), 1) + failed / max(int(failed.sum()), 1)
     cases = inputs.cases(db)["intent_id"].to_pylist()
     turns = _case_turns(db, requests)
-    demands, rows, narrowed = [], [], 0
-    intents = sorted(set(of.tolist()))
-    for intent in intents:
+    demands, rows = [], []
+    for intent in sorted(set(of.tolist())):
         own = np.flatnonzero(of == intent)
         able = np.array([i for i, r in enumerate(own) if r in turns], dtype=np.int64)
-        candidates = _candidates(able, own, requests)
-        narrowed += len(candidates) < len(able)
         tested = [i for i, case in enumerate(cases) if case == intent]
-        demands.append(Demand(words.requests[own], weight[own], candidates, words.cases[tested] if tested else None))
+        demands.append(
+            Demand(
+                words.requests[own],
+                weight[own],
+                _candidates(able, own, requests),
+                words.cases[tested] if tested else None,
+            )
+        )
         rows.append(own)
+    return demands, rows, turns
+
+
+def propose(
+    db: Database, requests: Sequence[Mapping[str, Any]], words: Words, *, count: int
+) -> tuple[list[Proposal], list[str]]:
+    """The next `count` requests to make cases of, the one that adds most first, and what to know of how they were found."""
+    names = intent_names(inputs.intents(db))
+    demands, rows, turns = demands_of(db, requests, words)
     found = []
     for choice in choose(demands, count):
         number = int(rows[choice.intent][choice.row])
         found.append(_proposal(requests[number], turns[number], names, choice))
-    notes = (
-        [f"Of {narrowed:,} intents the {CANDIDATES} most telling requests were looked at as cases."] if narrowed else []
-    )
+    full = sum(len(demand.candidates) == CANDIDATES for demand in demands)
+    notes = [f"Of {full:,} intents the {CANDIDATES} most telling requests were looked at as cases."] if full else []
     return found, notes
 
 
@@ -245,15 +254,6 @@ def _correction(conversation: Conversation, proposal: Proposal) -> str | None:
     if not shown or outcome is None or outcome.grade == "as-is":
         return None
     return mask(shown[-1])
-
-
-def counted_by_intent(proposals: Sequence[Proposal]) -> list[dict[str, Any]]:
-    """How many cases each intent gets, the most first."""
-    counts = Counter((p.intent_id, p.intent) for p in proposals)
-    return [
-        {"intent_id": i, "intent": name, "cases": n}
-        for (i, name), n in sorted(counts.items(), key=lambda c: (-c[1], c[0]))
-    ]
 
 
 def require_inputs(db: Database, loaded: Mapping[str, Any], suites: Sequence[object]) -> None:
