@@ -40,7 +40,7 @@ def outcomes(database: Database, conversation_id: str) -> list[dict[str, Json]]:
 
 
 def examples(database: Database, where: dict[str, Any], *, limit: int = 5) -> list[str]:
-    """Conversation ids to read for a finding, the most recent first and no two of one user.
+    """Conversation ids to read for a finding, no two of one user: first those where more than one cue tells, the most recent first.
 
     `where` may hold intent_id, cohort, user_ids, weeks (Mondays), signal, value (0 or 1 for the answers that make the point)
     and label.
@@ -73,10 +73,11 @@ def examples(database: Database, where: dict[str, Any], *, limit: int = 5) -> li
         for row in database.rows(
             f"""
             SELECT conversation_id FROM (
-              SELECT conversation_id, user_id, max(started_at) AS started_at FROM facts WHERE {condition} GROUP BY conversation_id, user_id
+              SELECT conversation_id, user_id, bool_and(is_likely) AS is_likely, max(started_at) AS started_at
+              FROM facts WHERE {condition} GROUP BY conversation_id, user_id
               QUALIFY row_number() OVER (PARTITION BY coalesce(user_id, conversation_id)
-                ORDER BY max(started_at) DESC NULLS LAST, conversation_id) = 1)
-            ORDER BY started_at DESC NULLS LAST, conversation_id LIMIT ?
+                ORDER BY bool_and(is_likely), max(started_at) DESC NULLS LAST, conversation_id) = 1)
+            ORDER BY is_likely, started_at DESC NULLS LAST, conversation_id LIMIT ?
             """,
             [*parameters, limit],
         )

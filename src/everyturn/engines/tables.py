@@ -82,6 +82,7 @@ VIEWS: dict[str, str] = {
     "facts": """
         SELECT o.conversation_id, o.turn, o.signal, o.version, o.label, o.evidence,
           CASE WHEN o.final_at IS NULL OR o.final_at <= s.until THEN o.value END AS value,
+          coalesce(starts_with(o.detail, 'likely'), false) AS is_likely,
           c.user_id, c.started_at, c.attributes,
           date_trunc('week', c.started_at)::DATE AS week,
           t.intent_id, coalesce(i.label, t.intent_id) AS intent

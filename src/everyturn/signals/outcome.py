@@ -30,6 +30,9 @@ from everyturn.signals.feedback import scaled
 from everyturn.signals.replies import Reply, words_of
 from everyturn.signals.survival import HEAVY, Artefact, Grade, above, grade, survival
 
+LIKELY = (
+    "likely, by one cue"  # how the detail of such an outcome begins: it counts in rates and accuses no single answer
+)
 WINDOW = timedelta(days=7)  # for shadow rework, and for silence to count as silence
 
 
@@ -188,9 +191,11 @@ class _Silence:
         """The verdict on the turn's output."""
         words = words_of(self._conversation)
         reply = words.replies[turn.index]
-        if reply is not None and reply.is_certain:
+        if reply is not None and reply.tone in {"pushback", "pleased"}:
             outcome: Outcome = "rejected" if reply.tone == "pushback" else "accepted"
-            return Verdict(outcome, "words", reply.at, _seen(reply))
+            # Leaving out what one cue says would leave out unequally many of the good and the bad, and bend every rate.
+            seen = _seen(reply) if reply.is_certain else f"{LIKELY}: {_seen(reply)}"
+            return Verdict(outcome, "words", reply.at, seen)
         given = output_at(self._conversation, turn)
         until = given + WINDOW if given else None
         if self._has_text and (empty := _emptiness(turn)):
@@ -216,8 +221,6 @@ def _emptiness(turn: Turn) -> str | None:
 def _undecided(reply: Reply) -> Verdict:
     if reply.tone == "unreadable":
         return Verdict("unknown", None, reply.at, reply.why or "unreadable")
-    if reply.tone != "neutral":  # one cue counts in rates and names no turn
-        return Verdict("unknown", "words", reply.at, f"one cue: {_seen(reply)}")
     return Verdict("unknown", "words", reply.at, f"moved on ({_seen(reply)})" if reply.cues else "moved on")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from everyturn.registry import find
-from everyturn.signals.outcome import outcomes
+from everyturn.signals.outcome import LIKELY, outcomes
 from everyturn.signals.replies import words_of
 
 SIGNALS = find("signals", "SIGNAL")
@@ -117,28 +117,28 @@ def test_what_the_agent_admits_and_repeats(talk):
     assert value("agent_apology", talk("Where is it?", "It arrives on Friday.")) == 0.0
 
 
-# --- verdicts take two cues -----------------------------------------------------------------------------------
+# --- one cue and two ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("turns", "outcome"),
     [
-        (("That's wrong", "Let me look again."), "unknown"),
+        (("That's wrong", "Let me look again."), "likely rejected"),
         (("That's wrong", "I apologize for the confusion."), "rejected"),  # the agent says so too
         (("That's wrong, it still doesn't work", "Let me look."), "rejected"),
         (("That's wrong!!", "Let me look."), "rejected"),
         (("Thanks", "You're welcome."), "accepted"),  # and left
-        (("Thanks", "You're welcome.", "What about the other one?", "It is late."), "unknown"),
+        (("Thanks", "You're welcome.", "What about the other one?", "It is late."), "likely accepted"),
         (("Perfect, thank you", "You're welcome.", "What about the other one?", "It is late."), "accepted"),
-        (("不对", "我再看一下。"), "unknown"),
+        (("不对", "我再看一下。"), "likely rejected"),
         (("不对，还是报错", "我再看一下。"), "rejected"),
     ],
 )
-def test_a_verdict_on_a_turn_takes_two_independent_cues(talk, turns, outcome):
+def test_one_cue_makes_an_outcome_likely_and_a_second_certain(talk, turns, outcome):
     is_chinese = not turns[0].isascii()
     first = outcomes(talk(REQUEST["zh" if is_chinese else "en"], "It arrives on Friday.", *turns))[0]
-    assert first.verdict.outcome == outcome
-    assert ("one cue" in first.verdict.detail) == (outcome == "unknown")
+    assert first.verdict.outcome == outcome.split()[-1]
+    assert first.verdict.detail.startswith(LIKELY) == outcome.startswith("likely")
 
 
 def test_a_single_cue_still_counts_in_the_rate(talk):
