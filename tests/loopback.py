@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from http.server import BaseHTTPRequestHandler
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -91,3 +94,38 @@ def paged(found: list, cursor: str | None, size: int, *, repeats: int = 0) -> tu
     start = int(cursor or 0)
     page = found[max(0, start - repeats) : start + size]
     return page, str(start + size) if start + size < len(found) else None
+
+
+@contextmanager
+def serving(vendor: Vendor, *, delay: float = 0.0) -> Iterator[Vendor]:
+    """The vendor on a port of its own, which is then its `url`; each reply takes its time."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        wbufsize = -1  # head and body in one packet: else each reply waits 40 ms for an acknowledgement
+
+        def do_GET(self):
+            if delay:
+                time.sleep(delay)
+            vendor.reply(self)
+
+        do_POST = do_GET  # noqa: N815 - the same
+
+        def log_message(self, *_):
+            pass
+
+        def handle(self):
+            with suppress(ConnectionError):  # the client was killed
+                super().handle()
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread.start()
+    vendor.url = f"http://127.0.0.1:{server.server_port}"
+    try:
+        yield vendor
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

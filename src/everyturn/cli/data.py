@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from everyturn.cli.group import ERROR
-from everyturn.cli.options import as_json, export_kinds
+from everyturn.cli.options import as_json, export_kinds, vendor_names
 from everyturn.cli.printing import print_result
 from everyturn.cli.progress import workspace
 
@@ -65,7 +65,7 @@ def load(
 
 
 @click.command()
-@click.argument("vendor")
+@click.argument("vendor", shell_complete=vendor_names)
 @click.option("--since", metavar="TIME", help="Where to begin the first time: a day, or so long ago (7d, 12h, 4w).")
 @click.option("--rejected", type=click.Path(path_type=Path), help="Write the rejected records' places to this CSV.")
 @click.option("--user-id", metavar="FIELD", help="The field that holds the user's id, e.g. metadata.user.")

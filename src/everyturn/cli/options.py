@@ -19,6 +19,13 @@ def export_kinds(_ctx: click.Context, _parameter: click.Parameter, typed: str) -
     return [kind for kind in KINDS if kind.startswith(typed)]
 
 
+def vendor_names(_ctx: click.Context, _parameter: click.Parameter, typed: str) -> list[str]:
+    """The vendors whose names begin with what was typed, for the shell to complete."""
+    from everyturn.workspace.pulling import pulls
+
+    return [name for name in pulls() if name.startswith(typed)]
+
+
 signal_argument = click.argument("signal", shell_complete=signal_names)
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")

@@ -1,7 +1,7 @@
 """Langfuse's API: observations and scores by time, dataset items; of servers without the newer lists, the older ones.
 
-Its lists can be filtered by a start time, not by a time of change: they are read again for a day before their mark. Metadata values come cut
-to 200 characters from the newer list; the API gives whole ones only by name.
+Its lists can be filtered by a start time, not by a time of change: they are read again for a day before their mark. The newer list cuts
+metadata values to 200 characters and gives whole ones only by name: a page that holds a value so long is asked for again, with its name.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from everyturn.pulls import Connection, Environment, Page, Pull, Start, Stream, 
 from everyturn.pulls.api import Api
 
 _OVERLAP = timedelta(days=1)
+_CUT_AT = 200  # characters
 _OBSERVATIONS, _OLD_OBSERVATIONS = "/api/public/v2/observations", "/api/public/observations"
 _SCORES, _OLD_SCORES = "/api/public/v3/scores", "/api/public/v2/scores"
 
@@ -44,11 +45,30 @@ def _streams(api: Api, _environment: Environment) -> list[Stream]:
 
 def _observations(api: Api, low: datetime, high: datetime | None) -> Iterator[Page]:
     fields = "core,basic,time,io,metadata,model,trace_context"
-    return _cursored(
-        api,
-        _OBSERVATIONS,
-        {"fields": fields, "limit": 1000, "fromStartTime": iso(low), "toStartTime": high and iso(high)},
-    )
+    params = {"fields": fields, "limit": 1000, "fromStartTime": iso(low), "toStartTime": high and iso(high)}
+    whole: set[str] = set()
+
+    def ask(cursor: str | None) -> tuple[list[Json], int, str | None]:
+        reply = api.get(_OBSERVATIONS, {**params, "cursor": cursor, "expandMetadata": ",".join(sorted(whole)) or None})
+        rows = rows_of(reply.value, "data")
+        if cut := _cut(rows) - whole:
+            whole.update(cut)
+            return ask(cursor)
+        return rows, reply.size, under(reply.value, "meta", "cursor")
+
+    return by_cursor(ask)
+
+
+def _cut(rows: list[Json]) -> set[str]:
+    """The names of metadata whose values are so long that they may have been cut."""
+    found = (under(row, "metadata") for row in rows)
+    return {
+        name
+        for metadata in found
+        if isinstance(metadata, dict)
+        for name, value in metadata.items()
+        if isinstance(value, str) and len(value) >= _CUT_AT and "," not in name
+    }
 
 
 def _scores(api: Api, low: datetime, high: datetime | None) -> Iterator[Page]:

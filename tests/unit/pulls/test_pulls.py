@@ -378,6 +378,26 @@ def test_a_second_pull_of_braintrust_ends_where_nothing_is_new(vendor):
         assert (first, vendor.served.count(fetch) - first) == (6, 2)
 
 
+def test_long_metadata_of_langfuse_comes_whole(vendor):
+    """The newer list cuts values at 200 characters, save those that are named."""
+    note = "long " * 100
+    langfuse = Langfuse(vendor)
+    served = vendor.routes["/api/public/v2/observations"]
+
+    def cut(query, body):
+        page = served(query, body)
+        whole = (query.get("expandMetadata") or "").split(",")
+        rows = [r | {"metadata": {"note": note if "note" in whole else note[:200]}} for r in page["data"]]
+        return page | {"data": rows}
+
+    vendor.routes["/api/public/v2/observations"] = cut
+    with Workspace(":memory:") as ws:
+        pull(ws, Langfuse, vendor)
+        attributes = [orjson.loads(a) for (a,) in ws.database.rows("SELECT attributes FROM conversations")]
+    assert [a["note"] for a in attributes] == [note] * 4
+    assert len(langfuse.observations) > 7  # several pages
+
+
 def test_phoenix_servers_that_know_annotations_of_spans_alone(vendor):
     Phoenix(vendor)
     for target in ("trace", "session"):
