@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--git", type=click.Path(path_type=Path), metavar="PATH",
+              help="With --as actions: the history of this git repository, beside the files or alone.")  # fmt: skip
+@click.option("--days", type=click.IntRange(1, 365), default=7, show_default=True,
+              help="With --git: the days after which surviving lines are counted.")  # fmt: skip
 @click.option("--as", "as_", default="conversations", show_default=True, help="What the files hold.",
               type=click.Choice(["conversations", "actions", "evals", "outcomes"]))  # fmt: skip
 @click.option("--format", "format_", metavar="NAME", help="What the files are, where their content does not tell.")
@@ -35,6 +39,8 @@ def load(
     ctx: click.Context,
     *,
     paths: tuple[Path, ...],
+    git: Path | None,
+    days: int,
     as_: Kind,
     format_: str | None,
     on_bad: Literal["collect", "stop"],
@@ -46,11 +52,15 @@ def load(
     as_json: bool,
 ) -> None:
     """Read files and folders: traces, messages, actions, evals. Loading the same data again changes nothing."""
+    if not paths and git is None:
+        raise click.MissingParameter(param_type="argument", param_hint="PATHS…")
     with workspace(ctx) as ws:
         if cohort:
             ws.divide_by(cohort)
         result = ws.load(
             *paths,
+            git=git,
+            days=days,
             as_=as_,
             format=format_,
             on_bad=on_bad,

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from everyturn.engines.links import noise_floor
 from everyturn.engines.local import Database
 from everyturn.engines.rows import conversations_of
-from everyturn.model import Conversation
+from everyturn.model import NO_NOISE, Conversation, NoiseFloor
 
 CONVERSATIONS = 2_000  # in one fragment; about 10 MB of ordinary talk
 MESSAGES = 50_000  # in one fragment, but for a single conversation that has more
@@ -25,6 +26,7 @@ class Fragment:
     messages: pa.Table
     feedback: pa.Table
     actions: pa.Table
+    noise_floor: NoiseFloor = NO_NOISE
 
     def __len__(self) -> int:
         """How many conversations it holds."""
@@ -34,7 +36,8 @@ class Fragment:
     def conversations(self) -> Iterator[Conversation]:
         """The conversations, one in memory at a time."""
         yield from conversations_of(
-            *(table.to_batches() for table in (self.headers, self.messages, self.feedback, self.actions))
+            *(table.to_batches() for table in (self.headers, self.messages, self.feedback, self.actions)),
+            noise_floor=self.noise_floor,
         )
 
 
@@ -57,9 +60,12 @@ def fragments(database: Database, *, among: str | None = None) -> Iterator[Fragm
                 " ORDER BY x.conversation_id, turn, name, value, label, comment"
             ),
             (
-                'SELECT x.conversation_id, a.action_id, a."at", a.user_id, a.kind, a.conversation_id AS named, a.turn,'
-                f" a.artefact, a.before, a.attributes FROM action_links x JOIN actions a USING (action_id) {only}"
-                ' ORDER BY x.conversation_id, a."at", a.action_id'
+                'SELECT * FROM (SELECT x.conversation_id, a.action_id, a."at" AS happened_at, a.user_id, a.kind,'
+                " a.conversation_id AS named, coalesce(a.turn, x.turn) AS turn, a.artefact, a.before, a.attributes"
+                " FROM action_links x JOIN actions a USING (action_id)"
+                " UNION ALL SELECT conversation_id, 'return ' || by_conversation, \"at\", user_id, 'returned', NULL, NULL, NULL, NULL,"
+                f" json_object('channel', channel)::VARCHAR FROM returns) x {only}"
+                " ORDER BY x.conversation_id, happened_at, action_id"
             ),
         )
     )
@@ -67,9 +73,10 @@ def fragments(database: Database, *, among: str | None = None) -> Iterator[Fragm
         "SELECT x.conversation_id, user_id, started_at, attributes, x.messages FROM conversations x"
         f" {only} WHERE origin <> 'outcomes' ORDER BY x.conversation_id",
     )
+    floor = noise_floor(database)
     for some in _cut(headers):
         last: str = some["conversation_id"][-1].as_py()
-        yield Fragment(some, messages.up_to(last), feedback.up_to(last), actions.up_to(last))
+        yield Fragment(some, messages.up_to(last), feedback.up_to(last), actions.up_to(last), floor)
 
 
 def _cut(headers: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
+from everyturn.engines.links import Matching, link_actions
 from everyturn.engines.local import Database
 from everyturn.engines.merge_messages import merge_messages, place_ratings
 from everyturn.engines.merge_spans import Assemble, Merge, Resolve, merge_spans
@@ -66,7 +67,7 @@ class Loading:
         self.database.connection.unregister("arrow_data")
         self._staged.add(kind)
 
-    def merge(self, *, merge: Merge, resolve: Resolve, assemble: Assemble) -> Merged:
+    def merge(self, *, merge: Merge, resolve: Resolve, assemble: Assemble, matching: Matching) -> Merged:
         """Stores what was staged and rebuilds the conversations it touches, in one transaction."""
         merged = Merged()
         with self.database.transaction():
@@ -86,7 +87,7 @@ class Loading:
             if "outcomes" in self._staged:
                 self._merge_outcomes()
             if self._staged & {"actions", "messages", "spans"}:
-                self._link_actions()
+                link_actions(self.database, matching, staged="temp.in_actions" if "actions" in self._staged else None)
             self._mark_pending()
             merged.conversations = self.database.scalar("SELECT count(DISTINCT conversation_id) FROM touched")
             merged.users = self.database.scalar(
@@ -242,38 +243,6 @@ class Loading:
         run("DROP TABLE last_outcomes")
 
     # --- after any of these -------------------------------------------------------------------------------------
-
-    def _link_actions(self) -> None:
-        """Gives each action its one conversation: the one it names, else its user's latest within the seven days before."""
-        run = self.database.run
-        run("CREATE OR REPLACE TEMP TABLE links_before AS SELECT * FROM action_links")
-        run("DELETE FROM action_links")
-        run(
-            """
-            INSERT INTO action_links
-            SELECT action_id, conversation_id FROM actions WHERE conversation_id IN (SELECT conversation_id FROM conversations)
-            UNION ALL
-            SELECT a.action_id, c.conversation_id FROM
-              (SELECT * FROM actions WHERE conversation_id IS NULL AND user_id IS NOT NULL) a
-              ASOF JOIN (SELECT user_id, started_at, max(conversation_id) AS conversation_id, max(ended_at) AS ended_at
-                FROM conversations WHERE started_at IS NOT NULL AND user_id IS NOT NULL GROUP BY user_id, started_at) c
-              ON a.user_id = c.user_id AND a.at >= c.started_at
-            WHERE a.at <= c.ended_at + INTERVAL 7 DAY
-            """
-        )
-        run(
-            """
-            INSERT INTO touched
-            SELECT conversation_id FROM (
-              (SELECT * FROM action_links EXCEPT SELECT * FROM links_before)
-              UNION ALL (SELECT * FROM links_before EXCEPT SELECT * FROM action_links))
-            """
-        )
-        if "actions" in self._staged:
-            run(
-                "INSERT INTO touched SELECT l.conversation_id FROM action_links l JOIN temp.in_actions USING (action_id)"
-            )
-        run("DROP TABLE links_before")
 
     def _mark_pending(self) -> None:
         run = self.database.run

@@ -17,6 +17,7 @@ from everyturn.model import (
     Feedback,
     FeedbackRecord,
     Message,
+    NoiseFloor,
     Span,
     decode_messages,
     decode_tool_calls,
@@ -210,6 +211,8 @@ def conversations_of(
     messages: Iterable[pa.RecordBatch],
     feedback: Iterable[pa.RecordBatch],
     actions: Iterable[pa.RecordBatch],
+    *,
+    noise_floor: NoiseFloor,
 ) -> Iterator[Conversation]:
     """Whole conversations from four streams, each ordered by conversation id in byte order. Holds one at a time.
 
@@ -240,4 +243,5 @@ def conversations_of(
                     conversation_id
                 )
             ),
+            noise_floor,
         )

@@ -6,7 +6,7 @@ keys, so that reading the same data again changes nothing; the rest is derived f
 
 from __future__ import annotations
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 # Times are stored as TIMESTAMP in UTC: the time zone is a fact of this file, not of each column's type.
 TABLES: dict[str, str] = {
@@ -46,7 +46,9 @@ TABLES: dict[str, str] = {
         "conversation_id VARCHAR, turn INTEGER, name VARCHAR, value DOUBLE, label VARCHAR, comment VARCHAR, source VARCHAR,"
         ' "at" TIMESTAMP'
     ),
-    "action_links": "action_id VARCHAR, conversation_id VARCHAR",
+    "action_links": "action_id VARCHAR, conversation_id VARCHAR, turn INTEGER",  # turn: whose output the text came from
+    # A user who came back with the same matter in another channel: to which conversation, by which, when.
+    "returns": 'conversation_id VARCHAR, by_conversation VARCHAR, user_id VARCHAR, "at" TIMESTAMP, channel VARCHAR',
     # what was concluded
     "pending": "conversation_id VARCHAR",  # conversations whose observations are to be made anew
     "observations": (

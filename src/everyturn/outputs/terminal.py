@@ -11,6 +11,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from everyturn.outputs.diff import Piece
 from everyturn.outputs.figures import (
     UNKNOWN,
     Figure,
@@ -127,6 +128,18 @@ def heading(title: str) -> Iterator[RenderableType]:
     """An empty line and the title of what follows."""
     yield ""
     yield Text(title, style="bold")
+
+
+def word_diff(pieces: Sequence[Piece]) -> Text:
+    """What was changed, marked as git marks words, so that it reads without colour too."""
+    marks = {"gone": ("[-", "-]", "red"), "new": ("{+", "+}", "green"), "skipped": ("", "", "dim")}
+    text = Text()
+    for piece in pieces:
+        before, after, style = marks.get(piece.fate, ("", "", ""))
+        said = printable(piece.text)
+        lead = said[: len(said) - len(said.lstrip())]  # the space before a word stays outside its mark
+        text.append(lead).append(f"{before}{said.strip()}{after}" if before else said.lstrip(), style=style)
+    return text
 
 
 def grid(*columns: str, heads: bool = True) -> Table:

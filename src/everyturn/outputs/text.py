@@ -15,6 +15,7 @@ from rich.console import Console, RenderableType
 from rich.text import Text
 
 from everyturn.outputs import Output, Result
+from everyturn.outputs.diff import action_diff
 from everyturn.outputs.figures import (
     UNKNOWN,
     count,
@@ -53,6 +54,7 @@ from everyturn.outputs.terminal import (
     sparkline,
     strong,
     two_lines,
+    word_diff,
 )
 
 
@@ -495,6 +497,8 @@ def _conversation(conversation: Mapping[str, Any]) -> Iterator[RenderableType]:
         table.add_row(
             soft("then"), Text(" ".join(filter(None, (printable(action.get("kind")).replace("_", " "), when))))
         )
+        if pieces := action_diff(conversation, action):
+            table.add_row("", word_diff(pieces))
     yield table
 
 

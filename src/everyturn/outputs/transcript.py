@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 from urllib.parse import quote
 
+from everyturn.outputs.diff import action_diff
 from everyturn.outputs.figures import counted, day, elapsed, fields, items, number, percent, say_day, short_day
 
 View: TypeAlias = dict[str, Any]
@@ -66,6 +67,7 @@ def arrange_conversation(conversation_id: str, conversation: Mapping[str, Any]) 
                 "kind": str(action.get("kind") or "action").replace("_", " "),
                 "when": elapsed(started, action.get("at")),
                 "artefact": action.get("artefact"),
+                "diff": action_diff(conversation, action),
             }
             for action in items(conversation, "actions")
         ],

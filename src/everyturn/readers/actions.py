@@ -10,6 +10,7 @@
 `at` (or timestamp, created_at, time) and `kind` (or action, event, event_type, type) must be there, and a user's or a
 conversation's id. `turn`, `artefact` (the text after the action; or after, final_text), `before` (the text before it; or draft) and
 `action_id` (or event_id, id) may be; every other field becomes an attribute. Without an `action_id` the same row is the same action.
+A row with a text before and one after needs no kind: it is `edited`, as a document system tells it.
 
 A CloudEvent gives its `id` with its `source`, `time` and the fields of `data`; its kind is data.kind or what its type ends in, and its
 user data.user_id or `subject`.
@@ -117,7 +118,7 @@ def _read(record: Json, context: Context) -> Iterator[Action]:
     if user_id is None and conversation_id is None:
         raise BadRecord(expected="user_id or conversation_id: an id", found="neither")
     yield Action(
-        action_id=fields.identifier(fields.first(record, _ID_NAMES), "action_id") or _content_id(record),
+        action_id=fields.identifier(fields.first(record, _ID_NAMES), "action_id") or content_id(record),
         at=at,
         user_id=user_id,
         kind=kind,
@@ -134,13 +135,16 @@ def _read(record: Json, context: Context) -> Iterator[Action]:
 
 def _kind(record: Mapping[str, Json]) -> str:
     value = fields.first(record, _KIND_NAMES)
+    if value is None and _is_before_and_after(record):
+        return "edited"
     kind = action_kind(value) if isinstance(value, str) and len(value) <= 100 else ""  # longer is a text, not a kind
     if not kind:
         raise BadRecord(expected="kind: a word such as accepted, edited or ticket_opened", found=fields.describe(value))
     return kind
 
 
-def _content_id(record: Mapping[str, Json]) -> str:
+def content_id(record: Mapping[str, Json]) -> str:
+    """An id made of the record itself, for those that bring none."""
     return digest(orjson.dumps(record, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS).decode())
 
 
@@ -171,6 +175,10 @@ def _event_kind(name: str) -> str:
     return pair if pair in KINDS else words[-1]
 
 
+def _is_before_and_after(record: Mapping[str, Json]) -> bool:
+    return fields.first(record, _BEFORE_NAMES) is not None and fields.first(record, _ARTEFACT_NAMES) is not None
+
+
 def _looks_like(sample: Sample) -> float:
     """How many of the records have a time, a kind and an id, and neither messages nor spans."""
     if not sample.records:
@@ -186,7 +194,7 @@ def _is_action(record: Json) -> bool:
     has_id = fields.first(record, (*fields.USER_ID_NAMES, *fields.CONVERSATION_ID_NAMES)) is not None
     return (
         has_id
-        and isinstance(fields.first(record, _KIND_NAMES), str)
+        and (isinstance(fields.first(record, _KIND_NAMES), str) or _is_before_and_after(record))
         and fields.first(record, fields.TIME_NAMES) is not None
         and "role" not in record
     )

@@ -32,6 +32,6 @@ SIGNAL = Signal(
     unit="output",
     better="higher",
     needs=frozenset({"messages"}),
-    version=2,
+    version=3,
     observe=_observe,
 )

@@ -16,6 +16,7 @@ ACCEPTING = frozenset(
 REJECTING = frozenset({"rejected", "dismissed", "regenerated", "undone"})
 EDITED = "edited"
 REVERTED = "reverted"
+RETURNED = "returned"  # with the same matter, in another channel
 HUMAN = frozenset({"ticket_opened", "human_requested", "called", "emailed"})
 
 # The text that goes with these is not the output's fate: a copied part, a letter of complaint, what stood there before.

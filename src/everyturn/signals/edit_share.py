@@ -37,6 +37,6 @@ SIGNAL = Signal(
     unit="output",
     better="lower",
     needs=frozenset({"artefacts"}),
-    version=2,
+    version=3,
     observe=_observe,
 )

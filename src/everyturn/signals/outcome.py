@@ -20,6 +20,7 @@ from everyturn.signals.actions import (
     EDITED,
     HUMAN,
     REJECTING,
+    RETURNED,
     REVERTED,
     Use,
     floor_for,
@@ -243,7 +244,7 @@ def _with_rework(
             by = use.action.user_id
             if by and conversation.user_id and by != conversation.user_id:
                 continue  # someone else's doing
-            if not use.is_named and use.kind in HUMAN | {REVERTED}:
+            if not use.is_named and use.kind in HUMAN | {REVERTED, RETURNED}:
                 for index in reversed(given):
                     at = given[index]
                     if at is None or at <= use.action.at:
@@ -261,7 +262,7 @@ def _rework(given: datetime | None, uses: Sequence[Use]) -> Rework:
     for use in sorted(uses, key=lambda use: (use.action.at, use.action.action_id)):
         if not given <= use.action.at <= given + WINDOW:
             continue
-        if use.kind in HUMAN or use.kind == REVERTED:
+        if use.kind in HUMAN | {REVERTED, RETURNED}:
             return Rework(1.0, "action", given + WINDOW, use.kind)
         if use.kept is not None and use.kept < HEAVY:
             return Rework(1.0, "artefact", given + WINDOW, f"{use.kind}, kept {use.kept:.2f}")

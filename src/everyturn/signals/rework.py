@@ -37,6 +37,6 @@ SIGNAL = Signal(
     unit="output",
     better="lower",
     needs=frozenset({"actions"}),
-    version=3,
+    version=4,
     observe=_observe,
 )

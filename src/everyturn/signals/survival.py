@@ -119,7 +119,7 @@ def grade(share: float) -> Grade:
 def above(share: float, floor: float) -> float:
     """The share above what a stranger's text would hold: 1 stays 1, the floor and less are 0.
 
-    >>> above(1.0, 0.1), above(0.1, 0.1), above(0.55, 0.1)
+    >>> above(1.0, 0.2), above(0.1, 0.2), above(0.75, 0.5)
     (1.0, 0.0, 0.5)
     """
     return max(0.0, (share - floor) / (1.0 - floor)) if floor < 1.0 else float(share >= 1.0)

@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -44,8 +45,9 @@ from everyturn.workspace.hearing import marks_of
 from everyturn.workspace.ledger import Ledger, size_of
 from everyturn.workspace.looking import BUDGET, coverage_of, findings_of, gap_of, panel_of
 from everyturn.workspace.marking import add_mark
-from everyturn.workspace.observing import observe, signals, silent_signals
+from everyturn.workspace.observing import how_texts_match, observe, signals, silent_signals
 from everyturn.workspace.page import build
+from everyturn.workspace.repositories import read_history
 from everyturn.workspace.result import Progress, Result, no_progress, plain
 from everyturn.workspace.separating import SEPARATED, contexts_of
 
@@ -86,6 +88,8 @@ class Workspace:
     def load(
         self,
         *paths: str | Path,
+        git: str | Path | None = None,
+        days: int = 7,
         as_: Kind = "conversations",
         format: str | None = None,  # noqa: A002 - the option's name, the same on the command line
         on_bad: Literal["collect", "stop"] = "collect",
@@ -99,7 +103,8 @@ class Workspace:
         `as_` is one of conversations, actions, evals, outcomes. `format` overrides what the content says. `user_id` and
         `conversation_id` name the field that holds the id where it is not a usual one ("metadata.user"). With
         `on_bad="stop"` the first bad record ends the load with an error and nothing is stored. Loading the same data again
-        changes nothing.
+        changes nothing. `git`, with `as_="actions"`, is a git repository: what its commits added since the first conversation, and
+        what `days` days left of it.
         """
         from everyturn.assemble import assemble, merge_spans, trace_conversations
         from everyturn.readers import ReadOptions
@@ -113,12 +118,16 @@ class Workspace:
         ledger = Ledger()
         options = ReadOptions(user_id=user_id, conversation_id=conversation_id, on_bad=on_bad)
         total = sum(size_of(Path(p)) for p in paths)
-        for batch in read_paths(paths, kind=as_, format=format, now=now or datetime.now(UTC), options=options):
+        now = now or datetime.now(UTC)
+        read = read_paths(paths, kind=as_, format=format, now=now, options=options)
+        for batch in chain(read, read_history(self.database, git, as_, days=days, now=now) if git is not None else ()):
             ledger.add(batch)
             stage_batch(loading, batch, salt=salt, keep_personal_data=keep_personal_data)
             self.progress("reading", ledger.bytes_read, total)
         self.progress("storing", 0, None)
-        merged = loading.merge(merge=merge_spans, resolve=trace_conversations, assemble=assemble)
+        merged = loading.merge(
+            merge=merge_spans, resolve=trace_conversations, assemble=assemble, matching=how_texts_match()
+        )
         self._note_load(ledger, as_)
         if as_ == "evals":
             self.database.set_meta("cases_changed", "yes")

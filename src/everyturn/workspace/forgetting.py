@@ -8,7 +8,7 @@ from everyturn.redact import pseudonym
 
 _BY_CONVERSATION = (
     "messages", "feedback", "ratings", "observations", "requests", "assignments", "turn_intents", "trace_conversations",
-    "pending", "conversations",
+    "pending", "returns", "conversations",
 )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from typing import TypeAlias
 
 import orjson
@@ -10,6 +11,7 @@ import pyarrow as pa
 
 from everyturn import registry
 from everyturn.engines.fragments import Fragment, fragments
+from everyturn.engines.links import WINDOW, Matching
 from everyturn.engines.local import Database
 from everyturn.model import Json
 from everyturn.signals import Signal
@@ -24,6 +26,16 @@ def signals() -> dict[str, Signal]:
     """The signals by name."""
     found: dict[str, Signal] = registry.find("signals", "SIGNAL")
     return found
+
+
+def how_texts_match() -> Matching:
+    """How what users did is matched with what they were given and had asked."""
+    from everyturn.signals.noise import measure_noise
+    from everyturn.signals.origins import match_texts, match_words
+
+    return Matching(
+        texts=partial(match_texts, window=WINDOW), words=partial(match_words, window=WINDOW), noise=measure_noise
+    )
 
 
 def needs_met(db: Database) -> frozenset[str]:

@@ -14,7 +14,8 @@ from everyturn.analysis.panel import Panel
 from everyturn.analysis.trust import CohortTrust
 from everyturn.engines import evidence, inputs, metrics
 from everyturn.engines.local import Database
-from everyturn.model import Json
+from everyturn.model import Conversation, Json
+from everyturn.signals.actions import EDITED, Use, uses_by_turn
 from everyturn.stats import Estimate
 from everyturn.version import __version__
 
@@ -197,11 +198,29 @@ def shown_conversation(database: Database, conversation_id: str) -> dict[str, Js
         "intent": intent,
         "cohort": group,
         "outcomes": evidence.outcomes(database, conversation_id),
-        "actions": [
-            {"at": evidence.instant(a.at), "kind": a.kind, "turn": a.turn, "artefact": a.artefact}
-            for a in conversation.actions
-        ],
+        "actions": [_action_json(use, turn) for turn, use in _uses(conversation)],
     }
+
+
+def _uses(conversation: Conversation) -> list[tuple[int | None, Use]]:
+    """The actions in order, each with the turn whose output it is about."""
+    answered = [turn for turn in conversation.turns if turn.agent]
+    found = uses_by_turn(conversation, answered)
+    if not answered:
+        return [(a.turn, Use(a, a.kind, is_named=False)) for a in conversation.actions]
+    pairs = [(turn, use) for turn, uses in found.items() for use in uses]
+    return sorted(pairs, key=lambda pair: (pair[1].action.at, pair[1].action.action_id))
+
+
+def _action_json(use: Use, turn: int | None) -> dict[str, Json]:
+    """An action as it is shown. `compared` says that its text is what became of the output, or of `before` where there is one."""
+    action = use.action
+    form = {"at": evidence.instant(action.at), "kind": action.kind, "turn": turn, "artefact": action.artefact}
+    if use.artefact is not None:
+        form |= {"compared": True}
+    if use.kind == EDITED and action.before:
+        form |= {"before": action.before}
+    return form
 
 
 def _notes(counts: dict[str, Json], complete: date | None) -> list[str]:

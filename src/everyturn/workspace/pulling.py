@@ -25,6 +25,7 @@ from everyturn.pulls.api import Api
 from everyturn.readers import ReadOptions
 from everyturn.readers.driver import Batch, DecodedRecords
 from everyturn.workspace.ledger import Ledger
+from everyturn.workspace.observing import how_texts_match
 from everyturn.workspace.result import Progress
 from everyturn.workspace.staging import stage_batch
 
@@ -173,7 +174,9 @@ class _Store:
         """Stores what was taken in."""
         if not self._staged:
             return
-        merged = self._loading.merge(merge=merge_spans, resolve=trace_conversations, assemble=assemble)
+        merged = self._loading.merge(
+            merge=merge_spans, resolve=trace_conversations, assemble=assemble, matching=how_texts_match()
+        )
         self.refused += merged.rejected
         self._database.run("INSERT INTO pulled SELECT conversation_id FROM touched EXCEPT SELECT * FROM pulled")
         self._staged = 0

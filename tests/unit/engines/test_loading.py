@@ -9,6 +9,7 @@ from everyturn.engines import evidence
 from everyturn.engines.loading import Loading
 from everyturn.engines.local import Database
 from everyturn.model import ACTION_SCHEMA, EVAL_CASE_SCHEMA, EVAL_RESULT_SCHEMA, MESSAGE_SCHEMA
+from everyturn.workspace.observing import how_texts_match
 
 START = datetime(2026, 9, 7, 9, tzinfo=UTC)
 
@@ -67,7 +68,7 @@ def load(database, *tables, kind="messages"):
     loading = Loading(database)
     for table in tables:
         loading.stage(kind, table)
-    return loading.merge(merge=no_spans, resolve=no_spans, assemble=no_spans)
+    return loading.merge(merge=no_spans, resolve=no_spans, assemble=no_spans, matching=how_texts_match())
 
 
 def contents(database, conversation_id):
@@ -154,7 +155,7 @@ def test_everything_of_a_failed_load_is_undone(database):
     loading.stage("messages", rows(("c", "user", "hi", 1)))
     loading.stage("ratings", pa.table({"feedback_id": ["x"]}))  # lacks columns, so merging must fail
     with pytest.raises(Exception, match="not found in FROM clause"):
-        loading.merge(merge=no_spans, resolve=no_spans, assemble=no_spans)
+        loading.merge(merge=no_spans, resolve=no_spans, assemble=no_spans, matching=how_texts_match())
     assert database.scalar("SELECT count(*) FROM messages") == 0
 
 

@@ -1,0 +1,41 @@
+"""How much of an output a stranger's text seems to hold in a workspace: its noise floor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pyarrow as pa
+
+from everyturn.model import NO_NOISE, NoiseFloor
+from everyturn.signals.survival import Artefact, is_measurable, survival
+
+FEWEST = 20  # pairs; with fewer the floor of a kind is not measured and taken as none
+
+
+def measure_noise(outputs: pa.Table, artefacts: pa.Table) -> NoiseFloor:
+    """The mean share of an output found in the text of somebody else, for prose and for code, rounded to hundredths.
+
+    Both tables have the columns user and text. Each artefact is set beside the output nearest to it in length, of those of the same
+    kind that were given to another user. Without 20 such pairs the floor of a kind is 0.
+    Assumes: users do not write to each other's templates. What an agent tells everyone is noise by this measure, and meant to be.
+    """
+    given = [(user, text, Artefact(text)) for user, text in _rows(outputs) if is_measurable(text)]
+    shares: dict[bool, list[float]] = {False: [], True: []}
+    for user, text in _rows(artefacts):
+        artefact = Artefact(text)
+        strangers = [each for each in given if each[0] != user and each[2].is_code == artefact.is_code]
+        if not strangers or not is_measurable(text):
+            continue
+        output = min(strangers, key=lambda each: (abs(len(each[1]) - len(text)), each[1]))[1]
+        share = survival(output, artefact)
+        if share is not None:
+            shares[artefact.is_code].append(share)
+    floors = {kind: round(sum(each) / len(each), 2) if len(each) >= FEWEST else 0.0 for kind, each in shares.items()}
+    return NoiseFloor(prose=floors[False], code=floors[True]) if any(floors.values()) else NO_NOISE
+
+
+def _rows(table: pa.Table) -> Sequence[tuple[str, str]]:
+    """Users and texts in an order that is the texts' own."""
+    return sorted(
+        zip(table.column("user").to_pylist(), table.column("text").to_pylist(), strict=True), key=lambda r: r[1]
+    )
