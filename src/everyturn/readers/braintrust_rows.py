@@ -90,10 +90,9 @@ def read_span(row: Row, options: ReadOptions) -> Span:
     parents = _listed(row, "span_parents")
     given = made = None
     if operation == "chat":
-        given, made = steps.given(as_openai(row.get("input"))), _reply(row.get("output"))
+        given, made = _given(row.get("input")), _reply(row.get("output"))
     elif operation == "other":
-        made = _reply(row.get("output")) if _is_choices(row.get("output")) else steps.answered(row.get("output"))
-        given = steps.asked(as_openai(row.get("input")))
+        given, made = _asked(row.get("input")), _answered(row.get("output"))
     is_tool = kind == "tool"
     return Span(
         trace_id=required(row, "root_span_id"),
@@ -141,11 +140,28 @@ def _is_choices(output: Json) -> bool:
     return isinstance(output, list) and bool(output) and isinstance(output[0], dict) and "message" in output[0]
 
 
+# A row holds JSON: a text in it is one, though it may look like JSON itself.
+
+
+def _given(value: Json) -> tuple[Message, ...] | None:
+    return (Message("user", value),) if isinstance(value, str) else steps.given(as_openai(value))
+
+
+def _asked(value: Json) -> tuple[Message, ...] | None:
+    return (Message("user", value),) if isinstance(value, str) else steps.asked(as_openai(value))
+
+
+def _answered(value: Json) -> tuple[Message, ...] | None:
+    if _is_choices(value):
+        return _reply(value)
+    return (Message("assistant", value),) if isinstance(value, str) else steps.answered(value)
+
+
 def _reply(output: Json) -> tuple[Message, ...] | None:
     """What a model call gave: choices, a message, items of the Responses API or a text."""
     if isinstance(output, list):
         return steps.made({"choices": output} if _is_choices(output) else reply({"output": output}))
-    return steps.made(reply(as_openai(output)))
+    return (Message("assistant", output),) if isinstance(output, str) else steps.made(reply(as_openai(output)))
 
 
 def _attributes(row: Row, metadata: Row, *, is_call: bool) -> dict[str, str]:

@@ -202,7 +202,7 @@ def _given(inputs: Json) -> tuple[Message, ...] | None:
         if isinstance(listed, list) and listed and isinstance(listed[0], list):
             found[name] = listed[0]
     if isinstance(found.get("prompts"), list) and found["prompts"]:
-        return steps.given(found["prompts"][0])
+        return steps.given({"prompt": found["prompts"][0]})
     if "messages" not in found and "input" in found:
         found["messages"] = found["input"]
     return steps.given(found)
@@ -218,7 +218,9 @@ def _made(outputs: Json, *, has_failed: bool) -> tuple[Message, ...] | None:
         message = as_openai(inner)
         if inner is None and "output" in found:
             return None
-        said = steps.answered(message if isinstance(message, dict | str) else found)
+        if isinstance(message, str):
+            return (Message("assistant", message),)
+        said = steps.answered(message if isinstance(message, dict) else found)
         return said if said is not None else steps.made(inner if inner is not None else found)
     said = steps.made(found)
     is_empty = said is not None and not any(m.content or m.tool_calls for m in said)

@@ -63,6 +63,8 @@ def made(value: Json) -> tuple[Message, ...] | None:
     if isinstance(found, dict) and isinstance(found.get("choices"), list) and found["choices"]:
         first = found["choices"][0]
         found = first.get("message") if isinstance(first, dict) else None
+        if not isinstance(found, dict):
+            return None
     if isinstance(found, dict) and ("role" in found or "tool_calls" in found or "content" in found):
         return _messages([{**found, "role": found.get("role") or "assistant"}])
     if _is_messages(found):
@@ -86,8 +88,11 @@ def answered(value: Json) -> tuple[Message, ...] | None:
 
 
 def _said(value: Json, role: str, names: tuple[str, ...], depth: int = 0) -> tuple[Message, ...] | None:
-    """What a user asked or an agent answered, if the value holds it as a text."""
-    found = fields.json_value(value)
+    """What a user asked or an agent answered, if the value holds it as a text.
+
+    The value may be JSON text; a text within it is one itself, though it may look like JSON.
+    """
+    found = value if depth else fields.json_value(value)
     if isinstance(found, str):
         return (Message("user" if role == "user" else "assistant", found),)
     if isinstance(found, dict) and isinstance(found.get("role"), str):

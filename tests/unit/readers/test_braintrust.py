@@ -310,3 +310,10 @@ def test_other_clients_records_are_not_taken():
     ]
     assert [row_kind(r) for r in others] == [None] * 5
     assert READER.looks_like(Sample(tuple(others))) == 0.0
+
+
+@pytest.mark.parametrize("kind", ["llm", "task"])
+@pytest.mark.parametrize("text", ['{"text": "hi"}', '["a"]', '{"role": "user", "content": "x"}', "12", "null", ""])
+def test_a_text_that_looks_like_json_stays_a_text(kind, text):
+    span = one(row(kind, input=text, output=text))
+    assert (span.input, span.output) == ((Message("user", text),), (Message("assistant", text),))

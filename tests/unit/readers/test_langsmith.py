@@ -435,3 +435,19 @@ def test_other_clients_records_are_not_taken():
         {"id": 1, "inputs": 2},
     ):
         assert READER.looks_like(Sample((record,))) == 0.0
+
+
+@pytest.mark.parametrize("text", ['{"text": "hi"}', '["a"]', '{"role": "user", "content": "x"}', "12", "null"])
+def test_a_text_that_looks_like_json_stays_a_text(text):
+    asked, answered = (Message("user", text),), (Message("assistant", text),)
+    assert one(run(inputs={"message": text}, outputs={"answer": text})).input == asked
+    assert one(run(inputs={"message": text}, outputs={"answer": text})).output == answered
+    for inputs in (
+        {"messages": [{"role": "user", "content": text}]},
+        {"prompts": [text]},
+        {"prompt": text},
+        {"input": text},
+    ):
+        assert llm(inputs, {"output": text}).input == asked
+    for outputs in ({"output": text}, {"generations": [[{"text": text}]]}, {"answer": text}):
+        assert llm({"prompt": "x"}, outputs).output == answered
