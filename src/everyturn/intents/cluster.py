@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -13,11 +13,11 @@ from everyturn.intents.grid import GRID, Doubles, Floats, Labels, directions, gr
 from everyturn.intents.neighbours import content_order, nearest
 
 _RESOLUTIONS = (0.5, 0.7, 1, 1.5, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
-_STABLE, _CLOSE = 0.95, 0.01  # of the best stability, and from the best silhouette: what counts as equally good
+_CLOSE = 0.95  # of the best stability, and of the best silhouette: what counts as equally good
 _SAMPLE = 3_000  # rows a silhouette is measured on
 _HALVES, _COMPARED = 3, 5_000  # halves that are to agree, and rows on which they are compared
 _SAME = 0.9  # cosine from which two texts are variants of one wording
-_ROUNDS = 4
+_ROUNDS, _FEW_LED = 4, 0.95  # times, while more than a twentieth is taken in
 _NEIGHBOURS = (10, 20)
 _FEW = 20
 _DIRECT = 60_000  # rows up to which each resolution begins from single rows
@@ -41,9 +41,9 @@ def cluster(vectors: Floats, *, seed: int) -> Labels:
     rows = np.flatnonzero(np.einsum("ij,ij->i", vectors, vectors) > 0)
     if len(rows):
         given = vectors if len(rows) == len(vectors) else vectors[rows]
-        wording = wordings(given)
+        wording, near = wordings(given)
         firsts = directions(group_sums(given, wording)) if wording.max() + 1 < len(given) else given
-        labels[rows] = (_communities(firsts, seed) if len(firsts) > _FEW else _linked(firsts))[wording]
+        labels[rows] = (_communities(firsts, near, seed) if len(firsts) > _FEW else _linked(firsts))[wording]
     return by_size(labels)
 
 
@@ -96,8 +96,13 @@ def _linked(vectors: Floats) -> Labels:
     return cast("Labels", fcluster(linkage(upper, "average"), 0.5, "distance").astype(np.int64) - 1)
 
 
-def wordings(vectors: Floats) -> Labels:
-    """The wording each row is a variant of.
+Near: TypeAlias = tuple[
+    Labels, Floats
+]  # each row's nearest others and their cosines, as `neighbours.nearest` gives them
+
+
+def wordings(vectors: Floats) -> tuple[Labels, Near | None]:
+    """The wording each row is a variant of, and the wordings' neighbours where they are known by the way.
 
     Method: of rows alike, the first in an order by content leads and takes in its neighbours (a maximal independent set,
     Luby 1986), again among what is left, until little is taken in.
@@ -107,20 +112,23 @@ def wordings(vectors: Floats) -> Labels:
     for _ in range(_ROUNDS):
         if len(leaders) < 2:
             break
-        into = _led(vectors[leaders])
+        column, weight = nearest(vectors[leaders], min(_NEIGHBOURS[1], len(leaders) - 1))
+        into = _led(vectors[leaders], column, weight)
         wording = into[wording]
         kept, wording = np.unique(wording, return_inverse=True)
-        few = len(kept) > 0.95 * len(leaders)
+        few = len(kept) > _FEW_LED * len(leaders)
         leaders = leaders[kept]
         if few:
-            break
-    return wording
+            number = np.append(
+                np.where(into == np.arange(len(into)), np.cumsum(into == np.arange(len(into))) - 1, -1), -1
+            )
+            return wording, (number[column[kept]], weight[kept])
+    return wording, None
 
 
-def _led(vectors: Floats) -> Labels:
+def _led(vectors: Floats, column: Labels, weight: Floats) -> Labels:
     """For each row the row that leads it: itself, or a neighbour alike that nobody leads."""
     n = len(vectors)
-    column, weight = nearest(vectors, min(_NEIGHBOURS[1], n - 1))
     alike = (weight >= _SAME) & (column >= 0)
     row = np.repeat(np.arange(n), alike.sum(axis=1))
     graph = sp.csr_matrix((np.ones(len(row), bool), (row, column[alike])), shape=(n, n))
@@ -146,9 +154,9 @@ def _led(vectors: Floats) -> Labels:
         is_free[taken] = False
 
 
-def _communities(vectors: Floats, seed: int) -> Labels:
+def _communities(vectors: Floats, near: Near | None, seed: int) -> Labels:
     """The communities at the resolution chosen."""
-    graph = neighbour_graph(vectors)
+    graph = neighbour_graph(vectors, near)
     n = len(vectors)
     if graph.nnz == 0:
         return np.arange(n)
@@ -169,8 +177,8 @@ def _communities(vectors: Floats, seed: int) -> Labels:
         parts = [(half, _louvain(part, resolution, seed + i)[finest]) for i, (half, part) in enumerate(halves)]
         stability.append(_agreement(parts, order))
         compactness.append(silhouette(similarity, tried[-1][sample]))
-    stable = [i for i, value in enumerate(stability) if value >= _STABLE * max(stability)]
-    enough = max(compactness[i] for i in stable) - _CLOSE
+    stable = [i for i, value in enumerate(stability) if value >= _CLOSE * max(stability)]
+    enough = _CLOSE * max(compactness[i] for i in stable)
     return tried[next(i for i in stable if compactness[i] >= enough)]
 
 
@@ -189,13 +197,13 @@ def _agreement(parts: list[tuple[npt.NDArray[np.bool_], Labels]], order: Labels)
     return round(float(np.mean(found)), 4)
 
 
-def neighbour_graph(vectors: Floats) -> sp.csr_matrix:
-    """Each row's nearest neighbours, weighted by cosine, symmetric."""
+def neighbour_graph(vectors: Floats, near: Near | None) -> sp.csr_matrix:
+    """Each row's nearest neighbours, weighted by cosine, symmetric; those `near` where they are as many as are wanted."""
     n = len(vectors)
     k = min(int(np.clip(0.3 * np.sqrt(n), *_NEIGHBOURS)), n - 1)
     if k < 1:
         return sp.csr_matrix((n, n))
-    column, weight = nearest(vectors, k)
+    column, weight = near if near is not None and near[0].shape[1] == k else nearest(vectors, k)
     row = np.repeat(np.arange(n, dtype=np.int32), k)
     is_there = (column >= 0).ravel()
     value = np.maximum(weight.ravel()[is_there], 1e-6)
