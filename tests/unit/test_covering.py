@@ -177,6 +177,19 @@ def test_nothing_is_loaded_for_a_form_there_is_not(desk, tmp_path):
     assert not (tmp_path / "x.jsonl").exists()
 
 
+def test_ready_outcomes_have_no_words_to_make_cases_of(tmp_path):
+    rows = [
+        {"conversation_id": f"c{i}", "user_id": f"u{i % 20}", "started_at": START.isoformat(), "intent": "refund", "accepted": i % 2}
+        for i in range(60)
+    ]  # fmt: skip
+    suite = write(tmp_path / "s.jsonl", [{"suite": "s", "case_id": "1", "input": "refund my order"}])
+    with Workspace(":memory:") as ws:
+        ws.load(write(tmp_path / "o.jsonl", rows), as_="outcomes")
+        found = ws.cover(suite, write=tmp_path / "x.jsonl")
+    assert (found["coverage"], found["stale"], found["proposed"]) == (0, [], [])
+    assert found["notes"][0].startswith("No case could be made")
+
+
 def test_two_suites_of_one_name_are_told_apart(tmp_path):
     first = write(tmp_path / "a.jsonl", [{"suite": "desk", "case_id": "1", "input": "where is it"}])
     second = write(tmp_path / "b.jsonl", [{"suite": "desk", "case_id": "1", "input": "cancel it", "expected": "ok"},

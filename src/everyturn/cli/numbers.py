@@ -182,3 +182,5 @@ def cover(
     with workspace(ctx) as ws:
         result = ws.cover(*suites, write=write, upload=upload, to=to, count=count)
     print_result(result, as_json=as_json)
+    if result.get("proposed") == []:
+        ctx.exit(NOT_ENOUGH)

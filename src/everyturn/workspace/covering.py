@@ -117,6 +117,10 @@ def propose(
         found.append(_proposal(requests[number], turns[number], names, choice))
     full = sum(len(demand.candidates) == CANDIDATES for demand in demands)
     notes = [f"Of {full:,} intents the {CANDIDATES} most telling requests were looked at as cases."] if full else []
+    if not found:
+        notes.append(
+            "No case could be made: there is no request with words that is inside an intent and not tested as it is."
+        )
     return found, notes
 
 

@@ -38,5 +38,6 @@ def test_near_duplicates_are_grouped_whatever_their_suite():
 def test_suites_without_words_are_looked_at_too():
     assert look().to_json() == {"stale": [], "duplicates": []}
     assert look(SuiteCase("s", "1", "?!", "i1"), SuiteCase("s", "2", "…", "i1")).duplicates == ()
-    empty = inspect([SuiteCase("s", "1", "a parcel", None)], read_words([], ["a parcel"]), frozenset())
-    assert [why for _, why in empty.stale] == [FOREIGN]
+    some = [SuiteCase("s", "1", "a parcel", None), SuiteCase("s", "2", None, None)]
+    unknown = inspect(some, read_words([], ["a parcel", ""]), frozenset())  # nothing is known of what users ask
+    assert [(case.case_id, why) for case, why in unknown.stale] == [("2", NO_INPUT)]
