@@ -7,13 +7,25 @@ signal = "acceptance"
 min = 0.60                         # or max, for signals where less is better
 by = ["intent"]                    # each group must hold it
 where = "channel = 'web'"          # only these conversations
+
+[[success]]
+intent = "refund request"          # an intent's name or id; without it, every intent
+action = "refund_issued"           # an action of that kind by the user, or recorded for them,
+within = "1 day"                   # no longer than this after the conversation (7 days unless said)
+
+[[success]]
+intent = "order status"
+tool = "find_order"                # or a call of that tool
+result = "shipped"                 # whose result holds this text, where one is given
 """
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -34,18 +46,30 @@ class Budget:
 
 
 @dataclass(frozen=True, slots=True)
+class Success:
+    """What shows that a task of an intent (None: of any) was done: an action in time, or a tool's call and result."""
+
+    intent: str | None
+    action: str | None = None
+    tool: str | None = None
+    result: str | None = None
+    within: timedelta = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """The settings of one workspace's owner."""
 
     cohort: str | None = None
     budgets: tuple[Budget, ...] = ()
+    successes: tuple[Success, ...] = ()
 
 
 def read_config(path: Path) -> Config:
     """The settings in a file; those of an empty file where there is none and it has the usual name.
 
     >>> read_config(Path("everyturn.toml"))
-    Config(cohort=None, budgets=())
+    Config(cohort=None, budgets=(), successes=())
     """
     if not path.exists():
         if path.name == FILE:
@@ -59,13 +83,13 @@ def read_config(path: Path) -> Config:
         # The parser's words name a place and a token of a settings file, never a message of anyone.
         raise InputError("this is no TOML", where=str(path), expected="TOML", try_=str(error)) from None
     reading = _Reading(str(path))
-    reading.allow(given, {"cohort", "check"}, "the file")
-    checks = given.get("check", [])
-    if not isinstance(checks, list) or not all(isinstance(check, dict) for check in checks):
-        raise reading.error("check", "one [[check]] table a budget", "[[check]]")
+    reading.allow(given, {"cohort", "check", "success"}, "the file")
+    checks = reading.tables(given, "check", "one [[check]] table a budget")
+    successes = reading.tables(given, "success", "one [[success]] table a rule")
     return Config(
         reading.text(given, "cohort", "the file"),
         tuple(_budget(reading, check, f"check {number}") for number, check in enumerate(checks, 1)),
+        tuple(_success(reading, rule, f"success {number}") for number, rule in enumerate(successes, 1)),
     )
 
 
@@ -82,6 +106,27 @@ def _budget(reading: _Reading, given: Mapping[str, Any], place: str) -> Budget:
     if not isinstance(by, list) or not all(isinstance(name, str) for name in by):
         raise reading.error(f"{place}, by", "names to group by", 'by = ["intent"]')
     return Budget(signal, least, most, tuple(by), reading.text(given, "where", place))
+
+
+def _success(reading: _Reading, given: Mapping[str, Any], place: str) -> Success:
+    reading.allow(given, {"intent", "action", "tool", "result", "within"}, place)
+    texts = {name: reading.text(given, name, place) for name in ("intent", "action", "tool", "result", "within")}
+    if (texts["action"] is None) == (texts["tool"] is None):
+        raise reading.error(place, "either an action or a tool", 'action = "refund_issued"')
+    if texts["result"] is not None and texts["tool"] is None:
+        raise reading.error(f"{place}, result", "a tool whose result is looked at", 'tool = "find_order"')
+    within = timedelta(days=7)
+    if texts["within"] is not None:
+        span = _SPAN.match(texts["within"])
+        if span is None or texts["action"] is None:
+            raise reading.error(
+                f"{place}, within", "hours or days after the conversation, beside an action", 'within = "1 day"'
+            )
+        within = timedelta(**{f"{span[2]}s": int(span[1])})
+    return Success(texts["intent"], texts["action"], texts["tool"], texts["result"], within)
+
+
+_SPAN = re.compile(r"\s*(\d{1,4})\s*(hour|day)s?\s*$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +147,12 @@ class _Reading:
                 expected=", ".join(sorted(names)),
                 try_="the name without a typing error",
             )
+
+    def tables(self, given: Mapping[str, Any], name: str, expected: str) -> list[dict[str, Any]]:
+        value = given.get(name, [])
+        if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
+            raise self.error(name, expected, f"[[{name}]]")
+        return value
 
     def text(self, given: Mapping[str, Any], name: str, place: str) -> str | None:
         value = given.get(name)

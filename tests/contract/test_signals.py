@@ -87,7 +87,7 @@ CONVERSATIONS = st.builds(
 )
 
 each_signal = pytest.mark.parametrize("signal", SIGNALS.values(), ids=str if not SIGNALS else list(SIGNALS))
-drawn = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+drawn = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def fresh(conversation: Conversation) -> Conversation:

@@ -33,6 +33,7 @@ for command in (
     data.load,
     data.pull,
     numbers.discover,
+    numbers.fit,
     numbers.measure,
     numbers.compare,
     numbers.watch,

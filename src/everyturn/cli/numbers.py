@@ -38,6 +38,16 @@ def discover(
 
 
 @click.command()
+@as_json
+@click.pass_context
+def fit(ctx: click.Context, *, as_json: bool) -> None:
+    """Fit the word rule to what your users did; used where it is better."""
+    with workspace(ctx) as ws:
+        result = ws.fit()
+    print_result(result, as_json=as_json)
+
+
+@click.command()
 @signal_argument
 @click.option("--by", default="", metavar="A,B", help="Group by intent, cohort, week, day, month, or any attribute.")
 @where_option

@@ -125,7 +125,13 @@ def counts(database: Database) -> dict[str, Json]:
     outputs, unknown = database.rows("SELECT count(*), count(*) - count(value) FROM facts WHERE signal = 'acceptance'")[
         0
     ]
-    return {**dict(zip(names, row, strict=True)), "outputs": outputs, "unknown_outputs": unknown}
+    checks = database.meta("success_checks") not in (None, "[]")
+    return {
+        **dict(zip(names, row, strict=True)),
+        "outputs": outputs,
+        "unknown_outputs": unknown,
+        "success_checks": checks,
+    }
 
 
 def cohorts(database: Database) -> list[dict[str, Any]]:

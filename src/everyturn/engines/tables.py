@@ -66,6 +66,7 @@ TABLES: dict[str, str] = {
     "intent_events": 'kind VARCHAR, intent_id VARCHAR, "at" TIMESTAMP, other VARCHAR, chance DOUBLE',
     "embeddings": "embedder VARCHAR, digest VARCHAR, vector BLOB, PRIMARY KEY (embedder, digest)",  # each text once, ever
     "turn_intents": "conversation_id VARCHAR, turn INTEGER, intent_id VARCHAR",  # each turn under its latest request
+    "timeouts": "intent_id VARCHAR, seconds DOUBLE, gaps BIGINT, users BIGINT",  # how long a silence lasts until it counts
     "case_intents": "suite VARCHAR, case_id VARCHAR, intent_id VARCHAR, confidence DOUBLE",
     "blobs": "name VARCHAR PRIMARY KEY, value BLOB",  # fitted states, Arrow IPC
 }

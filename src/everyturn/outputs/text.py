@@ -297,6 +297,8 @@ def _measure(result: Result) -> Iterator[RenderableType]:
     methods = dict.fromkeys(f"{percent(number(r.get('level')))} {r['method']}" for r in rows if r.get("method"))
     if methods:
         yield soft(f"ranges: {'; '.join(methods)}")
+    if result.get("note"):
+        yield Text(result["note"])
 
 
 def _compare(result: Result) -> Iterator[RenderableType]:

@@ -13,7 +13,7 @@ from typing import Literal
 
 from everyturn.model import Conversation, Observation
 
-Need = Literal["messages", "user_ids", "feedback", "actions", "artefacts", "judge_scores"]
+Need = Literal["messages", "user_ids", "feedback", "actions", "artefacts", "judge_scores", "success_checks", "labels"]
 
 
 @dataclass(frozen=True, slots=True)

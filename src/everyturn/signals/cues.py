@@ -144,7 +144,7 @@ def read_text(text: Text, tally: Tally | None = None) -> Reading:
     """The cues of a message that was taken apart before; see `read`."""
     own, tokens, words = text.own, text.tokens, text.words
     script = script_of(own, tally) if text.script == "zh" else text.script
-    language = language_of(words, script, tally)
+    language = language_of(own, words, script, tally)
     found: set[Cue] = set()
     if language in LANGUAGES:
         found = _match(tokens, lexicon(language))
@@ -213,7 +213,7 @@ def listen(output: str, *, tally: Tally | None = None) -> Spoken:
     tokens = tokens_of(fold(output.rstrip()))
     if not tokens:
         return NOTHING_SPOKEN
-    language = language_of(words_in(tokens), script_of(output, tally), tally)
+    language = language_of(output, words_in(tokens), script_of(output, tally), tally)
     spoken = LATIN if language is None else (language,) if language in LANGUAGES else ()
     found = []
     for each in spoken:

@@ -14,28 +14,30 @@ from everyturn.signals import Signal
 _POSITIVE = frozenset({
     "positive", "up", "thumbs_up", "thumbsup", "thumb_up", "good", "great", "excellent", "like", "liked", "upvote",
     "yes", "true", "helpful", "useful", "correct", "satisfied", "happy", "solved", "resolved", "pass", "passed",
-    "accept", "accepted", "promoter", "+", "+1", "👍",
+    "accept", "accepted", "promoter", "+", "+1", "👍", "😀", "😃", "😄", "😊", "🙂", "😍", "❤", "❤\ufe0f", "💯", "🎉",
 })
 _NEGATIVE = frozenset({
     "negative", "down", "thumbs_down", "thumbsdown", "thumb_down", "bad", "poor", "terrible", "dislike", "disliked",
     "downvote", "no", "false", "unhelpful", "not_helpful", "useless", "incorrect", "wrong", "dissatisfied",
     "unsatisfied", "unhappy", "unsolved", "unresolved", "not_resolved", "fail", "failed", "reject", "rejected",
-    "detractor", "-", "-1", "👎",
+    "detractor", "-", "-1", "👎", "🙁", "☹", "☹\ufe0f", "😞", "😕", "😠", "😡", "😢", "🤬", "💩",
 })
 # fmt: on
-_NEUTRAL = frozenset({"neutral", "ok", "okay", "mixed", "passive", "partial", "partially"})
+_NEUTRAL = frozenset({"neutral", "ok", "okay", "mixed", "passive", "partial", "partially", "😐", "😑"})
 _OUT_OF = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(?:/|of|out of)\s*(\d+(?:\.\d+)?)\s*(?:stars?)?\s*$", re.IGNORECASE)
 _STARS = re.compile(r"^\s*(?:([1-5])\s*stars?|(\N{BLACK STAR}{1,5})\N{WHITE STAR}{0,4})\s*$", re.IGNORECASE)
-_FIVE = re.compile(r"star|csat|rating|satisfaction|likert|(?:^|_)1_5|five")
-_TEN = re.compile(r"nps|recommend|(?:^|_)(?:0|1)_10|ten")
-_THUMB = re.compile(r"thumb|like|vote|helpful|useful|reaction")
+_FIVE = re.compile(r"star(?!t)|csat|rating|satisfaction|likert|(?:^|_)1_5|five")
+_TEN = re.compile(r"nps|recommend|(?:^|_)(?:0|1)_10|(?:^|_)ten(?:_|$)")
+_SEVEN = re.compile(r"(?:^|_)ces(?:_|$)|effort|(?:^|_)1_7|seven")
+_SIGNED = re.compile(r"sentiment|polarity")
+_THUMB = re.compile(r"thumb|like(?!rt|lihood)|vote|helpful|useful|reaction")
 
 
 def scaled(feedback: Feedback) -> float | None:
     """The rating on 0 to 1, None where it is of no scale we can tell (a category, a number without bounds).
 
-    The scale is told by the name (csat, stars: 1 to 5; nps: 0 to 10; thumb: 0 or 1, or -1 and 1), else by the number: up to 1
-    as it is, up to 5 as 1 to 5, up to 10 as tenths, up to 100 as percent.
+    The scale is told by the name (csat, stars: 1 to 5; effort, ces: 1 to 7; nps: 0 to 10; thumb: 0 or 1, or -1 and 1;
+    sentiment: -1 to 1), else by the number: up to 1 as it is, up to 5 as 1 to 5, up to 10 as tenths, up to 100 as percent.
 
     >>> scaled(Feedback("csat", 2.0)), scaled(Feedback("thumb", 0.0)), scaled(Feedback("nps", 9.0))
     (0.25, 0.0, 0.9)
@@ -52,6 +54,8 @@ def _folded(name: str) -> str:
 
 
 def _scaled_number(value: float, name: str) -> float | None:
+    if _SIGNED.search(name) and -1 <= value <= 1:
+        return (value + 1) / 2
     if value < 0:  # a thumb down, where up is 1
         return 0.0 if value >= -1 else None
     low, high = 0.0, 100.0
@@ -59,6 +63,8 @@ def _scaled_number(value: float, name: str) -> float | None:
         high = 1.0
     elif _TEN.search(name):
         high = 10.0
+    elif _SEVEN.search(name) and 1 <= value <= 7:
+        low, high = 1.0, 7.0
     elif 1 < value <= 5 or (_FIVE.search(name) and value in (1, 2, 3, 4, 5)):
         low, high = 1.0, 5.0
     elif value <= 1:
@@ -131,6 +137,6 @@ SIGNAL = Signal(
     unit="conversation",
     better="higher",
     needs=frozenset({"feedback"}),
-    version=1,
+    version=2,
     observe=_observe,
 )

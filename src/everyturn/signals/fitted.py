@@ -113,7 +113,7 @@ def fit(rows: Sequence[Row], rejected: Sequence[bool], groups: Sequence[str]) ->
 
     order = sorted(range(len(rows)), key=lambda i: (groups[i], rows[i].conversation_id, rows[i].turn))
     rows = [rows[i] for i in order]
-    truth = np.array([bool(rejected[i]) for i in order])
+    truth = np.array([bool(rejected[i]) for i in order], dtype=bool)
     names = np.array([groups[i] for i in order])
     rarer = int(min(truth.sum(), (~truth).sum()))
     if rarer < FEWEST:

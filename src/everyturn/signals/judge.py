@@ -39,6 +39,6 @@ SIGNAL = Signal(
     unit="conversation",
     better="higher",
     needs=frozenset({"judge_scores"}),
-    version=1,
+    version=2,
     observe=_observe,
 )

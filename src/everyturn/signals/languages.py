@@ -25,8 +25,11 @@ Tally = int  # function words seen, by language; 0 where none were
 
 _MOST = 60  # words of a message that are counted
 _PLENTY = 40  # function words of one language that leave no doubt
+_FEWEST = 1
 _SURE = 3  # function words; fewer are weighed with those of the whole conversation
 _BY_SCRIPT = 5  # what a message in an alphabet of its own counts for
+_BY_LETTER = 2  # what a letter of its own counts for, once a message
+_ENDINGS = (6, 5, 4, 3)  # letters of an ending, the longest first
 _SHARE = 8  # one function word in so many words, or the text is of no language we know
 
 _LATIN_END = "\u0250"  # letters from here on belong to other alphabets
@@ -40,10 +43,16 @@ def load(name: str) -> dict[str, Any]:
     return tomllib.loads((files("everyturn.signals") / "cues" / f"{name}.toml").read_text(encoding="utf-8"))
 
 
+def _lists() -> dict[str, str]:
+    """The function words of every language we can tell, by its name."""
+    others = {name: words for name, words in load(OTHER).items() if name != "letters"}
+    return {language: load(language)["function_words"] for language in LATIN} | others
+
+
 @cache
 def _known() -> tuple[tuple[str, ...], Mapping[str, int], struct.Struct]:
     """The languages in the order of their places, each function word as the counts it adds, and how to take counts apart."""
-    lists = {language: load(language)["function_words"] for language in LATIN} | load(OTHER)
+    lists = _lists()
     names = (*LANGUAGES, OTHER, *(name for name in lists if name not in LATIN))
     places = {name: 1 << 16 * index for index, name in enumerate(names)}
     adds: dict[str, int] = {}
@@ -51,6 +60,33 @@ def _known() -> tuple[tuple[str, ...], Mapping[str, int], struct.Struct]:
         for word in set(fold(words).split()):
             adds[word] = adds.get(word, 0) + places[language]
     return names, adds, struct.Struct(f"<{len(names)}H")
+
+
+@cache
+def _marks() -> tuple[Mapping[str, int], Mapping[str, int]]:
+    """Letters and endings of words that tell a language, as the counts they add."""
+    names = _known()[0]
+    letters: dict[str, int] = {}
+    endings: dict[str, int] = {}
+    for language in (*LATIN, OTHER):
+        data = load(language)
+        place = 1 << 16 * names.index(language)
+        letters.update(dict.fromkeys(data["letters"], _BY_LETTER * place))
+        for ending in data.get("endings", "").split():
+            endings[ending] = endings.get(ending, 0) + place
+    return letters, endings
+
+
+def count_marks(own: str, words: Sequence[str]) -> Tally:
+    """What letters and endings of words add where function words do not tell."""
+    letters, endings = _marks()
+    found = sum(letters.get(letter, 0) for letter in set(own.casefold())) if not own.isascii() else 0
+    for word in words[:_MOST]:
+        for length in _ENDINGS:
+            if len(word) > length + 2 and word[-length:] in endings:
+                found += endings[word[-length:]]
+                break
+    return found
 
 
 def count(words: Sequence[str], script: str | None) -> Tally:
@@ -101,7 +137,7 @@ def script_of(text: str, tally: Tally | None = None) -> str | None:
     return OTHER if far > near else None
 
 
-def language_of(words: Sequence[str], script: str | None, tally: Tally | None = None) -> str | None:
+def language_of(own: str, words: Sequence[str], script: str | None, tally: Tally | None = None) -> str | None:
     """The language of a message, one of LANGUAGES, "other", or None where nothing tells.
 
     `tally` is that of the whole conversation and settles what is too short to tell by itself.
@@ -113,8 +149,10 @@ def language_of(words: Sequence[str], script: str | None, tally: Tally | None = 
     if most * _SHARE < min(len(words), _MOST):
         name, most = None, 0
     if tally and (name is None or most < _SURE):
-        name, _ = clear(hits + tally)
-    return name
+        name, most = clear(hits + tally)
+    if name is None or most < _SURE:
+        name, most = clear(hits + (tally or 0) + count_marks(own, words))
+    return name if most >= _FEWEST else None
 
 
 def words_in(tokens: Iterable[str]) -> tuple[str, ...]:

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from operator import attrgetter
 
 import pyarrow as pa
 
-from everyturn.model import OBSERVATION_SCHEMA, Conversation, Evidence, Feedback, NoiseFloor, Outcome, Turn
+from everyturn.model import OBSERVATION_SCHEMA, Conversation, Evidence, Feedback, NoiseFloor, Observation, Outcome, Turn
 from everyturn.signals import Signal
 from everyturn.signals.actions import (
     ACCEPTING,
@@ -109,14 +110,17 @@ def observe_all(conversations: Iterable[Conversation], signals: Sequence[Signal]
 
     What the signals share (the reading of each reply, the outcome of each output) is worked out once a conversation.
     """
-    names = OBSERVATION_SCHEMA.names
-    columns: dict[str, list[object]] = {name: [] for name in names}
-    for conversation in conversations:
-        for signal in signals:
-            for observation in signal.observe(conversation):
-                for name in names:
-                    columns[name].append(getattr(observation, name))
-    return pa.table(columns, schema=OBSERVATION_SCHEMA)
+    return table_of(
+        each for conversation in conversations for signal in signals for each in signal.observe(conversation)
+    )
+
+
+def table_of(observations: Iterable[Observation]) -> pa.Table:
+    """The observations as one table of OBSERVATION_SCHEMA."""
+    rows = list(map(attrgetter(*OBSERVATION_SCHEMA.names), observations))
+    return (
+        pa.table(list(zip(*rows, strict=True)), schema=OBSERVATION_SCHEMA) if rows else OBSERVATION_SCHEMA.empty_table()
+    )
 
 
 def _decide(

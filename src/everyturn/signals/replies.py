@@ -134,6 +134,7 @@ def _words_of(conversation: Conversation) -> Words:
                     turns[first].user.at,
                     conceded=after is not None and "apology" in after.cues,
                     is_last=last == len(turns),
+                    is_end=last == len(turns) and not turns[last - 1].agent,
                 )
             )
         else:
@@ -179,7 +180,7 @@ class _Before:
 
 
 def _reply(
-    before: _Before, said: Iterable[Reading | None], at: datetime | None, *, conceded: bool, is_last: bool
+    before: _Before, said: Iterable[Reading | None], at: datetime | None, *, conceded: bool, is_last: bool, is_end: bool
 ) -> Reply:
     """The reading of all the user said between an output and the agent's next words."""
     read_ = [reading for reading in said if reading is not None]
@@ -205,7 +206,8 @@ def _reply(
     score = round(score + max((AGENT_WEIGHT[each] for each in agent), default=0.0), 4)
     if conceded:
         agent.append("conceded")
-    pushing = sum(weight > 0 for weight in weights.values()) + bool(agent)
+    # Leaving agrees with what was said: content with thanks, or in the middle of a complaint that nobody answered.
+    pushing = sum(weight > 0 for weight in weights.values()) + bool(agent) + is_end
     pleasing = sum(weight < 0 for weight in weights.values()) + is_last
     is_certain = (tone == "pushback" and pushing >= 2) or (tone == "pleased" and pleasing >= 2)
     names = tuple(sorted({cue.kind for cue in cues}))

@@ -50,6 +50,7 @@ from everyturn.workspace.page import build
 from everyturn.workspace.repositories import read_history
 from everyturn.workspace.result import Progress, Result, no_progress, plain
 from everyturn.workspace.separating import SEPARATED, contexts_of
+from everyturn.workspace.verifying import SUCCESS, UNVERIFIED, WITH_INTENTS, register, registered
 
 __all__ = ["Progress", "Result", "Workspace", "list_plugins", "signals"]
 
@@ -195,6 +196,8 @@ class Workspace:
         observe(self.database, progress=self.progress)
 
     def _ensure_intents(self) -> None:
+        if Path(FILE).exists():
+            register(self.database, read_config(Path(FILE)).successes)
         ensure_intents(self.database, progress=self.progress)
 
     # --- measure ------------------------------------------------------------------------------------------------
@@ -224,7 +227,7 @@ class Workspace:
         self._signal(signal)
         groups = _names(by)
         self._refresh()
-        if "intent" in groups or "intent_id" in groups or (where and "intent" in where):
+        if signal in WITH_INTENTS or "intent" in groups or "intent_id" in groups or (where and "intent" in where):
             self._ensure_intents()
         table = metrics.summarise(self.database, signal, by=groups, where=where, unit=unit)
         rows = []
@@ -244,8 +247,9 @@ class Workspace:
                 expected="an id per person: the same person twice must count once",
                 try_="everyturn load … --user-id metadata.user, or --unit conversation if nobody appears twice",
             )
+        note = {"note": UNVERIFIED} if signal == SUCCESS and not registered(self.database) else {}
         return Result(schema="everyturn/1", verb="measure", signal=signal, by=groups, where=where, rows=rows,
-                      without_user=without_user)  # fmt: skip
+                      without_user=without_user, **note)  # fmt: skip
 
     def compare(self, signal: str, *, current: str, baseline: str) -> Result:
         """How far a signal lies apart between two sets of conversations, paired where the same users are in both.
@@ -288,6 +292,7 @@ class Workspace:
         passed where at least one passed and none failed, unclear or not enough data otherwise.
         """
         settings = read_config(Path(config))
+        register(self.database, settings.successes)
         if settings.cohort:
             self.divide_by(settings.cohort)
         for budget in settings.budgets:
@@ -327,6 +332,35 @@ class Workspace:
         wishes = Wishes(embedder, read_taxonomy(taxonomy), names, seed)
         made = discover_intents(self.database, wishes, progress=self.progress)
         return Result(schema="everyturn/1", verb="discover", **discovered_json(self.database, made))
+
+    def fit(self) -> Result:
+        """Fits the words to what users of this deployment did and rated, and says whether that beats the word rule.
+
+        The comparison is made on the same quarter of the users every time, which the fit has not seen. Where it is clearly better, the
+        outputs nobody acted on get a `rejection_risk`, to be measured like any signal; else nothing changes. `rule` and `fitted`
+        are areas under the ROC curve there, `gain` their difference with a 90 % range. New data want a new fit.
+        """
+        from everyturn.workspace.fitting import fit_words
+
+        self._refresh()
+        self.progress("fitting", 0, None)
+        made = fit_words(self.database)
+        found = made.fitted
+        sentence = (
+            f"Fitted to {found.rows:,} labelled outputs, and better than the rule on the part held back: {made.predicted:,} outputs have a"
+            " rejection_risk."
+            if found.predict
+            else f"The word rule stays: {found.why}."
+        )
+        names = ("method", "rows", "rarer", "rule", "fitted", "gain", "low", "high", "folds")
+        return Result(
+            schema="everyturn/1",
+            verb="fit",
+            sentence=sentence,
+            labelled=made.labelled,
+            predicted=made.predicted,
+            **{name: getattr(found, name) for name in names},
+        )
 
     # --- watch, gap, cover --------------------------------------------------------------------------------------
 

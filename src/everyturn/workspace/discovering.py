@@ -21,6 +21,7 @@ from everyturn.model import REQUEST_SCHEMA, TIME, Json
 from everyturn.workspace.observing import observe
 from everyturn.workspace.result import Progress, plain
 from everyturn.workspace.vectors import Vectors
+from everyturn.workspace.verifying import settle
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,7 @@ def discover_intents(db: Database, wishes: Wishes, *, progress: Progress) -> Dis
     found, names = name_with(remote, found, requests, known=names)
     db.set_meta("intent_names", orjson.dumps(names).decode())
     _store(db, found)
+    settle(db)
     unclear: int = db.scalar("SELECT count(*) FROM assignments WHERE intent_id IS NULL")
     return Discovered(found, requests.num_rows, unclear, wishes.seed)
 
@@ -65,9 +67,14 @@ def discover_intents(db: Database, wishes: Wishes, *, progress: Progress) -> Dis
 def ensure_intents(db: Database, *, progress: Progress) -> None:
     """Discovers where that was never done, and places what was loaded since under the intents there are."""
     observe(db, progress=progress)
-    if not db.scalar("SELECT count(*) FROM requests"):
+    if db.scalar("SELECT count(*) FROM requests"):
+        _place_all(db, progress=progress)
+    else:
         _place_turns(db)
-        return
+    settle(db)
+
+
+def _place_all(db: Database, *, progress: Progress) -> None:
     found = known(db)
     if found is None or db.meta("requests_changed") == "yes":
         discover_intents(db, Wishes(), progress=progress)
@@ -153,6 +160,7 @@ def _store(db: Database, found: Discovery) -> None:
         _place_turns(db)
         _place_cases(db, found)
         db.set_meta("requests_changed", "no")
+        db.set_meta("settled", "no")
 
 
 def _place_turns(db: Database) -> None:

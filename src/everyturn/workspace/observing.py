@@ -48,6 +48,8 @@ def needs_met(db: Database) -> frozenset[str]:
         UNION ALL SELECT 'judge_scores' FROM feedback WHERE source = 'judge' HAVING count(*) > 0
         UNION ALL SELECT 'actions' FROM actions HAVING count(*) > 0
         UNION ALL SELECT 'artefacts' FROM actions WHERE artefact IS NOT NULL HAVING count(*) > 0
+        UNION ALL SELECT 'labels' FROM observations WHERE signal = 'rejection_risk' HAVING count(*) > 0
+        UNION ALL SELECT 'success_checks' FROM meta WHERE key = 'success_checks' AND value <> '[]' HAVING count(*) > 0
         """
     )
     return frozenset(row[0] for row in present)
@@ -68,7 +70,8 @@ def silent_signals(db: Database) -> dict[str, Json]:
 def observe(db: Database, *, progress: Progress) -> None:
     """Brings observations and requests up to date with what was loaded, for the conversations it touched."""
     met = needs_met(db)
-    active = [s for s in signals().values() if s.needs <= met | {"user_ids"}]
+    # What needs intents first is answered after discovery (`verifying.py`, `fitting.py`).
+    active = [s for s in signals().values() if s.needs <= (met | {"user_ids"}) - {"success_checks", "labels"}]
     state = orjson.dumps({s.name: s.version for s in active}, option=orjson.OPT_SORT_KEYS).decode()
     if db.meta("observed_signals") != state:  # a signal became able to speak, or changed its meaning: ask it everywhere
         db.run("INSERT INTO pending SELECT conversation_id FROM conversations WHERE origin <> 'outcomes'")
@@ -93,6 +96,7 @@ def observe(db: Database, *, progress: Progress) -> None:
         db.run("DELETE FROM pending")
         db.set_meta("observed_signals", state)
         db.set_meta("requests_changed", "yes")
+        db.set_meta("settled", "no")
     db.run("DROP TABLE current")
     progress("observing", total, total)
 

@@ -238,7 +238,10 @@ def _notes(counts: dict[str, Json], complete: date | None) -> list[str]:
         notes.append("No evals are loaded, so nothing can be set beside them: everyturn load --as evals FILE.")
     if counts["unclear_conversations"]:
         notes.append(f"{counts['unclear_conversations']:,} conversations hold no request that any intent fits.")
-    notes.append("Whether a task truly succeeded cannot be told from words; no success check is registered.")
+    if not counts.get("success_checks"):
+        notes.append(
+            "Task success is not verifiable: words cannot tell it, and no success check is registered (everyturn.toml)."
+        )
     if complete is not None:
         notes.append(f"Trends end with the week of {complete.isoformat()}, the last one that is over.")
     return notes

@@ -124,6 +124,7 @@ def test_what_the_agent_admits_and_repeats(talk):
     ("turns", "outcome"),
     [
         (("That's wrong", "Let me look again."), "likely rejected"),
+        (("That's wrong",), "rejected"),  # and left without an answer
         (("That's wrong", "I apologize for the confusion."), "rejected"),  # the agent says so too
         (("That's wrong, it still doesn't work", "Let me look."), "rejected"),
         (("That's wrong!!", "Let me look."), "rejected"),

@@ -1,0 +1,91 @@
+"""Was the task done? Told by a rule of the team's on actions or tool results, per intent; never by words.
+
+Of failed agent runs nearly half end in thanks and no complaint, and every method that reads words alone is at chance. So without a
+rule for its intent a conversation is *not verifiable*: unknown, and shown so. The rules stand in `everyturn.toml`; which of them
+concern a conversation is known once its intents are, so the answers are made after discovery (`workspace/verifying.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from everyturn.config import Success
+from everyturn.model import Conversation, Observation
+from everyturn.signals import Signal
+from everyturn.signals.actions import kind_of
+
+NOT_VERIFIABLE = "not verifiable"
+
+
+def verify(conversation: Conversation, rules: Sequence[Success]) -> Observation:
+    """Whether one of the rules for its intents holds: 1 or 0; None, labelled "not verifiable", where there is no rule.
+
+    What is not done yet may still be: 0 is final once the longest time of the rules is over.
+    """
+    if not rules:
+        return Observation(
+            conversation.conversation_id,
+            SIGNAL.name,
+            SIGNAL.version,
+            None,
+            label=NOT_VERIFIABLE,
+            detail="no success check",
+        )
+    end = max((message.at for message in conversation.messages if message.at), default=conversation.started_at)
+    last: datetime | None = None
+    for rule in rules:
+        at, is_done = _is_done(conversation, rule, end)
+        if is_done:
+            return _answer(conversation, 1.0, at, f"{'action' if rule.action else 'tool'}: {rule.action or rule.tool}")
+        if rule.action and end is not None:
+            last = max(last, end + rule.within) if last else end + rule.within
+    return _answer(conversation, 0.0, last or end, f"none of {len(rules)} checks holds")
+
+
+def _answer(conversation: Conversation, value: float, at: datetime | None, detail: str) -> Observation:
+    return Observation(
+        conversation.conversation_id,
+        SIGNAL.name,
+        SIGNAL.version,
+        value,
+        label="done" if value else "not done",
+        evidence="action",
+        final_at=at,
+        detail=detail,
+    )
+
+
+def _is_done(conversation: Conversation, rule: Success, end: datetime | None) -> tuple[datetime | None, bool]:
+    if rule.action is not None:
+        wanted = rule.action.strip().casefold().replace("-", "_").replace(" ", "_")
+        for action in sorted(conversation.actions, key=lambda action: (action.at, action.action_id)):
+            if kind_of(action) == wanted and (end is None or action.at <= end + rule.within):
+                return action.at, True
+        return None, False
+    called: set[str | None] = set()
+    for message in conversation.messages:
+        ids = {call.id for call in message.tool_calls if call.name == rule.tool}
+        called |= ids
+        if ids and rule.result is None:
+            return message.at, True
+        is_result = message.role == "tool" and (message.name == rule.tool or message.tool_call_id in called)
+        if is_result and rule.result is not None and rule.result.casefold() in (message.content or "").casefold():
+            return message.at, True
+    return None, False
+
+
+def _observe(_conversation: Conversation) -> Iterator[Observation]:
+    """Nothing: which rules concern a conversation is not known from it alone."""
+    return iter(())
+
+
+SIGNAL = Signal(
+    name="success",
+    question="Was the task done, by the team's own check?",
+    unit="conversation",
+    better="higher",
+    needs=frozenset({"success_checks"}),
+    version=1,
+    observe=_observe,
+)

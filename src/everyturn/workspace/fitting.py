@@ -1,0 +1,85 @@
+"""What users did with some outputs -> how likely the others were rejected, by their words; kept only where it beats the rule."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from everyturn.engines.fragments import fragments
+from everyturn.engines.local import Database
+from everyturn.signals.fitted import Fitted, Row, fit, rows_of
+from everyturn.signals.outcome import table_of
+from everyturn.signals.rejection_risk import SIGNAL, observation_of
+
+MOST = 20_000  # labelled outputs a fit is made from; more change nothing that can be seen
+
+
+@dataclass(frozen=True, slots=True)
+class Fitting:
+    """A fit, how many outputs have a label, and how many without one were given a probability."""
+
+    fitted: Fitted
+    labelled: int
+    predicted: int
+
+
+def fit_words(db: Database) -> Fitting:
+    """Fits the words to what was explicitly done or rated, and gives the other outputs their probability where that is better.
+
+    Labels are the outcomes that rest on actions, ratings and artefacts. Of more than 20,000 those with the lowest hash of their
+    conversation are taken, the same ones every time.
+    """
+    labels = """
+        FROM observations WHERE signal = 'acceptance' AND evidence IN ('action', 'artefact')
+        AND label IN ('accepted', 'edited', 'rejected') AND turn IS NOT NULL
+    """
+    labelled: int = db.scalar(f"SELECT count(*) {labels}")
+    known = {
+        (conversation_id, turn): is_rejected
+        for conversation_id, turn, is_rejected in db.rows(
+            f"SELECT conversation_id, turn, label = 'rejected' {labels} ORDER BY md5(conversation_id), conversation_id, turn LIMIT {MOST}"
+        )
+    }
+    db.run("CREATE OR REPLACE TABLE labelled (conversation_id VARCHAR)")
+    db.run("INSERT INTO labelled SELECT unnest(?)", [sorted({conversation_id for conversation_id, _ in known})])
+    rows: list[Row] = []
+    groups: list[str] = []
+    for fragment in fragments(db, among="labelled"):
+        for conversation in fragment.conversations():
+            for row in rows_of(conversation):
+                if (row.conversation_id, row.turn) in known:
+                    rows.append(row)
+                    groups.append(conversation.user_id or conversation.conversation_id)
+    db.run("DROP TABLE labelled")
+    fitted = fit(rows, [known[row.conversation_id, row.turn] for row in rows], groups)
+    with db.transaction():
+        db.run("DELETE FROM observations WHERE signal = ?", [SIGNAL.name])
+        predicted = _predict(db, fitted)
+    return Fitting(fitted, labelled, predicted)
+
+
+def _predict(db: Database, fitted: Fitted) -> int:
+    """Stores the probability of each output without an explicit outcome that the user replied to."""
+    if fitted.predict is None:
+        return 0
+    stored = 0
+    for fragment in fragments(db):
+        rows = [row for conversation in fragment.conversations() for row in rows_of(conversation)]
+        ids = sorted({row.conversation_id for row in rows})
+        explicit = set(
+            db.rows(
+                "SELECT conversation_id, turn FROM observations WHERE signal = 'acceptance' AND evidence IN ('action', 'artefact')"
+                " AND conversation_id IN (SELECT unnest(?))",
+                [ids],
+            )
+        )
+        rows = [row for row in rows if (row.conversation_id, row.turn) not in explicit]
+        if rows:
+            chances = fitted.predict(rows)
+            db.insert(
+                "observations",
+                table_of(
+                    observation_of(row, chance, method=fitted.method) for row, chance in zip(rows, chances, strict=True)
+                ),
+            )
+            stored += len(rows)
+    return stored
