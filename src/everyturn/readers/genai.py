@@ -21,6 +21,7 @@ from everyturn.readers.chat import read_message
 from everyturn.readers.feedback_names import source_of
 from everyturn.readers.namespaces import own_attributes
 from everyturn.readers.otlp_wire import Attributes, OtlpLog, OtlpSpan
+from everyturn.readers.repeats import Repeats
 
 Operation: TypeAlias = Literal["chat", "invoke_agent", "execute_tool", "other"]
 
@@ -46,6 +47,7 @@ _OPERATIONS: Mapping[str, Operation] = {
 # The conventions' names, then those that applications use on spans of their own.
 _CONVERSATION_IDS = ("gen_ai.conversation.id", "session.id", "conversation.id", *fields.CONVERSATION_ID_NAMES)
 _USER_IDS = ("user.id", "enduser.id", *fields.USER_ID_NAMES)
+_CONVERSATION_SET, _USER_SET = frozenset(_CONVERSATION_IDS), frozenset(_USER_IDS)
 _MODELS = ("gen_ai.response.model", "gen_ai.request.model")
 _ENVIRONMENTS = ("deployment.environment.name", "deployment.environment")
 _UNSEEN = frozenset({"reasoning", "thinking"})
@@ -57,13 +59,14 @@ def read_span(span: OtlpSpan, options: ReadOptions) -> Span:
     """A span with GenAI attributes, or an application's own span."""
     found = span.attributes
     operation = _operation(found)
-    given, is_given_cut = read_messages(found.get("gen_ai.input.messages"))
+    conversation = conversation_id(found, span.resource, options)
+    given, is_given_cut = read_messages(found.get("gen_ai.input.messages"), key=conversation or span.trace_id)
     made, is_made_cut = read_messages(found.get("gen_ai.output.messages"))
     return Span(
         trace_id=span.trace_id,
         span_id=span.span_id,
         parent_id=span.parent_id,
-        conversation_id=conversation_id(found, span.resource, options),
+        conversation_id=conversation,
         user_id=user_id(found, span.resource, options),
         operation=operation,
         name=span.name or None,
@@ -93,6 +96,8 @@ def conversation_id(
     """The conversation id: under the attribute that was declared, else under the usual ones."""
     if options.conversation_id is not None:
         return _declared(found, resource, options.conversation_id)
+    if names is _CONVERSATION_IDS and _CONVERSATION_SET.isdisjoint(found):
+        return None  # most spans of an application
     return fields.identifier(fields.first(found, names), "conversation id")
 
 
@@ -102,6 +107,8 @@ def user_id(
     """The user id: under the attribute that was declared, else under the usual ones."""
     if options.user_id is not None:
         return _declared(found, resource, options.user_id)
+    if names is _USER_IDS and _USER_SET.isdisjoint(found):
+        return None
     return fields.identifier(fields.first(found, names), "user id")
 
 
@@ -142,12 +149,15 @@ def _conversation_attributes(span: OtlpSpan, options: ReadOptions, *, is_cut: bo
 # --- messages in parts ------------------------------------------------------------------------------------------
 
 
-def read_messages(value: Json) -> tuple[tuple[Message, ...] | None, bool]:
+def read_messages(value: Json, *, key: str | None = None) -> tuple[tuple[Message, ...] | None, bool]:
     """The messages of an attribute, JSON text or structured, and whether they were cut.
 
-    Attribute length limits cut JSON text in the middle: then the messages are those before the cut, the last of them cut too.
+    Attribute length limits cut JSON text in the middle: then the messages are those before the cut, the last of them cut too. With the
+    `key` of its conversation, what a text repeats of the one before is not decoded again.
     """
     is_cut = False
+    if key is not None and type(value) is str and (repeated := _REPEATS.messages(key, value)) is not None:
+        return repeated, False
     if isinstance(value, str):
         try:
             value = orjson.loads(value)
@@ -209,6 +219,9 @@ def _message(item: Json) -> list[Message]:
     if results and not content and not calls:
         return results
     return [*results, Message(role, content or (None if calls else ""), None, calls, None, _name_of(item, role))]
+
+
+_REPEATS = Repeats(_message)
 
 
 def _part_text(part: Json) -> str | None:

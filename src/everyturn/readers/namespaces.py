@@ -7,6 +7,7 @@ under none of them the application set itself, and its short values are kept as 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 from everyturn.model import Json
 from everyturn.readers import ReadOptions, fields
@@ -143,13 +144,19 @@ def own_attributes(found: Mapping[str, Json], options: ReadOptions) -> dict[str,
     """
     kept: dict[str, str] = {}
     for name, value in found.items():
-        first, dot, rest = name.partition(".")
-        if (dot and first in _CONVENTIONS) or name == "metadata" or not is_plain(value):
-            continue
-        text = joined(value)
-        if len(text) <= _LONGEST:
-            kept[rest if first == "app" and rest else name] = text
+        own = _own_name(name)
+        if own is not None and is_plain(value) and len(text := joined(value)) <= _LONGEST:
+            kept[own] = text
     return fields.attributes(kept, "attributes", options=options) if kept else kept
+
+
+@lru_cache(4096)
+def _own_name(name: str) -> str | None:
+    """What an attribute of the application's own is called; None for a convention's."""
+    first, dot, rest = name.partition(".")
+    if (dot and first in _CONVENTIONS) or name == "metadata":
+        return None
+    return rest if first == "app" and rest else name
 
 
 def is_plain(value: Json) -> bool:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import lru_cache
 
 from everyturn.model import Feedback, FeedbackRecord, Json, Message, Span, ToolCall, digest
 from everyturn.readers import ReadOptions, fields, steps
@@ -42,6 +43,7 @@ _OPERATIONS: Mapping[str, Operation] = {
     "RERANKER": "execute_tool",
     "RETRIEVER": "execute_tool",
 }
+_PLAIN_ROLES = frozenset({"user", "assistant", "system"})
 _NOISE = ("ls_", "langgraph_", "checkpoint_", "lc_", "__pregel")  # what LangChain itself puts into the metadata
 _RATING = re.compile(r"(?:(trace|session)\.)?(annotations|evaluations)\.(\d+)\.(?:annotation|evaluation)\.(\w+)")
 
@@ -137,27 +139,38 @@ def _numbered(found: Attributes, prefix: str) -> tuple[Message, ...] | None:
     """The messages of numbered attributes, in the order of their numbers."""
     items: dict[int, dict[str, Json]] = {}
     for name, value in found.items():
-        if not name.startswith(prefix):
+        if not name.startswith(prefix) or (place := _place(name[len(prefix) :])) is None:
             continue
-        number, _, path = name[len(prefix) :].partition(".message.")
-        if number.isdecimal():
-            _put(items.setdefault(int(number), {}), path, value)
+        number, group, index, field = place
+        item = items.setdefault(number, {})
+        if group is None:
+            item[field] = value
+        else:
+            item.setdefault(group, {}).setdefault(index, {})[field] = value
     messages: list[Message] = []
     for _, item in sorted(items.items()):
-        if "role" in item:
+        if type(item.get("content")) is str and len(item) == 2 and item.get("role") in _PLAIN_ROLES:
+            messages.append(Message(item["role"], item["content"]))  # nearly all messages
+        elif "role" in item:
             messages += openai_messages(_openai(item))
     return tuple(messages) if messages else None
 
 
-def _put(item: dict[str, Json], path: str, value: Json) -> None:
-    """Notes one attribute of a message: its tool calls and parts by their numbers."""
-    name, _, rest = path.partition(".")
-    if name not in {"tool_calls", "contents"}:
-        item[path] = value
-        return
-    number, _, field = rest.partition(".")
-    if number.isdecimal():
-        item.setdefault(name, {}).setdefault(int(number), {})[field.partition(".")[2]] = value
+@lru_cache(8192)
+def _place(path: str) -> tuple[int, str | None, int, str] | None:
+    """Where an attribute belongs: the message's number, its tool calls or parts and the number there, and the field.
+
+    >>> _place("0.message.role"), _place("2.message.tool_calls.1.tool_call.function.name")
+    ((0, None, 0, 'role'), (2, 'tool_calls', 1, 'function.name'))
+    """
+    number, _, rest = path.partition(".message.")
+    if not number.isdecimal():
+        return None
+    group, _, inner = rest.partition(".")
+    if group not in {"tool_calls", "contents"}:
+        return int(number), None, 0, rest
+    index, _, field = inner.partition(".")
+    return (int(number), group, int(index), field.partition(".")[2]) if index.isdecimal() else None
 
 
 def _openai(item: Mapping[str, Json]) -> dict[str, Json]:

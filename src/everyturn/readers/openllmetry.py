@@ -36,19 +36,13 @@ _REQUESTS: Mapping[str, Operation] = {
     "embedding": "execute_tool",
     "rerank": "execute_tool",
 }
-_MARKS = (
-    "llm.request.type",
-    "gen_ai.prompt.0.role",
-    "gen_ai.completion.0.role",
-    "traceloop.span.kind",
-    "traceloop.workflow.name",
-)
+_MARKS = frozenset({"llm.request.type", "gen_ai.prompt.0.role", "gen_ai.completion.0.role", "traceloop.span.kind"})
 
 
 def is_openllmetry(span: OtlpSpan) -> bool:
     """Whether an OpenLLMetry instrumentation or decorator made the span."""
     found = span.attributes
-    return any(name in found for name in _MARKS) or any(name.startswith("traceloop.") for name in found)
+    return not _MARKS.isdisjoint(found) or "\ntraceloop." in "\n".join(("", *found))
 
 
 def read_span(span: OtlpSpan, options: ReadOptions) -> Span:

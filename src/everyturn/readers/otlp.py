@@ -56,17 +56,13 @@ from everyturn.readers.otlp_wire import OtlpLog, OtlpSpan, Signal, binary_signal
 _HAS_MAGIC = 0.95
 
 
-def _no_ratings(_span: OtlpSpan, _read: Span) -> Iterable[FeedbackRecord]:
-    return ()
-
-
 class Dialect(NamedTuple):
     """One client's way to say it in span attributes."""
 
     name: str
     is_spoken_by: Callable[[OtlpSpan], bool]
     read: Callable[[OtlpSpan, ReadOptions], Span]
-    ratings: Callable[[OtlpSpan, Span], Iterable[FeedbackRecord]] = _no_ratings
+    ratings: Callable[[OtlpSpan, Span], Iterable[FeedbackRecord]] | None = None
 
 
 _DIALECTS = (
@@ -111,12 +107,21 @@ def read_spans(
             yield span
             continue
         try:
-            dialect = next(d for d in _DIALECTS if d.is_spoken_by(span))
+            dialect = _dialect(span)
             read = dialect.read(span, options)
             yield read
-            yield from dialect.ratings(span, read)
+            if dialect.ratings is not None:
+                yield from dialect.ratings(span, read)
         except BadRecord as bad:
             yield bad
+
+
+def _dialect(span: OtlpSpan) -> Dialect:
+    """The first dialect that a span speaks; the last one is spoken by all."""
+    for dialect in _DIALECTS:
+        if dialect.is_spoken_by(span):
+            return dialect
+    raise AssertionError
 
 
 def _read_logs(

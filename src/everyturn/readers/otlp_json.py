@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 
 from everyturn.model import Json
 from everyturn.readers import BadRecord, fields
@@ -28,6 +30,7 @@ _NAMES: Mapping[Signal, tuple[str, ...]] = {
     "logs": ("resourceLogs", "resource_logs"),
     "metrics": ("resourceMetrics", "resource_metrics"),
 }
+_HEX = re.compile("[0-9a-f]+")
 _ERROR = frozenset({2, "2", "STATUS_CODE_ERROR"})
 
 
@@ -76,7 +79,12 @@ def _get(record: Mapping[str, Json], name: str) -> Json:
     """A field by its JSON name, or by its name in the protobuf file, which some writers use."""
     if name in record:
         return record[name]
-    return record.get("".join(f"_{c.lower()}" if c.isupper() else c for c in name))
+    return record.get(_in_protobuf(name))
+
+
+@cache
+def _in_protobuf(name: str) -> str:
+    return "".join(f"_{c.lower()}" if c.isupper() else c for c in name)
 
 
 def _span(item: Json, scope: str, resource: Attributes) -> OtlpSpan:
@@ -130,6 +138,8 @@ def _id(value: Json, name: str, length: int) -> str | None:
         return None
     if isinstance(value, str):
         if len(value) == 2 * length:
+            if _HEX.fullmatch(value) and value[0] != "0":
+                return value
             try:
                 return bytes.fromhex(value).hex() if value.strip("0") else None
             except ValueError:
@@ -159,11 +169,16 @@ def _attributes(pairs: Json) -> Attributes:
         return {}
     if not isinstance(pairs, list):
         raise BadRecord(expected="attributes: a list of keys and values", found=fields.describe(pairs))
-    return {
-        pair["key"]: _value(pair.get("value"))
-        for pair in pairs
-        if isinstance(pair, dict) and isinstance(pair.get("key"), str) and pair["key"] not in UNREAD
-    }
+    found: Attributes = {}
+    for pair in pairs:
+        key = pair.get("key") if isinstance(pair, dict) else None
+        if not isinstance(key, str) or key in UNREAD:
+            continue
+        value = pair.get("value")
+        # Nearly all values are texts, and asking for one is the quickest question.
+        text = value.get("stringValue") if type(value) is dict else None
+        found[key] = text if type(text) is str and len(value) == 1 else _value(value)
+    return found
 
 
 def _value(value: Json) -> Json:

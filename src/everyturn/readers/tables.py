@@ -17,6 +17,7 @@ from everyturn.model import (
     EvalResult,
     FeedbackRecord,
     Json,
+    Message,
     MessageRecord,
     OutcomeRecord,
     Rejected,
@@ -26,6 +27,7 @@ from everyturn.model import (
 )
 from everyturn.readers import BadRecord
 from everyturn.readers.fields import believable
+from everyturn.readers.repeats import Encoded
 
 SCHEMAS: Mapping[str, pa.Schema] = {
     "spans": model.SPAN_SCHEMA,
@@ -96,8 +98,8 @@ def _span(span: Span, _where: str, latest: datetime) -> Row:
         span.name,
         _checked(span.started_at, "started_at", latest),
         _checked(span.ended_at, "ended_at", latest),
-        None if span.input is None else encode_messages(span.input),
-        None if span.output is None else encode_messages(span.output),
+        _messages(span.input),
+        _messages(span.output),
         None if span.tool_call is None else _json(_call(span.tool_call)),
         span.tool_result,
         span.error,
@@ -105,6 +107,12 @@ def _span(span: Span, _where: str, latest: datetime) -> Row:
         _attributes(span.attributes),
         span.is_evaluation,
     )
+
+
+def _messages(messages: tuple[Message, ...] | None) -> str | None:
+    if type(messages) is Encoded:
+        return messages.text
+    return None if messages is None else encode_messages(messages)
 
 
 def _feedback(record: FeedbackRecord, _where: str, latest: datetime) -> Row:
