@@ -51,6 +51,7 @@ _NOT_ATTRIBUTES = frozenset(
     }
 )
 _NO_ATTRIBUTES: Attributes = {}
+_TIMES = frozenset(fields.TIME_NAMES)
 _MODEL_CALLS = (
     "/completions",
     "/messages",
@@ -75,12 +76,7 @@ def _read(record: Json, context: Context) -> Iterator[MessageRecord | FeedbackRe
     user_id = fields.user_id(record, context.options)
     if user_id is None and context.options.user_id is None:
         user_id = fields.user_id(metadata, context.options)
-    messages: list[tuple[Message, str | None]] = []
-    for i, item in enumerate(listed):
-        try:
-            messages += read_message(item)
-        except BadRecord as bad:
-            raise BadRecord(expected=f"messages[{i}].{bad.expected}", found=bad.found) from None
+    messages = _messages(listed)
     attributes = _attributes(record, messages, context)
     for position, (message, message_id) in enumerate(messages):
         yield MessageRecord(conversation_id, message, user_id, position, message_id, attributes, context.record)
@@ -115,6 +111,23 @@ def _attributes(record: Mapping[str, Json], messages: list[tuple[Message, str | 
     return attributes
 
 
+def _messages(listed: list[Json]) -> list[tuple[Message, str | None]]:
+    """The messages of a list with their own ids."""
+    found: list[tuple[Message, str | None]] = []
+    for i, item in enumerate(listed):
+        if type(item) is dict and len(item) == 2 and type(content := item.get("content")) is str:
+            name = item.get("role")
+            role = fields.ROLE_NAMES.get(name) if type(name) is str else None
+            if role is not None:
+                found.append((Message(role, content), None))  # nearly all messages
+                continue
+        try:
+            found += read_message(item)
+        except BadRecord as bad:
+            raise BadRecord(expected=f"messages[{i}].{bad.expected}", found=bad.found) from None
+    return found
+
+
 # --- messages ----------------------------------------------------------------------------------------------------
 
 
@@ -131,7 +144,7 @@ def read_message(item: Json) -> list[tuple[Message, str | None]]:
         return [(Message(role, content, fields.time(item.get("at"), "at")), None)]
     calls = tool_calls(item["tool_calls"]) if item.get("tool_calls") else ()
     results: list[tuple[Message, str | None]] = []
-    at = fields.time(fields.first(item, fields.TIME_NAMES), "at") if len(item) > 2 or content is None else None
+    at = None if _TIMES.isdisjoint(item) else fields.time(fields.first(item, fields.TIME_NAMES), "at")
     if content is not None and type(content) is not str:
         if role == "tool" and not _is_parts(content):
             content = fields.plain_text(content)

@@ -399,6 +399,7 @@ class _Parts:
 def _read(reader: Reader, value: Json, context: Context, latest: datetime) -> _Parts:
     """What a reader gives for one record; what it should not raise becomes a `BadRecord`."""
     parts = _Parts()
+    where, rows = context.where, parts.rows
     try:
         for record in reader.read(value, context):
             if isinstance(record, Rejected):
@@ -407,7 +408,7 @@ def _read(reader: Reader, value: Json, context: Context, latest: datetime) -> _P
                 parts.skipped = record.reason
             else:
                 try:
-                    parts.rows.append(row_of(record, context.where, latest))
+                    rows.append(row_of(record, where, latest))
                 except BadRecord as bad:
                     if isinstance(record, MessageRecord):
                         raise  # a conversation with a hole in it would be wrong

@@ -132,7 +132,7 @@ def _made(found: Attributes, operation: Operation, *, has_failed: bool) -> tuple
         if found.get("output.mime_type") == "application/json" or not messages
         else None
     )
-    return whole if whole and (whole[0].content or not messages) else messages
+    return whole if whole and (whole[0].content or whole[0].tool_calls or not messages) else messages
 
 
 def _numbered(found: Attributes, prefix: str) -> tuple[Message, ...] | None:

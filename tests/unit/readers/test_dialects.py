@@ -9,12 +9,13 @@ from datetime import UTC, datetime
 import pytest
 
 from everyturn.assemble import assemble
-from everyturn.model import Feedback, FeedbackRecord, Message, Rejected, Span, ToolCall
+from everyturn.model import Feedback, FeedbackRecord, Message, Rejected, Span, ToolCall, encode_messages
 from everyturn.readers import BadRecord, Context, ReadOptions, Skipped
 from everyturn.readers.mlflow import READER as MLFLOW
 from everyturn.readers.openai_agents import READER as AGENTS
 from everyturn.readers.otlp import READER as OTLP
 from everyturn.readers.phoenix_annotations import READER as PHOENIX
+from everyturn.readers.tables import row_of
 from everyturn.readers.traceloop_annotations import READER as TRACELOOP
 
 NOW = datetime(2027, 1, 1, tzinfo=UTC)
@@ -91,6 +92,13 @@ class TestOpenInference:
         span = one({**LLM, "output.value": json.dumps(raw), "output.mime_type": "application/json"})
         assert span.output == (agent("I cannot."),)
 
+    def test_a_call_whose_arguments_langchain_could_not_read_is_only_in_the_raw_response(self):
+        bad = {"name": "find", "args": '{"id": ', "id": "c1", "type": "invalid_tool_call"}
+        message = {"lc": 1, "id": ["AIMessage"], "kwargs": {"content": "", "invalid_tool_calls": [bad]}}
+        raw = {"generations": [[{"text": "", "message": message}]]}
+        span = one({**LLM, "output.value": json.dumps(raw), "output.mime_type": "application/json"})
+        assert span.output == (agent(None, ToolCall("c1", "find", '{"id": ')),)
+
     def test_parts_and_more_than_nine_messages_stay_in_order(self):
         found = {"openinference.span.kind": "LLM"}
         for i in range(12):
@@ -138,6 +146,37 @@ class TestOpenInference:
         assert (rating.trace_id, rating.span_id) == ids
         assert rating.conversation_id == ("c1" if scope == "session." else None)
         assert (rating.feedback.value, rating.feedback.source) == (0.0, "user")
+
+
+class TestRepeats:
+    def test_a_history_that_goes_on_gives_the_same_as_one_read_alone(self):
+        def listed(texts):
+            return json.dumps([{"role": "user", "parts": [{"type": "text", "content": t}]} for t in texts])
+
+        def given(text, conversation):
+            found = {
+                "gen_ai.operation.name": "chat",
+                "gen_ai.conversation.id": conversation,
+                "gen_ai.input.messages": text,
+            }
+            return one(found)
+
+        lists = [["a"], ["a", 'b"]'], ["a", 'b"]', "c"], ["a"], ["x", "y"], [], ["a", "c"], ["a"] * 3]
+        for number, texts in enumerate(lists):
+            going_on, alone = given(listed(texts), "goes on"), given(listed(texts), f"alone {number}")
+            assert going_on.input == alone.input == tuple(map(user, texts))
+            rows = [row_of(span, "f:1", NOW)[1][9] for span in (going_on, alone)]
+            assert rows == [encode_messages(tuple(map(user, texts)))] * 2
+
+    def test_a_text_cut_in_the_middle_behind_a_known_beginning_is_cut(self):
+        whole = json.dumps([{"role": "user", "parts": [{"type": "text", "content": t}]} for t in ("a", "b")])
+        begin = json.dumps([{"role": "user", "parts": [{"type": "text", "content": "a"}]}])
+        for text in (begin, whole[:-9]):
+            span = one(
+                {"gen_ai.operation.name": "chat", "gen_ai.conversation.id": "cut", "gen_ai.input.messages": text}
+            )
+        assert span.input is None
+        assert span.attributes["content"] == "cut"
 
 
 class TestOpenLLMetry:
