@@ -33,12 +33,14 @@ class Merged:
     """What a load did: the conversations its records belong to, their users, and the records it had to refuse.
 
     `model_calls` are those among its spans, `without_content` the ones that nothing is known of that they were given or gave.
+    `without_id` counts conversations that are single traces, because no span of theirs has a conversation's id.
     """
 
     conversations: int = 0
     users: int = 0
     model_calls: int = 0
     without_content: int = 0
+    without_id: int = 0
     rejected: list[Rejected] = field(default_factory=list)
 
 
@@ -94,21 +96,25 @@ class Loading:
                 "SELECT count(DISTINCT user_id) FROM conversations"
                 " WHERE conversation_id IN (SELECT conversation_id FROM touched)"
             )
-            merged.model_calls, merged.without_content = self._model_calls()
+            self._count_gaps(merged)
             for kind in self._staged:
                 run(f"DROP TABLE temp.{_STAGED[kind]}")
         self._staged.clear()
         return merged
 
-    def _model_calls(self) -> tuple[int, int]:
-        """How many of the staged spans are model calls, and how many of these have no content, now that all their parts are joined."""
+    def _count_gaps(self, merged: Merged) -> None:
+        """Counts what the staged spans lack, now that all their parts are joined."""
         if "spans" not in self._staged:
-            return 0, 0
+            return
         (counts,) = self.database.rows(
             "SELECT count(*), count(*) FILTER (input IS NULL AND output IS NULL) FROM spans"
             " WHERE operation = 'chat' AND (trace_id, span_id) IN (SELECT (trace_id, span_id) FROM temp.in_spans)"
         )
-        return counts[0], counts[1]
+        merged.model_calls, merged.without_content = counts
+        merged.without_id = self.database.scalar(
+            "SELECT count(*) FROM conversations WHERE conversation_id IN (SELECT conversation_id FROM trace_conversations"
+            " WHERE conversation_id = trace_id AND trace_id IN (SELECT trace_id FROM temp.in_spans))"
+        )
 
     # --- records with a natural key ---------------------------------------------------------------------------
 

@@ -249,6 +249,11 @@ def _load(result: Result) -> Iterator[RenderableType]:
             f"{count(wordless)} of {calls} came without content: turns and tools are known, not what was said; "
             "the client's setting to record content adds it"
         )
+    if alone := result.get("without_conversation_id"):
+        yield Text(
+            f"no conversation id on {counted(alone, 'trace')}: each is a conversation of its own, with the history it repeats; "
+            "--conversation-id FIELD names the attribute that holds it"
+        )
     nobody = result.get("without_user_id")
     if nobody:
         yield Text(

@@ -141,6 +141,7 @@ class Workspace:
             users=merged.users,
             model_calls=merged.model_calls,
             without_content=merged.without_content,
+            without_conversation_id=merged.without_id,
             without_user_id=self.database.scalar("SELECT count(*) FROM conversations WHERE user_id IS NULL"),
             **silent_signals(self.database),
         )

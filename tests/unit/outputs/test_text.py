@@ -80,11 +80,13 @@ def test_a_load_prints_its_ledger() -> None:
             "skipped": {"an evaluation run": 120},
             "model_calls": 9000,
             "without_content": 300,
+            "without_conversation_id": 2,
             "silent_signals": ["rework"],
             "silent_because": {"rework": ["actions", "user_ids"]},
         }
     )
     assert text.startswith("61,300 records, 4,120 conversations, 812 users, 12 rejected\n")
+    assert "no conversation id on 2 traces" in text
     assert "300 of 9,000 model calls came without content" in text
     assert "day1.jsonl, line 9 " in text
     assert "day1.jsonl, line 10" not in text
