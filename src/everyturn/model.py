@@ -242,6 +242,20 @@ class Span:
     is_evaluation: bool = False
 
 
+class TraceEnds(NamedTuple):
+    """How a trace begins and ends: digests of the messages it was given before its first question, and of all it tells.
+
+    `begins` is None where it was given none: it starts a conversation.
+    """
+
+    trace_id: str
+    user_id: str | None
+    started_at: datetime
+    ended_at: datetime
+    begins: str | None
+    ends: str
+
+
 class MessageRecord(NamedTuple):  # made once a message: a frozen dataclass takes four times as long
     """One message and where it belongs.
 

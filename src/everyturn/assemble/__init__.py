@@ -16,8 +16,9 @@ from typing import TypeAlias
 from everyturn.assemble.dialogue import dialogues, outline
 from everyturn.assemble.history import Transcript
 from everyturn.assemble.merge import merge_spans
+from everyturn.assemble.threads import content_digest, link
 from everyturn.assemble.traces import Exchange, Forest, conversation_ids, covered_turns, exchanges, in_order
-from everyturn.model import COMMENT, Conversation, Feedback, FeedbackRecord, Message, Span
+from everyturn.model import COMMENT, Conversation, Feedback, FeedbackRecord, Message, Span, TraceEnds
 
 _OF_ONE_TURN = frozenset({"message_id", "request_id", "turn", "turn_id", "turn_index", "turn_number"})
 
@@ -25,7 +26,7 @@ _TICK = timedelta(milliseconds=1)
 
 _Turns: TypeAlias = dict[tuple[str, str], int]  # by trace and span id
 
-__all__ = ["assemble", "merge_spans", "trace_conversations"]
+__all__ = ["assemble", "link", "merge_spans", "trace_conversations", "trace_ends"]
 
 
 @dataclass(slots=True)
@@ -66,11 +67,37 @@ def trace_conversations(spans: Sequence[Span]) -> dict[str, frozenset[str]]:
     }
 
 
+def trace_ends(spans: Sequence[Span]) -> list[TraceEnds]:
+    """How the traces without any conversation id begin and end; those that tell no message are left out.
+
+    >>> [e.begins for e in trace_ends([Span("t", "a", operation="chat", input=(Message("user", "Hi"),))])]
+    []
+    """
+    found = []
+    for trace_id, trace in _by_trace(spans).items():
+        if any(s.conversation_id or s.is_evaluation for s in trace):
+            continue
+        steps = sorted(exchanges(Forest(trace)), key=_exchange_order)
+        started = min((s.started_at for s in steps if s.started_at), default=None)
+        ended = max((s.ended_at for s in steps if s.ended_at), default=None)
+        told = dialogues(steps[0], Transcript()) if steps else []
+        if not told or started is None or ended is None:
+            continue
+        given = told[0].messages[: told[0].history]
+        asked = max((i for i, m in enumerate(given) if m.role == "user"), default=0)
+        ends = content_digest(_told(steps)[0])
+        if ends is not None:
+            user_id = next((s.user_id for s in sorted(trace, key=in_order) if s.user_id), None)
+            found.append(TraceEnds(trace_id, user_id, started, ended, content_digest(given[:asked]), ends))
+    return found
+
+
 def assemble(spans: Sequence[Span], feedback: Sequence[FeedbackRecord]) -> list[Conversation]:
     """The conversations that the spans tell, by start, each with the ratings that hang on it.
 
     Assumes complete groups: all spans of all traces that share a conversation. A conversation of which spans tell no message
-    (an application's own traces) is none. Where no content was recorded, the messages have none and the
+    (an application's own traces) is none. A trace without any conversation id is one of its own, named by the trace, unless it goes on
+    where another such trace ended (`threads`). Where no content was recorded, the messages have none and the
     attribute `content` is "absent". A rating whose target is not among the spans is left out.
 
     >>> turn = Span("t", "a", operation="invoke_agent", input=(Message("user", "Hi"),), output=(Message("assistant", "Hello"),))
@@ -78,8 +105,11 @@ def assemble(spans: Sequence[Span], feedback: Sequence[FeedbackRecord]) -> list[
     [('user', 'Hi'), ('assistant', 'Hello')]
     """
     parts: dict[str, _Parts] = {}
-    for trace in _by_trace(spans).values():
+    first = link(trace_ends(spans))
+    for trace_id, trace in _by_trace(spans).items():
         ids = conversation_ids(trace)
+        if trace_id in first:
+            ids = dict.fromkeys(ids, first[trace_id])
         own: dict[str, list[Span]] = {}
         for span in trace:
             if (name := ids[span.span_id]) is not None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
+from everyturn.engines.link_traces import Threads
 from everyturn.engines.links import Matching, link_actions
 from everyturn.engines.local import Database
 from everyturn.engines.merge_messages import merge_messages, place_ratings
@@ -33,7 +34,7 @@ class Merged:
     """What a load did: the conversations its records belong to, their users, and the records it had to refuse.
 
     `model_calls` are those among its spans, `without_content` the ones that nothing is known of that they were given or gave.
-    `without_id` counts conversations that are single traces, because no span of theirs has a conversation's id.
+    `without_id` counts conversations of which no span has an id: traces by themselves, or linked by the history they repeat.
     """
 
     conversations: int = 0
@@ -69,7 +70,9 @@ class Loading:
         self.database.connection.unregister("arrow_data")
         self._staged.add(kind)
 
-    def merge(self, *, merge: Merge, resolve: Resolve, assemble: Assemble, matching: Matching) -> Merged:
+    def merge(
+        self, *, merge: Merge, resolve: Resolve, assemble: Assemble, matching: Matching, threads: Threads
+    ) -> Merged:
         """Stores what was staged and rebuilds the conversations it touches, in one transaction."""
         merged = Merged()
         with self.database.transaction():
@@ -83,7 +86,9 @@ class Loading:
             if "messages" in self._staged:
                 merged.rejected += merge_messages(self.database)
             if self._staged & {"spans", "ratings"}:
-                merge_spans(self.database, self._staged, merge=merge, resolve=resolve, assemble=assemble)
+                merge_spans(
+                    self.database, self._staged, merge=merge, resolve=resolve, assemble=assemble, threads=threads
+                )
             if "ratings" in self._staged:
                 place_ratings(self.database)
             if "outcomes" in self._staged:
@@ -91,7 +96,9 @@ class Loading:
             if self._staged & {"actions", "messages", "spans"}:
                 link_actions(self.database, matching, staged="temp.in_actions" if "actions" in self._staged else None)
             self._mark_pending()
-            merged.conversations = self.database.scalar("SELECT count(DISTINCT conversation_id) FROM touched")
+            merged.conversations = self.database.scalar(
+                "SELECT count(*) FROM conversations WHERE conversation_id IN (SELECT conversation_id FROM touched)"
+            )
             merged.users = self.database.scalar(
                 "SELECT count(DISTINCT user_id) FROM conversations"
                 " WHERE conversation_id IN (SELECT conversation_id FROM touched)"
@@ -112,8 +119,8 @@ class Loading:
         )
         merged.model_calls, merged.without_content = counts
         merged.without_id = self.database.scalar(
-            "SELECT count(*) FROM conversations WHERE conversation_id IN (SELECT conversation_id FROM trace_conversations"
-            " WHERE conversation_id = trace_id AND trace_id IN (SELECT trace_id FROM temp.in_spans))"
+            "SELECT count(*) FROM conversations WHERE conversation_id IN (SELECT first_id FROM loose_traces"
+            " WHERE trace_id IN (SELECT trace_id FROM temp.in_spans))"
         )
 
     # --- records with a natural key ---------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from itertools import groupby
 
 import pyarrow as pa
 
+from everyturn.engines.link_traces import Threads, link_traces
 from everyturn.engines.local import Database
 from everyturn.engines.rows import feedback_rows, header_rows, message_rows, ratings_of, span_table, spans_of
 from everyturn.model import Conversation, FeedbackRecord, Span
@@ -22,7 +23,9 @@ Resolve = Callable[[list[Span]], dict[str, frozenset[str]]]
 _GROUPS_AT_ONCE = 2_000  # conversations assembled in one step; bounds memory, nothing else
 
 
-def merge_spans(database: Database, staged: set[str], *, merge: Merge, resolve: Resolve, assemble: Assemble) -> None:
+def merge_spans(
+    database: Database, staged: set[str], *, merge: Merge, resolve: Resolve, assemble: Assemble, threads: Threads
+) -> None:
     """Stores staged spans and rebuilds every conversation that they, or staged feedback, belong to."""
     run = database.run
     run("CREATE OR REPLACE TEMP TABLE touched_traces (trace_id VARCHAR)")
@@ -39,7 +42,7 @@ def merge_spans(database: Database, staged: set[str], *, merge: Merge, resolve: 
             UNION SELECT s.trace_id FROM temp.in_ratings r JOIN spans s USING (span_id) WHERE r.trace_id IS NULL
             """
         )
-    _map_traces(database, resolve)
+    _map_traces(database, resolve, threads)
     _assemble_groups(database, assemble)
 
 
@@ -85,7 +88,7 @@ def _own_batches(database: Database, sql: str) -> list[pa.RecordBatch]:
     return batches
 
 
-def _map_traces(database: Database, resolve: Resolve) -> None:
+def _map_traces(database: Database, resolve: Resolve, threads: Threads) -> None:
     """Renews which conversations each touched trace belongs to, and marks all of these as touched."""
     run = database.run
     run("CREATE OR REPLACE TEMP TABLE regrouped AS SELECT DISTINCT trace_id FROM touched_traces")
@@ -107,6 +110,7 @@ def _map_traces(database: Database, resolve: Resolve) -> None:
     names = pa.schema([("trace_id", pa.string()), ("conversation_id", pa.string())])
     table = pa.Table.from_pylist([{"trace_id": t, "conversation_id": c} for t, c in pairs], names)
     database.insert("trace_conversations", table)
+    link_traces(database, threads, [t for t, c in pairs if t == c])
     run(
         "INSERT INTO affected SELECT DISTINCT conversation_id FROM trace_conversations"
         " WHERE trace_id IN (SELECT trace_id FROM regrouped)"
@@ -154,7 +158,9 @@ def _assemble_groups(database: Database, assemble: Assemble) -> None:
             spans_of(
                 _own_batches(
                     database,
-                    "SELECT s.* FROM spans s SEMI JOIN step t ON t.trace_id = s.trace_id ORDER BY s.trace_id, s.span_id",
+                    "SELECT s.* REPLACE (coalesce(s.conversation_id, l.first_id) AS conversation_id) FROM spans s"
+                    " SEMI JOIN step t ON t.trace_id = s.trace_id LEFT JOIN loose_traces l ON l.trace_id = s.trace_id"
+                    " ORDER BY s.trace_id, s.span_id",
                 )
             )
         )
@@ -168,6 +174,10 @@ def _assemble_groups(database: Database, assemble: Assemble) -> None:
             """
         )
         _write_conversations(database, assemble(spans, list(ratings_of(ratings))))
+    run(  # what is no longer told at all: nothing concluded from it may stay
+        "INSERT INTO touched SELECT conversation_id FROM affected"
+        " WHERE conversation_id NOT IN (SELECT conversation_id FROM conversations)"
+    )
     for name in ("groups", "step", "affected"):
         run(f"DROP TABLE IF EXISTS {name}")
 

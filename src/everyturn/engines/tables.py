@@ -33,6 +33,10 @@ TABLES: dict[str, str] = {
     "eval_results": 'suite VARCHAR, case_id VARCHAR, run_id VARCHAR, metric VARCHAR, score DOUBLE, "at" TIMESTAMP',
     # what was assembled
     "trace_conversations": "trace_id VARCHAR, conversation_id VARCHAR",
+    "loose_traces": (  # those without a conversation id: digests of how they begin and end, and the first of those they go on
+        "trace_id VARCHAR, user_id VARCHAR, started_at TIMESTAMP, ended_at TIMESTAMP, begins VARCHAR, ends VARCHAR,"
+        " first_id VARCHAR"
+    ),
     "conversations": (
         "conversation_id VARCHAR, user_id VARCHAR, started_at TIMESTAMP, ended_at TIMESTAMP, given_start TIMESTAMP,"
         " attributes VARCHAR, messages INTEGER, turns INTEGER, outputs INTEGER, origin VARCHAR"

@@ -251,7 +251,7 @@ def _load(result: Result) -> Iterator[RenderableType]:
         )
     if alone := result.get("without_conversation_id"):
         yield Text(
-            f"no conversation id on {counted(alone, 'trace')}: each is a conversation of its own, with the history it repeats; "
+            f"no conversation id in {counted(alone, 'conversation')}: their traces are told together by the history they repeat; "
             "--conversation-id FIELD names the attribute that holds it"
         )
     nobody = result.get("without_user_id")

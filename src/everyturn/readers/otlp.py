@@ -20,11 +20,12 @@ become attributes of the conversation.
 | OpenInference | `openinference.span.kind` | `session.id`, `user.id`, or in `metadata` | numbered attributes; `output.value` for refusals | on spans; Phoenix annotations by themselves | why a tool failed, with the Agents SDK; the question of a failed Responses API call |
 | OpenLLMetry | `traceloop.*`, `llm.request.type` | association properties, under usual names | GenAI's; numbered before release 0.50 | Traceloop annotations by themselves, of the whole session | lists (properties are texts); ratings before release 0.50 |
 | Vercel AI SDK | `ai.operationId` | `ai.telemetry.metadata.*`, under usual names | `ai.prompt.messages`, `ai.response.text` | none | ratings; the application's own replies |
-| MLflow | `mlflow.spanType` | none over OTLP (each trace is a conversation); in its trace JSON | `mlflow.spanInputs`, `.spanOutputs` | in its trace JSON | over OTLP: ids, tags and ratings |
+| MLflow | `mlflow.spanType` | in its trace JSON; none over OTLP | `mlflow.spanInputs`, `.spanOutputs` | in its trace JSON | over OTLP: ids, tags and ratings |
 | Langfuse | `langfuse.observation.type` | `session.id`, `user.id` | `langfuse.observation.input`, `.output` | scores by themselves | |
 
 "Usual names" are conversation_id, session_id, thread_id, chat_id and user_id, user, customer_id, in either spelling; any other is declared with
-`--conversation-id` and `--user-id`. A model call without any content keeps its turn and its tools, and `load` says how many there were.
+`--conversation-id` and `--user-id`. Traces without any conversation id are told together where one was given, word for word, what an earlier
+one of the same user ended with; else each is a conversation of its own. `load` says how many conversations lack an id. A model call without any content keeps its turn and its tools, and `load` says how many there were.
 """
 
 from __future__ import annotations

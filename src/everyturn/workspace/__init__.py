@@ -22,6 +22,7 @@ from everyturn.analysis.checks import VERDICTS, sum_up
 from everyturn.analysis.trust import cohort_trust
 from everyturn.config import FILE, read_config
 from everyturn.engines import metrics
+from everyturn.engines.link_traces import Threads
 from everyturn.engines.loading import Loading
 from everyturn.engines.local import Database
 from everyturn.errors import InputError, NoUserIds, UnknownName
@@ -107,7 +108,7 @@ class Workspace:
         changes nothing. `git`, with `as_="actions"`, is a git repository: what its commits added since the first conversation, and
         what `days` days left of it.
         """
-        from everyturn.assemble import assemble, merge_spans, trace_conversations
+        from everyturn.assemble import assemble, link, merge_spans, trace_conversations, trace_ends
         from everyturn.readers import ReadOptions
         from everyturn.readers.driver import read_paths
         from everyturn.workspace.staging import stage_batch
@@ -127,7 +128,11 @@ class Workspace:
             self.progress("reading", ledger.bytes_read, total)
         self.progress("storing", 0, None)
         merged = loading.merge(
-            merge=merge_spans, resolve=trace_conversations, assemble=assemble, matching=how_texts_match()
+            merge=merge_spans,
+            resolve=trace_conversations,
+            assemble=assemble,
+            threads=Threads(trace_ends, link),
+            matching=how_texts_match(),
         )
         self._note_load(ledger, as_)
         if as_ == "evals":

@@ -25,6 +25,7 @@ def forget_user(db: Database, user: str) -> tuple[str, int]:
         )
         db.run(f"DELETE FROM spans WHERE trace_id IN {traces} OR user_id = ?", [owner])
         db.run(f"DELETE FROM ratings WHERE trace_id IN {traces}")
+        db.run(f"DELETE FROM loose_traces WHERE trace_id IN {traces}")
         db.run(
             "DELETE FROM actions WHERE user_id = ? OR conversation_id IN (SELECT conversation_id FROM gone)", [owner]
         )

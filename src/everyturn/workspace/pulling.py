@@ -15,7 +15,8 @@ from datetime import UTC, date, datetime, timedelta
 import orjson
 
 from everyturn import registry
-from everyturn.assemble import assemble, merge_spans, trace_conversations
+from everyturn.assemble import assemble, link, merge_spans, trace_conversations, trace_ends
+from everyturn.engines.link_traces import Threads
 from everyturn.engines.loading import Loading
 from everyturn.engines.local import Database
 from everyturn.errors import InputError, UnknownName
@@ -175,7 +176,11 @@ class _Store:
         if not self._staged:
             return
         merged = self._loading.merge(
-            merge=merge_spans, resolve=trace_conversations, assemble=assemble, matching=how_texts_match()
+            merge=merge_spans,
+            resolve=trace_conversations,
+            assemble=assemble,
+            threads=Threads(trace_ends, link),
+            matching=how_texts_match(),
         )
         self.refused += merged.rejected
         self._database.run("INSERT INTO pulled SELECT conversation_id FROM touched EXCEPT SELECT * FROM pulled")

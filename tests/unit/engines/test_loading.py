@@ -6,6 +6,7 @@ import pyarrow as pa
 import pytest
 
 from everyturn.engines import evidence
+from everyturn.engines.link_traces import Threads
 from everyturn.engines.loading import Loading
 from everyturn.engines.local import Database
 from everyturn.model import ACTION_SCHEMA, EVAL_CASE_SCHEMA, EVAL_RESULT_SCHEMA, MESSAGE_SCHEMA
@@ -68,7 +69,13 @@ def load(database, *tables, kind="messages"):
     loading = Loading(database)
     for table in tables:
         loading.stage(kind, table)
-    return loading.merge(merge=no_spans, resolve=no_spans, assemble=no_spans, matching=how_texts_match())
+    return loading.merge(
+        merge=no_spans,
+        resolve=no_spans,
+        assemble=no_spans,
+        threads=Threads(no_spans, no_spans),
+        matching=how_texts_match(),
+    )
 
 
 def contents(database, conversation_id):
@@ -155,7 +162,13 @@ def test_everything_of_a_failed_load_is_undone(database):
     loading.stage("messages", rows(("c", "user", "hi", 1)))
     loading.stage("ratings", pa.table({"feedback_id": ["x"]}))  # lacks columns, so merging must fail
     with pytest.raises(Exception, match="not found in FROM clause"):
-        loading.merge(merge=no_spans, resolve=no_spans, assemble=no_spans, matching=how_texts_match())
+        loading.merge(
+            merge=no_spans,
+            resolve=no_spans,
+            assemble=no_spans,
+            threads=Threads(no_spans, no_spans),
+            matching=how_texts_match(),
+        )
     assert database.scalar("SELECT count(*) FROM messages") == 0
 
 

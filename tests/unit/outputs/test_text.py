@@ -86,7 +86,7 @@ def test_a_load_prints_its_ledger() -> None:
         }
     )
     assert text.startswith("61,300 records, 4,120 conversations, 812 users, 12 rejected\n")
-    assert "no conversation id on 2 traces" in text
+    assert "no conversation id in 2 conversations" in text
     assert "300 of 9,000 model calls came without content" in text
     assert "day1.jsonl, line 9 " in text
     assert "day1.jsonl, line 10" not in text
