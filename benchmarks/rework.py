@@ -8,6 +8,7 @@ links. It is checked: every text that came from an output must be linked to that
 
 from __future__ import annotations
 
+import argparse
 import os
 import resource
 import subprocess
@@ -75,10 +76,19 @@ def fill(database: Database, size: int) -> None:
             "kind": ["saved"] * count, "artefact": saved, "attributes": ["{}"] * count}))  # fmt: skip
 
 
-def measure(size: int) -> None:
-    with tempfile.TemporaryDirectory() as folder, Database(Path(folder) / "rework.db") as database:
-        fill(database, size)
-        database.run("CHECKPOINT")
+def filled(folder: Path, size: int) -> Path:
+    """The workspace file of that size, made where it is not there yet."""
+    path = folder / f"rework-{size}.db"
+    if not path.exists():
+        with Database(path.with_suffix(".part")) as database:
+            fill(database, size)
+        path.with_suffix(".part").rename(path)
+    return path
+
+
+def measure(size: int, folder: Path) -> None:
+    path = filled(folder, size)
+    with Database(path) as database:
         before = peak()
         begun, spent = time.monotonic(), time.process_time()
         with database.transaction():
@@ -95,7 +105,7 @@ def measure(size: int) -> None:
         print(
             f"{size:>9,} outputs and texts: {seconds:6.1f} s ({spent:.1f} s of processor), {size / seconds:,.0f} texts/s; "
             f"peak {peak():,.0f} MB ({before:,.0f} MB before the join); of texts from an output {right:,} linked right, {wrong:,} wrong, "
-            f"{missing:,} not; of the users' own {strangers:,} linked; file {(Path(folder) / 'rework.db').stat().st_size / 2**20:,.0f} MB",
+            f"{missing:,} not; of the users' own {strangers:,} linked; file {path.stat().st_size / 2**20:,.0f} MB",
             flush=True,
         )
 
@@ -106,9 +116,19 @@ def peak() -> float:
 
 
 if __name__ == "__main__":
-    sizes = [int(size.replace("_", "")) for size in sys.argv[1:]]
-    if len(sizes) == 1:
-        measure(sizes[0])
-    else:  # each in a process of its own, or the peak of one would be the next one's
-        for size in sizes:
-            subprocess.run([sys.executable, __file__, str(size)], check=True, env=os.environ)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("sizes", nargs="+", type=int)
+    parser.add_argument("--folder", type=Path, help="keep the filled files there, and use those that are")
+    parser.add_argument("--fill", action="store_true", help="only fill them")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        place = options.folder or Path(temporary)
+        if options.fill:
+            for size in options.sizes:
+                filled(place, size)
+        elif len(options.sizes) == 1:
+            measure(options.sizes[0], place)
+        else:  # each in a process of its own, or the peak of one would be the next one's
+            for size in options.sizes:
+                command = [sys.executable, __file__, str(size), "--folder", str(place)]
+                subprocess.run(command, check=True, env=os.environ)
