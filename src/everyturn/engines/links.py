@@ -131,13 +131,15 @@ def link_actions(database: Database, matching: Matching, *, staged: str | None) 
 
 
 def _measure(database: Database, measure: MeasureNoise) -> bool:
-    """Measures the noise floor on a sample drawn by the texts' own digests; says whether it is another than before."""
-    kinds = f"artefact <> '' AND kind NOT IN ({_HUMAN}, {_NO_ARTEFACT})"
+    """Measures the noise floor on a sample drawn by the ids' digests, whatever was loaded first; says whether it is another than before."""
+    # The sample is drawn before its texts are read: a load must not read all there are.
     artefacts = database.table(
         f"""
         SELECT coalesce(a.user_id, c.user_id) AS user, artefact AS text FROM actions a
-        LEFT JOIN conversations c USING (conversation_id) WHERE {kinds} AND coalesce(a.user_id, c.user_id) IS NOT NULL
-        ORDER BY md5(left(artefact, 200)), artefact LIMIT {_SAMPLE}
+        LEFT JOIN conversations c USING (conversation_id)
+        WHERE artefact <> '' AND coalesce(a.user_id, c.user_id) IS NOT NULL AND action_id IN (
+          SELECT action_id FROM actions WHERE artefact IS NOT NULL AND kind NOT IN ({_HUMAN}, {_NO_ARTEFACT})
+          ORDER BY md5(action_id) LIMIT {_SAMPLE})
         """
     )
     found = NO_NOISE
@@ -145,8 +147,9 @@ def _measure(database: Database, measure: MeasureNoise) -> bool:
         outputs = database.table(
             f"""
             SELECT c.user_id AS user, content AS text FROM messages m JOIN conversations c USING (conversation_id)
-            WHERE m.role = 'assistant' AND coalesce(m.tool_calls, '[]') = '[]' AND content <> '' AND c.user_id IS NOT NULL
-            ORDER BY md5(left(content, 200)), content LIMIT {_SAMPLE}
+            WHERE m.role = 'assistant' AND coalesce(m.tool_calls, '[]') = '[]' AND content <> '' AND conversation_id IN (
+              SELECT conversation_id FROM conversations WHERE user_id IS NOT NULL ORDER BY md5(conversation_id) LIMIT {_SAMPLE})
+            ORDER BY md5(content), content LIMIT {_SAMPLE}
             """
         )
         found = measure(outputs, artefacts)
