@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pyarrow as pa
 
 from everyturn.engines.local import Database
@@ -16,21 +18,21 @@ _TOTALS = """
     LEFT JOIN turn_intents t ON t.conversation_id = o.conversation_id AND t.turn = coalesce(o.turn, 0)
     CROSS JOIN (SELECT max(value)::TIMESTAMP AS until FROM meta WHERE key = 'seen_until') s
     WHERE o.value IS NOT NULL AND c.user_id IS NOT NULL AND coalesce(o.final_at, c.started_at) <= s.until
-      AND o.signal NOT IN ({unused})
+      AND o.signal IN (SELECT unnest(?))
     GROUP BY ALL
 """
 
 
-def totals(database: Database) -> pa.Table:
-    """Known, final answers: block (number of six hours since 1970), signal (with its version), user_id, cohort, intent_id, n, y.
+def totals(database: Database, signals: Iterable[str]) -> pa.Table:
+    """Known, final answers of these signals: block (number of six hours since 1970), signal (with its version), user_id, cohort, intent_id, n, y.
 
     Ordered by all keys; sums are made in millionths, so they are the same in any order and on any number of threads.
     `edits` says the same as `edit_share` where that is known, and is left out then.
     """
     graded = database.scalar("SELECT count(*) FROM observations WHERE signal = 'edit_share'")
-    unused = "'edits'" if graded else "''"
-    query = _TOTALS.format(cohort=dimensions(database)["cohort"], scale=SCALE, unused=unused)
-    return database.table(f"{query} ORDER BY ALL")
+    heard = [signal for signal in signals if not (graded and signal == "edits")]
+    query = _TOTALS.format(cohort=dimensions(database)["cohort"], scale=SCALE)
+    return database.table(f"{query} ORDER BY ALL", [heard])
 
 
 def asked(database: Database) -> pa.Table:

@@ -84,7 +84,7 @@ def marks_of(db: Database) -> Told:
 def hear(db: Database, *, until: date | None = None, budget: float = _BUDGET) -> Heard:
     """Folds what is new into the kept state and gives all alarms; with `until` what would have rung by the end of that day."""
     marks = marks_of(db).marks()
-    totals, asked = watched.totals(db), watched.asked(db)
+    totals, asked = watched.totals(db, WORSE), watched.asked(db)
     totals, asked = only_running(totals, asked)
     end = watched.closed_block(db)
     if until is not None:
