@@ -266,7 +266,7 @@ def test_every_rating_finds_its_turn(script, style):
     spans = [s for s in recording.spans if s.operation == "chat" or s.span_id.startswith("a")]
     ratings = [
         FeedbackRecord(
-            s.span_id, Feedback("thumbs", 1.0, comment=s.span_id[1:].partition(".")[0]), None, s.trace_id, s.span_id
+            s.span_id, Feedback(s.span_id, 1.0, comment=s.span_id[1:].partition(".")[0]), None, s.trace_id, s.span_id
         )
         for s in spans
     ]

@@ -479,3 +479,17 @@ def test_a_comment_without_one_rating_to_belong_to_stays_by_itself():
     assert rated(COMMENT) == (alone,)
     assert alone in rated(Feedback("thumb", 1.0), Feedback("stars", 2.0), COMMENT)
     assert alone in rated(Feedback("thumb", 1.0, comment="fine"), COMMENT)
+
+
+def test_a_rating_recorded_twice_is_one_and_another_opinion_is_another():
+    found = rated(
+        Feedback("thumb", 1.0, at=at(9)),
+        Feedback("thumb", 1.0, at=at(3)),
+        Feedback("thumb", 0.0),
+        Feedback("star", 1.0),
+    )
+    assert [(f.name, f.value, f.at) for f in found] == [
+        ("star", 1.0, None),
+        ("thumb", 0.0, None),
+        ("thumb", 1.0, at(3)),
+    ]

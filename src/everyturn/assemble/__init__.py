@@ -252,7 +252,10 @@ def _attributes(spans: Sequence[Span]) -> dict[str, str]:
 
 
 def _ratings(records: Iterable[FeedbackRecord], places: _Places) -> dict[str, list[Feedback]]:
-    """The ratings of each conversation, in order of turn and name; of several with one id, the latest."""
+    """The ratings of each conversation, in order of turn and name; of several with one id, the latest.
+
+    Ratings that say the same of the same turn are one, whichever clients recorded them.
+    """
     latest: dict[str, FeedbackRecord] = {}
     for record in sorted(records, key=_record_order):
         latest[record.feedback_id] = record
@@ -263,6 +266,10 @@ def _ratings(records: Iterable[FeedbackRecord], places: _Places) -> dict[str, li
             found.setdefault(name, []).append(replace(record.feedback, turn=turn))
     for ratings in found.values():
         ratings.sort(key=_rating_order)
+        once = {
+            replace(rating, at=None): rating for rating in reversed(ratings)
+        }  # the earliest of those that say the same
+        ratings[:] = sorted(once.values(), key=_rating_order)
     return found
 
 
