@@ -18,7 +18,7 @@ from everyturn.pulls import Connection, Environment, Page, Pull, Start, Stream, 
 from everyturn.pulls.api import Api
 
 _OVERLAP = timedelta(hours=1)
-_LIMIT = 500  # traces, each of several rows
+_LIMIT = 100  # traces, each of several rows
 _EPOCH_BITS = 0x0DE1 << 48  # a transaction's id: these 16 bits, 32 bits of seconds since 1970, 16 bits of a counter
 
 

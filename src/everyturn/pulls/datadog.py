@@ -42,7 +42,7 @@ def _spans(api: Api, low: datetime, high: datetime | None) -> Iterator[Page]:
                 "filter[to]": iso(high or api.now() + _AHEAD),  # without one it is "now" by their clock
                 "sort": "timestamp",
                 "include_attachments": "true",  # else long texts come cut
-                "page[limit]": 1000,
+                "page[limit]": 500,
                 "page[cursor]": cursor,
             },
         )

@@ -108,7 +108,7 @@ def _is_request(value: Json) -> bool:
 def _is_response(value: Json) -> bool:
     if not isinstance(value, dict):
         return False
-    if any(isinstance(value.get(name), list) for name in ("choices", "output")) or "error" in value:
+    if any(isinstance(value.get(name), list) for name in ("choices", "output")) or value.get("error"):
         return True
     return value.get("role") == "assistant" and isinstance(value.get("content"), list)
 
@@ -139,6 +139,8 @@ def _made(response: Mapping[str, Json]) -> tuple[Message, ...]:
     if isinstance(response.get("output"), list):
         said = [m for m in _messages(response["output"], "response.output") if m.role == "assistant"]
         return tuple(said[:1]) or (Message("assistant", ""),)
+    if "content" not in response:
+        raise BadRecord(expected="response: choices, an output or content", found=fields.describe(response))
     return tuple(openai_messages({"role": "assistant", "content": response["content"]}))
 
 

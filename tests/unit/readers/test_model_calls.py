@@ -126,7 +126,7 @@ def test_without_ids_two_conversations_that_begin_alike_stay_apart():
     assert sorted(len(c.messages) for c in found) == [2, 4]
 
 
-@pytest.mark.parametrize("record", [call({"model": "m"}), {"request": ASK}, call({"model": "m", "messages": []}), call(response={"choices": [7]}), call({"model": "m", "messages": [7]})])  # fmt: skip
+@pytest.mark.parametrize("record", [call({"model": "m"}), {"request": ASK}, call({"model": "m", "messages": []}), call(response={"choices": [7]}), call(response={"error": None, "id": "r"}), call({"model": "m", "messages": [7]})])  # fmt: skip
 def test_what_is_no_call_is_refused(record):
     with pytest.raises(BadRecord):
         read(record)
