@@ -54,8 +54,9 @@ docs: $(VENV)/dev-ready ## rewrite the pages the code itself knows
 	@$(BIN)/python scripts/write_docs.py
 
 .PHONY: bench
-bench: $(VENV)/demo-ready ## speed, memory and bytes of every stage at 10 000 and 100 000 conversations
+bench: $(VENV)/demo-ready ## speed, memory and bytes of every stage at 10 000 and 100 000 conversations; reading beside bare decoding
 	@$(BIN)/python benchmarks/stages.py 10000 100000
+	@$(BIN)/python benchmarks/readers.py
 
 .PHONY: clean
 clean: ## remove what the above made
