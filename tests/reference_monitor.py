@@ -6,7 +6,7 @@ from math import exp, inf, log
 SIZES = (-0.8, -0.35, -0.15, 0.15, 0.35, 0.8)
 ANCHORS = (1.0, 20.0, 20.0, 100.0, 300.0, 9.0)
 GOOD = {"acceptance": 1, "edit_share": -1, "edits": -1, "complaint": -1, "rework": -1}
-WEIGHTS = {"acceptance": 0.4, "share": 0.25, "trust": 0.15}
+WEIGHTS = {"acceptance": 0.35, "share": 0.25, "trust": 0.3}
 
 
 class Reference:
@@ -104,7 +104,7 @@ class Reference:
                     continue
                 units[nodes[level], user].append((n, *found))
         won = defaultdict(lambda: [0.0] * 6)
-        trust = defaultdict(list)
+        trust = defaultdict(lambda: [0.0] * 6)
         for (node, user), parts in units.items():
             count = sum(n for n, *_ in parts)
             e = sum(n * e for n, e, *_ in parts) / count
@@ -112,18 +112,14 @@ class Reference:
             likeness = sum(a for *_, a in parts) / len(parts)
             plain = sum(n * p * (1 - p) for n, p, *_ in parts) / count * (1 + (count - 1) * likeness) / count
             up, down = self.spread[node[1]]
-            self.pay(won[node], e, missed, up / down * plain)
+            paid = self.pay(e, missed, up / down * plain)
+            won[node] = [a + b for a, b in zip(won[node], paid, strict=True)]
             if node[0] == 1 and node[1] in GOOD:
-                side = GOOD[node[1]]
-                trust[node[2], user].append((e if side > 0 else 1 - e, side * missed, plain))
-        up, down = self.spread["trust"]
-        for (cohort, _), parts in trust.items():
-            size = len(parts)
-            e, missed = sum(p[0] for p in parts) / size, sum(p[1] for p in parts) / size
-            plain = sum(p[2] for p in parts) / size**2
-            self.pay(won[1, "trust", cohort, None], e, missed, up / down * plain)
-            self.spread["trust"][0] += missed**2
-            self.spread["trust"][1] += plain
+                good = paid if GOOD[node[1]] > 0 else paid[::-1]
+                trust[node[2], user] = [a + exp(b) - 1 for a, b in zip(trust[node[2], user], good, strict=True)]
+        for (cohort, _), total in trust.items():
+            node = (1, "trust", cohort, None)
+            won[node] = [a + log(max(1 + 0.25 * b, 0.05)) for a, b in zip(won[node], total, strict=True)]
         for node, paid in won.items():
             begin = self.started[node[1]] // 4 + 27
             begin = max(begin, self.first[node] + 13) if node in self.first else begin
@@ -135,13 +131,16 @@ class Reference:
         if won:
             self.ring(block, won)
 
-    def pay(self, total, e, missed, variance):
-        for i, h in enumerate(SIZES):
+    @staticmethod
+    def pay(e, missed, variance):
+        paid = []
+        for h in SIZES:
             odds = e / (1 - e) * exp(h)
             stake = (odds / (1 + odds) - e) / variance
             stake = min(max(stake, -0.75 / (1 - e), -2 / e), 0.75 / e, 2 / (1 - e))
             sign = 1 if h > 0 else -1
-            total[i] += log(max(1 + stake * (missed - sign * 0.005 * e * (1 - e)), 0.05))
+            paid.append(log(max(1 + stake * (missed - sign * 0.01 * e * (1 - e)), 0.05)))
+        return paid
 
     def count(self, block):
         self.month = block // 112

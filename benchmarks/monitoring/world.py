@@ -135,7 +135,9 @@ def totals(made: dict[str, np.ndarray], signals=("acceptance", "edit_share", "re
     for name in signals:
         value = made[name]
         known = ~np.isnan(value)
-        key = ((block[known] * 200_000 + made["user"][known]) * 8 + made["cohort"][known]) * 64 + made["intent"][known]
+        key = (
+            ((block + 28 * (name == "rework"))[known] * 200_000 + made["user"][known]) * 8 + made["cohort"][known]
+        ) * 64 + made["intent"][known]
         keys, place = np.unique(key, return_inverse=True)
         rest, intent = np.divmod(keys, 64)
         rest, cohort = np.divmod(rest, 8)

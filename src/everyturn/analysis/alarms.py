@@ -16,7 +16,7 @@ SHARE, TRUST = "share", "trust"
 TRUSTING = {"acceptance": 1, "edit_share": -1, "edits": -1, "complaint": -1, "rework": -1}
 """The parts of trust and the direction in which each says more of it."""
 
-_WEIGHTS = {"acceptance": 0.4, SHARE: 0.25, TRUST: 0.15}  # of a level's budget; the other signals share the rest
+_WEIGHTS = {"acceptance": 0.35, SHARE: 0.25, TRUST: 0.3}  # of a level's budget; the other signals share the rest
 
 
 @dataclass(frozen=True, slots=True)

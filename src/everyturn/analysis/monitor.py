@@ -35,6 +35,8 @@ from everyturn.stats.summaries import Codes, Floats
 
 WARM_UP_DAYS = 28
 _NEVER = np.iinfo(np.int32).max
+_TRUST_STAKE = 0.25  # of each of up to four parts: parts that hang together are not as many as they look
+_LEAST = 0.05
 _MATURE = 20.0  # answers of a cohort and of an intent before what they do can surprise
 _MATURE_DAYS = 14
 _MONTH = 28 * BLOCKS_A_DAY
@@ -70,7 +72,6 @@ class Monitor:
         self.spread = np.zeros((0, 2))  # per signal: squared misses, and what chance alone makes of them
         self.bars = np.zeros(0)  # per signal and level, in days
         self.month = self.week = self.renewed = -1
-        self.trust_spread = np.ones(2)
         self.seen = [np.zeros(0, dtype=bool), np.zeros(0, dtype=bool)]  # cohorts and named intents
         self._mixing = np.zeros((0, 6))
         self._sides = np.zeros(0, dtype=np.int64)
@@ -213,12 +214,12 @@ class Monitor:
         sums = [np.add.reduceat(v[units.rows], units.starts) for v in (n, excess, n * e, n * e * (1 - e), alike)]
         count, missed, mean, chance, likeness = sums
         mean, missed, sizes = mean / count, missed / count, np.diff(np.r_[units.starts, len(units.rows)])
-        plain = chance / count * (1 + (count - 1) * likeness / sizes) / count
-        variance = (self.spread[:, 0] / self.spread[:, 1])[units.signal] * plain
-        person = rows.user[low:high][units.rows[units.starts]]
-        trust = self._trust(units, person, mean, missed, plain)
-        paid = rate_bets(*(np.concatenate(pair) for pair in zip((mean, missed, variance), trust[1:], strict=True)))
-        stream, local = numbered(np.concatenate([units.stream, trust[0]]), len(self.first))
+        kappa = (self.spread[:, 0] / self.spread[:, 1])[units.signal]
+        variance = kappa * chance / count * (1 + (count - 1) * likeness / sizes) / count
+        paid = rate_bets(mean, missed, variance)
+        trust, more = self._trust(units, rows.user[low:high][units.rows[units.starts]], paid)
+        paid = np.concatenate([paid, more])
+        stream, local = numbered(np.concatenate([units.stream, trust]), len(self.first))
         flat = (local[:, None] * 6 + np.arange(6)).ravel()
         won = np.asarray(np.bincount(flat, weights=paid.ravel(), minlength=6 * len(stream)), dtype=float).reshape(-1, 6)
         started = self.started[self._signal_of(stream)] // BLOCKS_A_DAY + WARM_UP_DAYS - 1
@@ -233,29 +234,22 @@ class Monitor:
         self.score[stream] = np.where(at_rest, 0.0, self.score[stream]) + won
         self._ring(stream, block)
 
-    def _trust(
-        self, units: Units, person: Codes, mean: Floats, missed: Floats, plain: Floats
-    ) -> tuple[Codes, Floats, Floats, Floats]:
-        """One more unit per person and cohort: the mean over the parts of trust seen in this block, each good side up."""
+    def _trust(self, units: Units, person: Codes, paid: Floats) -> tuple[Codes, Floats]:
+        """One more bet per person and cohort: a quarter of what the parts of trust won, each with its good side up.
+
+        Quarters add up to a fair bet whichever parts are seen and however they hang together; their product would not be one, and a
+        mean over the parts seen would make a loss of every answer that was not taken, for which there are no edits to see.
+        """
         sign = self._signs()[units.signal]
         at = np.flatnonzero((units.level == 1) & (sign != 0))
-        if not len(at):
-            none = np.zeros(0)
-            return np.zeros(0, dtype=np.int64), none, none, none
         node = self.stream_keys()[units.stream[at]] & ((1 << 28) - 1)
         _, first, local = np.unique(person[at] * COHORTS + (node >> 16), return_index=True, return_inverse=True)
         order = np.argsort(first, kind="stable")  # people in the order they stand in the rows, whatever their codes are
         local = np.argsort(order)[local]
-        parts = np.bincount(local)
-        good = np.where(sign[at] > 0, mean[at], 1 - mean[at])
-        level, excess, chance = (
-            np.bincount(local, weights=v) / w
-            for v, w in ((good, parts), (sign[at] * missed[at], parts), (plain[at], parts**2))
-        )
-        kappa = self.trust_spread[0] / self.trust_spread[1]
-        self.trust_spread += (float((excess**2).sum()), float(chance.sum()))
-        stream = self._trust_streams(node[first[order]])
-        return stream, level, excess, kappa * chance
+        won = np.expm1(np.where((sign[at] > 0)[:, None], paid[at], paid[at][:, ::-1]))
+        flat = (local[:, None] * 6 + np.arange(6)).ravel()
+        total = np.bincount(flat, weights=won.ravel(), minlength=6 * len(first)).reshape(-1, 6)
+        return self._trust_streams(node[first[order]]), np.log(np.maximum(1 + _TRUST_STAKE * total, _LEAST))
 
     def _trust_streams(self, node: Codes) -> Codes:
         code = self.signals.codes[TRUST]
@@ -385,7 +379,6 @@ class Monitor:
         "started",
         "spread",
         "bars",
-        "trust_spread",
     )
 
     def to_bytes(self) -> bytes:

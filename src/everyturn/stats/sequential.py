@@ -18,7 +18,7 @@ COUNT_SIZES = np.array([-2.0, -1.0, -0.4, 0.4, 1.0, 2.0])
 """The changes of a count that are bet on, as logarithms of its ratio to what is expected."""
 
 HARMFUL = 0.85  # of the evidence goes to the harmful direction: getting better is news, but not as urgent
-INDIFFERENCE = 0.005  # of e(1 - e): a change of 0.1 points at 72 % is not looked for, products drift by that much
+INDIFFERENCE = 0.01  # of e(1 - e): a change of 0.2 points at 72 % is not looked for, products drift by that much
 COUNT_SLACK = 0.15  # a count within 15 % of what is expected is not looked for
 _LEAST = 0.05  # no bet loses more than this leaves, so that one odd answer cannot silence a stream
 _MOST_PAID = 3.0  # by one unit: who always did one thing and now does the other is still one person

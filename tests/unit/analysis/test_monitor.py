@@ -183,3 +183,18 @@ def test_the_state_is_small():
     made = whole(product(12))
     assert len(made.to_bytes()) < 1_000_000 * max(len(made.streams.places), 100) / 1000
     assert {f.name for f in dataclasses.fields(made)} >= {"through", "alarms"}
+
+
+def test_a_part_that_is_seen_only_after_a_yes_does_not_feign_a_fall_of_trust():
+    rng = np.random.default_rng(3)
+    rows = {}
+    for day in range(200):
+        for _ in range(40):
+            user, block = int(rng.integers(80)), START + day * 4 + int(rng.integers(4))
+            cohort, accepted = ("free", "pro")[user % 2], rng.random() < 0.7
+            seen = [("acceptance", float(accepted))] + [("rework", float(rng.random() < 0.12))] * accepted
+            for signal, value in seen:
+                n, y = rows.get((block, signal, f"u{user}", cohort, "a"), (0.0, 0.0))
+                rows[block, signal, f"u{user}", cohort, "a"] = (n + 1, y + value)
+    made = whole([(*key, *value) for key, value in rows.items()], 0.5)
+    assert [a for a in made.alarms if a.signal == "trust" and a.tier == "page"] == []
