@@ -49,7 +49,7 @@ def eroding_users(panel: Panel, *, share: float, today: int | None = None) -> li
         return []
     users = len(panel.users)
     n, excess = np.zeros((users, weeks)), np.zeros((users, weeks))
-    for rows in parts.values():
+    for rows in filter(len, parts.values()):
         excess -= sum_by(rows.user * weeks + rows.week, _own_excess(panel, rows, weeks), users * weeks).reshape(
             users, weeks
         )

@@ -238,7 +238,8 @@ def _joined(slides: Sequence[tuple[RateChange, Incident]]) -> list[tuple[RateCha
 
 
 def _together(a: RateChange, b: RateChange) -> bool:
-    return a.node == b.node and a.is_worse == b.is_worse and abs((a.since - b.since).days) <= 2 * TOGETHER_DAYS
+    same = a.node == b.node or (a.signal == b.signal and (a.node.contains(b.node) or b.node.contains(a.node)))
+    return same and a.is_worse == b.is_worse and abs((a.since - b.since).days) <= 2 * TOGETHER_DAYS
 
 
 def _first_named(panel: Panel, eroding: Sequence[ErodingUser]) -> int:

@@ -38,6 +38,7 @@ for command in (
     numbers.compare,
     numbers.watch,
     numbers.mark,
+    numbers.cohorts,
     numbers.gap,
     numbers.cover,
     numbers.check,

@@ -142,6 +142,19 @@ def watch(ctx: click.Context, *, budget: float, until: str | None, as_json: bool
 
 
 @click.command()
+@click.option("--divide-by", metavar="ATTRIBUTE", help="What divides users from now on: an attribute, or behaviour.")
+@as_json
+@click.pass_context
+def cohorts(ctx: click.Context, *, divide_by: str | None, as_json: bool) -> None:
+    """Who the users are: groups by how they use the product, and the declared cohorts."""
+    with workspace(ctx) as ws:
+        if divide_by:
+            ws.divide_by(divide_by)
+        result = ws.cohorts()
+    print_result(result, as_json=as_json)
+
+
+@click.command()
 @click.argument("kind", type=click.Choice(["release", "holiday", "mute", "normal"]), required=False)
 @click.argument("what", metavar="DAY|FINDING", required=False)
 @click.option("--remove", is_flag=True, help="Take the mark away again.")

@@ -15,6 +15,8 @@ from everyturn.errors import BadExpression, UnknownName
 
 SCALE = 1_000_000  # values are counted in millionths
 COHORT_ATTRIBUTES = ("cohort", "segment", "plan", "tier", "team", "role")  # the first one present divides users
+BEHAVIOUR = "behaviour"
+_BEHAVIOUR = "coalesce((SELECT any_value(behaviour) FROM behaviours WHERE member = user_id), 'new')"
 _TIME = {
     "week": "week",
     "day": "started_at::DATE",
@@ -61,7 +63,14 @@ def dimensions(database: Database) -> dict[str, str]:
     """What numbers can be grouped and filtered by: name -> SQL expression over `facts`."""
     cohort = cohort_attribute(database)
     found = {name: _attribute(name) for name in attribute_names(database)}
-    return {**found, **_FIXED, "cohort": f"coalesce({_attribute(cohort)}, 'unknown')" if cohort else "'everyone'"}
+    found |= {BEHAVIOUR: _BEHAVIOUR} if knows_behaviour(database) else {}
+    of_cohort = found.get(BEHAVIOUR, "'new'") if cohort == BEHAVIOUR else _attribute(cohort) if cohort else None
+    return {**found, **_FIXED, "cohort": f"coalesce({of_cohort}, 'unknown')" if of_cohort else "'everyone'"}
+
+
+def knows_behaviour(database: Database) -> bool:
+    """Whether users were grouped by how they use the product."""
+    return bool(database.scalar("SELECT count(*) FROM duckdb_tables() WHERE table_name = 'behaviours'"))
 
 
 def condition(text: str, dims: Mapping[str, str]) -> str:

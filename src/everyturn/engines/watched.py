@@ -42,8 +42,8 @@ def asked(database: Database) -> pa.Table:
         f"""
         SELECT DISTINCT (epoch_us(coalesce(r."at", c.started_at)) // 86400000000)::BIGINT AS day, c.user_id,
           {cohort} AS cohort, a.intent_id
-        FROM conversations c LEFT JOIN assignments a USING (conversation_id)
-        LEFT JOIN requests r ON r.conversation_id = a.conversation_id AND r.request = a.request
+        FROM (SELECT conversation_id, user_id, started_at, attributes FROM conversations) c LEFT JOIN assignments a USING (conversation_id)
+        LEFT JOIN (SELECT conversation_id, request, "at" FROM requests) r ON r.conversation_id = a.conversation_id AND r.request = a.request
         WHERE c.user_id IS NOT NULL AND coalesce(r."at", c.started_at) IS NOT NULL ORDER BY ALL
         """
     )

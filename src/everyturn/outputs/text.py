@@ -337,6 +337,38 @@ def _watch(result: Result) -> Iterator[RenderableType]:
         yield from _findings(listed, otherwise="")
 
 
+def _groups(result: Result) -> Iterator[RenderableType]:
+    yield from heading("By how they use the product")
+    groups = items(result, "groups")
+    if not groups:
+        yield soft("No groups: the users are one crowd, or too few of them are known well enough.")
+    table = grid("group", ">users", ">firm", ">accepted", ">could show", "what sets it apart")
+    for group in groups:
+        apart = "; ".join(str(a) for a in items(group, "apart"))
+        table.add_row(strong(group["name"]), *_of_cohort(group, firmness=group.get("firmness")), apart)
+    if groups:
+        yield table
+    yield soft(f"{count(result.get('new'))} users are new: too little history to tell.")
+    declared = items(result, "declared")
+    if declared:
+        yield from heading(f"Declared: {result.get('attribute')}")
+        table = grid("cohort", ">users", ">firm", ">accepted", ">could show")
+        for cohort in declared:
+            table.add_row(strong(cohort["cohort"]), *_of_cohort(cohort, firmness=None))
+        yield table
+    yield soft("could show: the smallest change of acceptance that four more weeks would probably show.")
+
+
+def _of_cohort(row: Mapping[str, Any], *, firmness: object) -> tuple[str, str, str, str]:
+    firm, least = number(firmness), number(row.get("smallest_change"))
+    return (
+        count(row.get("users")),
+        "" if firm is None else f"{firm:.2f}",
+        brief(figure(row.get("acceptance"))),
+        "nothing" if least is None else points(least, signed=False),
+    )
+
+
 def _gap(result: Result) -> Iterator[RenderableType]:
     rows = items(result, "rows")
     if not rows:
@@ -551,6 +583,7 @@ _DRAWN: dict[str, Callable[[Result], Iterator[RenderableType]]] = {
     "compare": _compare,
     "check": _check,
     "watch": _watch,
+    "cohorts": _groups,
     "gap": _gap,
     "cover": _cover,
     "show": _show,

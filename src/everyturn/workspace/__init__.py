@@ -31,6 +31,7 @@ from everyturn.signals import Signal
 from everyturn.stats import Summary
 from everyturn.workspace import covering, exporting, showing
 from everyturn.workspace.checking import COMPARED, check_budgets, check_changes, compare_sets
+from everyturn.workspace.cohorts import cohorts_of
 from everyturn.workspace.discovering import (
     Wishes,
     discover_intents,
@@ -389,6 +390,15 @@ class Workspace:
         """Every finding of both tiers."""
         seen = self.watch()
         return [*seen["findings"], *seen["watch_list"]]
+
+    def cohorts(self) -> Result:
+        """Who the users are: groups by how they use the product, found anew with ids kept, and the declared cohorts.
+
+        `divide_by("behaviour")` then watches and reports by these groups.
+        """
+        self._ensure_intents()
+        self.progress("grouping users", 0, None)
+        return Result(schema="everyturn/1", verb="cohorts", **cohorts_of(self.database))
 
     def mark(self, kind: str | None = None, what: str | None = None, *, remove: bool = False) -> Result:
         """Tells `watch` what people know, and gives all marks.

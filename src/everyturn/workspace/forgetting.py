@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from everyturn.engines import metrics
 from everyturn.engines.local import Database
 from everyturn.model import digest
 from everyturn.redact import pseudonym
@@ -36,6 +37,8 @@ def forget_user(db: Database, user: str) -> tuple[str, int]:
         )
         for name in _BY_CONVERSATION:
             db.run(f"DELETE FROM {name} WHERE conversation_id IN (SELECT conversation_id FROM gone)")
+        if metrics.knows_behaviour(db):
+            db.run("DELETE FROM behaviours WHERE member = ?", [owner])
         db.run("DELETE FROM blobs WHERE name = 'monitor'")  # it names users; it is made anew from what is left
     db.run("CHECKPOINT")
     return owner, count

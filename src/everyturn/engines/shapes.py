@@ -1,0 +1,62 @@
+"""The shape of users' conversations: how many hold which intent, which tool, how long, at what hour, in which language."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pyarrow as pa
+
+from everyturn.engines.local import Database
+from everyturn.engines.metrics import knows_behaviour
+
+LANGUAGE_ATTRIBUTES = ("language", "locale", "lang")
+LONG = 4  # turns, from which on a conversation counts as long
+
+
+def shapes(database: Database) -> pa.Table:
+    """Per user: user_id, kind (intent, tool, length, hour, language, conversations), value, n (conversations).
+
+    Hours are UTC: early morning 0-6, morning 6-12, afternoon 12-18, evening 18-24. Conversations without a user are left out.
+    """
+    language = ", ".join(f"json_extract_string(attributes, '$.\"{name}\"')" for name in LANGUAGE_ATTRIBUTES)
+    return database.table(
+        f"""
+        WITH c AS (SELECT conversation_id, user_id, started_at, attributes, turns FROM conversations WHERE user_id IS NOT NULL),
+        found AS (
+          SELECT user_id, 'conversations' AS kind, NULL::VARCHAR AS value, conversation_id FROM c
+          UNION ALL SELECT user_id, 'intent', a.intent_id, conversation_id FROM c JOIN assignments a USING (conversation_id)
+            WHERE a.intent_id IS NOT NULL
+          UNION ALL SELECT user_id, 'tool', name, conversation_id FROM (
+            SELECT conversation_id, unnest(json_extract_string(tool_calls, '$[*].name')) AS name FROM messages
+            WHERE tool_calls IS NOT NULL) t JOIN c USING (conversation_id)
+          UNION ALL SELECT user_id, 'length', CASE WHEN turns >= {LONG} THEN 'long' ELSE 'short' END, conversation_id FROM c
+            WHERE turns IS NOT NULL
+          UNION ALL SELECT user_id, 'hour', ['early morning', 'morning', 'afternoon', 'evening'][hour(started_at) // 6 + 1],
+            conversation_id FROM c WHERE started_at IS NOT NULL
+          UNION ALL SELECT user_id, 'language', split_part(lower(coalesce({language})), '-', 1), conversation_id FROM c
+            WHERE coalesce({language}) IS NOT NULL)
+        SELECT user_id, kind, value, count(DISTINCT conversation_id)::BIGINT AS n FROM found GROUP BY ALL ORDER BY ALL
+        """
+    )
+
+
+def store(database: Database, members: Mapping[str, tuple[str, float]], names: Mapping[str, str]) -> None:
+    """Keeps each user's group; `measure --by behaviour` reads it, and so does `watch` where users are divided by it."""
+    rows = [
+        {"member": user, "group_id": group, "behaviour": names.get(group, group), "firmness": firmness}
+        for user, (group, firmness) in sorted(members.items())
+    ]
+    with database.transaction():
+        database.run(
+            "CREATE TABLE IF NOT EXISTS behaviours (member VARCHAR, group_id VARCHAR, behaviour VARCHAR, firmness DOUBLE)"
+        )
+        database.run("DELETE FROM behaviours")
+        if rows:
+            database.insert("behaviours", pa.Table.from_pylist(rows))
+
+
+def stored(database: Database) -> dict[str, str]:
+    """Each user's group id of the last look; empty where there was none."""
+    if not knows_behaviour(database):
+        return {}
+    return dict(database.rows("SELECT member, group_id FROM behaviours"))
