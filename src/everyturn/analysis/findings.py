@@ -214,7 +214,7 @@ def _trust_drops(
         cohort = _distrusting(panel, incident, slide)
         if cohort is None or cohort in found:
             continue
-        alarm = next((a for a in incident.alarms if a.signal == TRUST), incident.first)
+        alarm = next((a for a in incident.alarms if a.signal == TRUST and a.tier == incident.tier), incident.first)
         since = (DAY_ZERO + timedelta(days=alarm.since) - panel.weeks[0]).days // 7
         found_at = DAY_ZERO + timedelta(days=incident.first.day)
         drop = trust_drop(spread, cohort, since=since, found_at=found_at, needed=needed)

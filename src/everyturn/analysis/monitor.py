@@ -280,7 +280,8 @@ class Monitor:
         ringing, high = evidence >= bars, evidence >= bars / LIST_TIMES
         listing = high & ~self.listed[stream] & ~ringing
         for k in sorted(np.flatnonzero(ringing | listing).tolist(), key=lambda k: self._place(int(keys[k]))):
-            best = int(mixed[k].argmax())
+            way = np.sign(RATE_SIZES) == np.sign(RATE_SIZES[int(mixed[k].argmax())])
+            best = int(np.where(way, self.score[stream[k]], -np.inf).argmax())  # the size and the start that fit best
             signal, cohort, intent = self._node(int(keys[k]))
             tier = PAGE if ringing[k] else LIST
             bar_days = float(bars[k]) / (1 if tier == PAGE else LIST_TIMES)

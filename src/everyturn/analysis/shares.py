@@ -155,7 +155,8 @@ class Demand:
             for c, k in np.argwhere(ringing | listing).tolist()
         ]
         for cohort, intent, c, k in sorted(rung, key=lambda r: (r[0] or "", r[1] or "")):
-            best = int(mixed[c, k].argmax())
+            way = np.sign(COUNT_SIZES) == np.sign(COUNT_SIZES[int(mixed[c, k].argmax())])
+            best = int(np.where(way, self.score[c, k], -np.inf).argmax())  # the size and the start that fit best
             tier = PAGE if ringing[c, k] else LIST
             bar_days = float(bars[c, 0]) / (1 if tier == PAGE else LIST_TIMES)
             self.alarms.append(

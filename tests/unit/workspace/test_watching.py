@@ -150,6 +150,20 @@ def test_releases_and_new_normals_are_marks_and_fold_anew(watched):
         ws.mark("holiday", "Christmas")
 
 
+def test_a_signal_whose_bad_direction_is_not_known_is_not_watched(watched):
+    ws, _ = watched
+    heard = hear(ws.database).totals
+    assert {s.partition("@")[0] for s in heard["signal"].unique().to_pylist()} == {"acceptance", "edit_share", "rework"}
+    db = ws.database
+    db.run(
+        "INSERT INTO observations BY NAME SELECT conversation_id, turn, 'mood' AS signal, 1 AS version, 1.0 AS value FROM observations"
+    )
+    try:
+        assert hear(db).totals.num_rows == heard.num_rows
+    finally:
+        db.run("DELETE FROM observations WHERE signal = 'mood'")
+
+
 def test_forgetting_a_user_forgets_them_in_the_state(rows, tmp_path):
     with Workspace(":memory:") as ws:
         load(ws, tmp_path / "a.csv", rows)
