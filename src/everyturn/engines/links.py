@@ -191,7 +191,7 @@ def _link_by_document(database: Database) -> None:
           (SELECT * FROM unnamed WHERE document IS NOT NULL AND action_id NOT IN (SELECT action_id FROM action_links)) u
           ASOF JOIN (SELECT a.user_id, {_document("a.attributes")} AS document, a."at", max(l.conversation_id) AS conversation_id,
               max(coalesce(a.turn, l.turn)) AS turn
-            FROM actions a JOIN action_links l USING (action_id) GROUP BY ALL) b
+            FROM actions a JOIN action_links l USING (action_id) WHERE {_document("a.attributes")} IS NOT NULL GROUP BY ALL) b
           ON u.user_id = b.user_id AND u.document = b.document AND u."at" >= b."at"
         WHERE u."at" <= b."at" + INTERVAL {WINDOW_DAYS} DAY
         """
