@@ -149,8 +149,9 @@ def _numbered(found: Attributes, prefix: str) -> tuple[Message, ...] | None:
             item.setdefault(group, {}).setdefault(index, {})[field] = value
     messages: list[Message] = []
     for _, item in sorted(items.items()):
-        if type(item.get("content")) is str and len(item) == 2 and item.get("role") in _PLAIN_ROLES:
-            messages.append(Message(item["role"], item["content"]))  # nearly all messages
+        content, role = item.get("content"), item.get("role")
+        if type(content) is str and type(role) is str and len(item) == 2 and role in _PLAIN_ROLES:
+            messages.append(Message(item["role"], content))  # nearly all messages
         elif "role" in item:
             messages += openai_messages(_openai(item))
     return tuple(messages) if messages else None
