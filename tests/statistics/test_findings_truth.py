@@ -1,10 +1,7 @@
 """Simulated products whose truth is known: what `watch` finds, and how often it finds what is not there.
 
-Measured (12 weeks, 900 users, 800 answers a week, 10 intents x 4 cohorts, budget 12 a year, weekly look):
-nothing changed, 220 runs: 0.08 false findings a run, 7 % of runs with any (bound 0.23); planted from week 6 on:
-new intent to 8 %: 40 of 40, 2 days after its first week began; every part of trust 6 points down in a cohort of 16 %:
-60 of 60; rework of .35 in one intent: 30 of 30; 15 users of 3 answers a week turning: 29 of 30, half of them named;
-.72 -> .58 over four weeks in one intent of 68 known answers a week: 41 % six weeks on, 68 % (16 weeks) ten weeks on.
+12 weeks, 900 users, 800 answers a week, 10 intents x 4 cohorts, budget 12 a year. How often alarms are false over years, and how soon changes
+are found, is measured in benchmarks/monitoring.
 """
 
 import pytest
@@ -18,7 +15,7 @@ pytestmark = pytest.mark.statistics
 
 
 def found(world):
-    return [f for f in watch(**world.tables()).findings if f.kind != "gap"]
+    return [f for f in watch(**world.tables()).findings if f.kind != "gap" and f.tier == "page"]
 
 
 def test_quiet_products_have_few_findings():
@@ -54,11 +51,12 @@ def test_a_drop_hidden_in_one_cohort_is_found_there():
 def test_a_slide_is_found_at_its_intent_and_its_size_is_right():
     hits, inside = 0, 0
     for seed in range(8):
-        told = [f for f in found(World(seed=4000 + seed, slide=(2, 0.2), weeks=16)) if f.kind == "level"]
+        tables = World(seed=4000 + seed, slide=(2, 0.2), weeks=16).tables()
+        told = [f for f in watch(**tables).findings if f.kind == "level"]
         mine = [f for f in told if f.intent_id == "i2" and f.signal == "acceptance"]
         hits += bool(mine)
         inside += any(f.low <= -0.17 and f.high >= -0.23 for f in mine)
-        assert len(told) <= 2
+        assert sum(f.tier == "page" for f in told) <= 2
     assert hits >= 6
     assert inside >= hits - 2
 
