@@ -24,7 +24,7 @@ _DIRECT = 60_000  # rows up to which each resolution begins from single rows
 _MANY, _SOME = 1 / 3, 0.1  # shares of a group's rows that make it continue a known one
 
 
-def cluster(vectors: Floats, *, seed: int) -> Labels:
+def cluster(vectors: Floats, *, seed: int, finely: bool = False) -> Labels:
     """A group number for each row, 0 for the largest; -1 for rows of zeros, which say nothing.
 
     Assumes rows of length 1 or 0, distinct. Every row takes part, whatever their number.
@@ -43,7 +43,9 @@ def cluster(vectors: Floats, *, seed: int) -> Labels:
         given = vectors if len(rows) == len(vectors) else vectors[rows]
         wording, near = wordings(given)
         firsts = directions(group_sums(given, wording)) if wording.max() + 1 < len(given) else given
-        labels[rows] = (_communities(firsts, near, seed) if len(firsts) > _FEW else _linked(firsts))[wording]
+        labels[rows] = (_communities(firsts, near, seed, finely=finely) if len(firsts) > _FEW else _linked(firsts))[
+            wording
+        ]
     return by_size(labels)
 
 
@@ -51,14 +53,15 @@ def extend(vectors: Floats, known: Labels, *, seed: int) -> Labels:
     """The `known` labels with each row at -1 in the known group it belongs to or in a new one, numbered after the others.
 
     A row already in a group stays there. Rows of no group are clustered together with those that stand for the known
-    groups, so that new groups are as coarse as these, in time that grows with what is new; a group found so continues known
+    groups, in time that grows with what is new, and as finely as is still stable, so that what lies close beside a known
+    group is told from it; a group found so continues known
     ones if a third of its rows are theirs, or if it holds half of one and a tenth of its rows are these. Its other rows join
     the known group they are inside of, or else the one it mostly continues. A group that continues none is new.
     """
     n_known = int(known.max(initial=-1)) + 1
     learnt = membership.learn(vectors, known, seed=seed)
     rows = np.flatnonzero((known < 0) | (learnt.itself >= 0))
-    found, stands_for = cluster(vectors[rows], seed=seed), known[rows]
+    found, stands_for = cluster(vectors[rows], seed=seed, finely=True), known[rows]
     inside, _ = learnt.membership.place(vectors[rows])
     sizes = np.bincount(stands_for[stands_for >= 0], minlength=n_known)
     labels = known.copy()
@@ -154,7 +157,7 @@ def _led(vectors: Floats, column: Labels, weight: Floats) -> Labels:
         is_free[taken] = False
 
 
-def _communities(vectors: Floats, near: Near | None, seed: int) -> Labels:
+def _communities(vectors: Floats, near: Near | None, seed: int, *, finely: bool) -> Labels:
     """The communities at the resolution chosen."""
     graph = neighbour_graph(vectors, near)
     n = len(vectors)
@@ -179,7 +182,7 @@ def _communities(vectors: Floats, near: Near | None, seed: int) -> Labels:
         compactness.append(silhouette(similarity, tried[-1][sample]))
     stable = [i for i, value in enumerate(stability) if value >= _CLOSE * max(stability)]
     enough = _CLOSE * max(compactness[i] for i in stable)
-    return tried[next(i for i in stable if compactness[i] >= enough)]
+    return tried[next(i for i in (stable[::-1] if finely else stable) if compactness[i] >= enough)]
 
 
 def _agreement(parts: list[tuple[npt.NDArray[np.bool_], Labels]], order: Labels) -> float:

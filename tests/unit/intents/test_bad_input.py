@@ -91,6 +91,8 @@ def test_hundreds_of_thousands_of_the_same_text_are_one_intent():
 
 @pytest.mark.parametrize("n", [1, 2, 4])
 def test_fewer_people_than_an_intent_needs_make_none(n):
-    found = discover(requests_of([(f"c{i}", f"refund order now {'x' * i}", f"u{i}", None) for i in range(n)]), known=None)
+    found = discover(
+        requests_of([(f"c{i}", f"refund order now {'x' * i}", f"u{i}", None) for i in range(n)]), known=None
+    )
     assert found.intents == ()
     assert found.assignments["intent_id"].null_count == n
