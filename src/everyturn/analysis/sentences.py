@@ -68,16 +68,10 @@ _PART_WORDS: Mapping[str, str] = {
 }
 
 
-def _words(signal: str) -> tuple[str, str, str, str]:
-    """The signal's words; one that has none of its own is told by its name."""
-    name = signal.replace("_", " ")
-    return _WORDS.get(signal) or (f"{name.capitalize()}{{}} has been seen", "more often", "less often", "seen")
-
-
 def say_slide(t: Teller, fact: RateChange) -> Finding:
     """A rate that moved at a node."""
     node, within = fact.node, fact.split.within
-    clause, worse, better, verb = _words(fact.signal)
+    clause, worse, better, verb = _WORDS[fact.signal]
     how = worse if fact.is_worse else better
     subject = short(t.label(node.intent)) if node.intent is not None else t.cohort(node.cohort) or "All answers"
     rest = "The rest of the product did not move." if fact.rest_z < 2 else "The rest moved too, less clearly."
@@ -106,10 +100,7 @@ def say_slide(t: Teller, fact: RateChange) -> Finding:
         details=(
             *_mix(fact.split),
             *_most_of_it(t, fact),
-            *(
-                f"{_NOUNS.get(a.signal, capital(a.signal.replace('_', ' ')))} moved with it: {_change(a)}."
-                for a in fact.also
-            ),
+            *(f"{_NOUNS[a.signal]} moved with it: {_change(a)}." for a in fact.also),
             f"{counted(within.users, 'user')}, {counted(within.n, 'known answer')} compared.",
             f"In a product where nothing changes, an alarm this strong on {_LEVELS[node.level]} comes {t.rarity(fact.rarity)} at most.",
             *t.tier_note(fact.tier),
