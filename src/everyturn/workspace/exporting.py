@@ -17,12 +17,7 @@ from everyturn.workspace.discovering import map_points
 Exported: TypeAlias = tuple[Iterable[pa.RecordBatch], pa.Schema]
 
 _JSON = ("attributes", "messages", "feedback", "scores")
-_CONVERSATIONS = pa.schema(
-    [
-        (name, pa.json_() if name in _JSON else pa.string())
-        for name in ("conversation_id", "user_id", "started_at", "attributes", "messages", "feedback", "scores")
-    ]
-)
+_CONVERSATION = ("conversation_id", "user_id", "started_at", "attributes", "messages", "feedback")
 _FINDINGS = (
     "id", "kind", "signal", "cohort", "intent", "since", "found_at", "size", "low", "high", "sentence", "conversations",
 )  # fmt: skip
@@ -50,20 +45,20 @@ def queried(db: Database, kind: str) -> Exported:
 
 
 def conversations(db: Database) -> Exported:
-    """Whole conversations in the exchange form, which `load` reads back."""
+    """Whole conversations in the exchange form, which `load` reads back; with `scores` where machines scored any of them."""
+    scored = db.scalar("SELECT count(*) FROM feedback WHERE source = 'judge'")
+    names = (*_CONVERSATION, "scores") if scored else _CONVERSATION
+    schema = pa.schema([(name, pa.json_() if name in _JSON else pa.string()) for name in names])
 
     def batches() -> Iterator[pa.RecordBatch]:
         for fragment in fragments(db):
             rows = [evidence.conversation_json(c) for c in fragment.conversations()]
             yield pa.RecordBatch.from_pydict(
-                {
-                    name: [orjson.dumps(r[name]).decode() if name in _JSON else r[name] for r in rows]
-                    for name in _CONVERSATIONS.names
-                },
-                schema=_CONVERSATIONS,
+                {name: [orjson.dumps(r[name]).decode() if name in _JSON else r[name] for r in rows] for name in names},
+                schema=schema,
             )
 
-    return batches(), _CONVERSATIONS
+    return batches(), schema
 
 
 def points(db: Database) -> Exported:
