@@ -68,8 +68,8 @@ def spread(values: list[float]) -> tuple[float, float, float]:
 def sample(folder: Path) -> Path:
     from everyturn.demo.play import play
 
-    play(folder / "page.html", seed=7, folder=folder / "world", progress=lambda *_: None)
-    return next(folder.glob("*.db"))
+    play(folder / "page.html", db=folder / "world.db", seed=7, folder=folder / "world", progress=lambda *_: None)
+    return folder / "world.db"
 
 
 if __name__ == "__main__":
