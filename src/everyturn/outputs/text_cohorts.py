@@ -1,0 +1,64 @@
+"""Cohorts as text: their trust on the page, and who they are as `cohorts` tells it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from everyturn.outputs import Result
+from everyturn.outputs.figures import count, fields, figure, items, number, points
+from everyturn.outputs.terminal import brief, grid, heading, printable, rate_lines, soft, sparkline, strong, two_lines
+
+
+def draw_cohorts(report: Result) -> Iterator[RenderableType]:
+    """A row per cohort of the page, with its trust by week."""
+    cohorts, until = items(report, "cohorts"), fields(report, "period").get("complete_until")
+    if not cohorts:
+        yield Text("No cohort has enough users to show.")
+        return
+    table = grid("cohort", ">users", "trust by week", ">trust", ">accepted")
+    for cohort in cohorts:
+        table.add_row(
+            printable(cohort.get("cohort") or "unnamed"),
+            count(cohort.get("users")),
+            sparkline(items(cohort, "trust_weekly"), key="value", top=1.0, complete_until=until),
+            brief(figure(cohort.get("trust"))),
+            two_lines(*rate_lines(cohort.get("acceptance"))),
+        )
+    yield table
+
+
+def draw_groups(result: Result) -> Iterator[RenderableType]:
+    """The groups by how people use the product, then the declared cohorts."""
+    yield from heading("By how they use the product")
+    groups = items(result, "groups")
+    if not groups:
+        yield soft("No groups: the users are one crowd, or too few of them are known well enough.")
+    table = grid("group", ">users", ">firm", ">accepted", ">could show", "what sets it apart")
+    for group in groups:
+        apart = "; ".join(str(a) for a in items(group, "apart"))
+        table.add_row(strong(group["name"]), *_of_cohort(group, firmness=group.get("firmness")), apart)
+    if groups:
+        yield table
+    yield soft(f"{count(result.get('new'))} users are new: too little history to tell.")
+    declared = items(result, "declared")
+    if declared:
+        yield from heading(f"Declared: {result.get('attribute')}")
+        table = grid("cohort", ">users", ">firm", ">accepted", ">could show")
+        for cohort in declared:
+            table.add_row(strong(cohort["cohort"]), *_of_cohort(cohort, firmness=None))
+        yield table
+    yield soft("could show: the smallest change of acceptance that four more weeks would probably show.")
+
+
+def _of_cohort(row: Mapping[str, Any], *, firmness: object) -> tuple[str, str, str, str]:
+    firm, least = number(firmness), number(row.get("smallest_change"))
+    return (
+        count(row.get("users")),
+        "" if firm is None else f"{firm:.2f}",
+        brief(figure(row.get("acceptance"))),
+        "nothing" if least is None else points(least, signed=False),
+    )

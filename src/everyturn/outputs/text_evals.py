@@ -1,0 +1,117 @@
+"""Eval cases beside what users ask, as text: what `gap` and `cover` found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from everyturn.outputs import Result
+from everyturn.outputs.figures import UNKNOWN, count, counted, day, fields, figure, items, number, percent, say_day
+from everyturn.outputs.terminal import as_figure, brief, distance_lines, grid, printable, soft, strong, two_lines
+
+
+def draw_gap(result: Result) -> Iterator[RenderableType]:
+    """A row per intent: evals beside users, the widest distance first."""
+    rows = items(result, "rows")
+    if not rows:
+        yield Text("No intents yet: everyturn discover")
+        return
+    table = grid("intent", ">outputs", ">cases", ">evals", ">accepted", ">gap, points", ">lost", "since")
+    for row in rows:
+        told = [str(s) for s in items(row, "status") if s != "no eval cases"]  # the cases have a column
+        lost = number(row.get("lost"))
+        table.add_row(
+            printable(row.get("intent") or "unnamed") + (f" ({', '.join(told)})" if told else ""),
+            count(row.get("volume")),
+            count(row.get("cases")),
+            brief(as_figure(row.get("eval_score"), absent="none")),
+            brief(as_figure(row.get("acceptance"))),
+            two_lines(*distance_lines(row)),
+            UNKNOWN if lost is None else f"{lost:,.0f}",
+            _since(fields(row, "opened")),
+        )
+    yield table
+    yield soft("lost: answers users would have accepted at the product's own rate; since: when the gap opened")
+
+
+def _since(opened: Result) -> str:
+    """The week a gap opened, and by what."""
+    week, by = day(opened.get("week")), opened.get("by")
+    if week is None:
+        return ""
+    return "all along" if by == "all along" else f"{say_day(opened['week'])} ({by})"
+
+
+def draw_coverage(result: Result) -> Iterator[RenderableType]:
+    """What of the traffic the eval cases test, what they miss, and the cases made for it."""
+    value = number(result.get("coverage"))
+    covered = {"value": value, "low": result.get("low"), "high": result.get("high")}
+    f = figure(covered if value is not None else result)
+    yield strong(f"{brief(f)} of outputs answer something an eval case tests" if f.known else str(f))
+    shares = (("of outputs users did not accept", "of_failures"), ("of intents, each counted once", "of_intents"))
+    for words, name in shares:
+        if (share := as_figure(result.get(name))).known:
+            yield Text(f"{brief(share)} {words}")
+    if uncovered := items(result, "uncovered"):
+        yield ""
+        table = grid("not tested", ">share", ">accepted")
+        for row in uncovered:
+            table.add_row(
+                printable(row.get("intent") or "unnamed"),
+                percent(number(row.get("share"))),
+                brief(as_figure(row.get("acceptance"))),
+            )
+        yield table
+    elif f.known:
+        yield Text("Every intent has at least one eval case.")
+    yield from _suites(result)
+    yield from _proposed(result)
+
+
+def _suites(result: Result) -> Iterator[RenderableType]:
+    """What each further step costs, and what is wrong with the cases there are."""
+    if steps := [s for s in items(result, "steps") if number(s.get("coverage")) is not None]:
+        told = ", ".join(f"{counted(s.get('cases'), 'case')} to {percent(number(s['coverage']))}" for s in steps)
+        yield soft(f"what it takes: {told}")
+    if stale := items(result, "stale"):
+        yield ""
+        yield Text(f"{counted(len(stale), 'case')} may test nothing users ask")
+        reasons: dict[str, list[str]] = {}
+        for case in stale:
+            reasons.setdefault(str(case.get("why")), []).append(f"{case.get('suite')}/{case.get('case_id')}")
+        for why, names in reasons.items():
+            more = f" and {len(names) - 5:,} more" if len(names) > 5 else ""
+            yield soft(printable(f"{why}: {', '.join(names[:5])}{more}"))
+        yield soft("about 3 in 100 texts of an intent fall outside it")
+    if duplicates := items(result, "duplicates"):
+        yield ""
+        spare = sum(len(group) - 1 for group in duplicates)
+        yield Text(f"{counted(spare, 'case')} nearly repeat another, in {counted(len(duplicates), 'group')}")
+
+
+def _proposed(result: Result) -> Iterator[RenderableType]:
+    """The cases made, where they went, and the coverage with them."""
+    if proposed := items(result, "proposed"):
+        yield ""
+        table = grid("next cases", ">gain", "what a good answer does")
+        for case in proposed:
+            gain = number(case.get("gain"))
+            table.add_row(
+                printable(case.get("intent") or "unnamed"),
+                UNKNOWN if gain is None else f"{gain:.3f}",
+                printable(case.get("rubric") or ""),
+            )
+        yield table
+    predicted = fields(result, "predicted")
+    value = number(predicted.get("coverage"))
+    if value is not None:
+        reached = figure({"value": value, "low": predicted.get("low"), "high": predicted.get("high")})
+        yield strong(f"{brief(reached)} of outputs with these cases")
+    for note in items(result, "notes"):
+        yield soft(printable(note))
+    if written := fields(result, "written"):
+        yield Text(f"{counted(written.get('cases'), 'eval case')} written to {printable(written.get('file'))}")
+    if uploaded := fields(result, "uploaded"):
+        yield Text(f"{counted(uploaded.get('cases'), 'eval case')} uploaded to {printable(uploaded.get('dataset'))}")

@@ -1,0 +1,46 @@
+"""Findings as text: those of the page, and what `watch` tells."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from everyturn.outputs import Result
+from everyturn.outputs.figures import counted, day, items, kind_of_change, lead_of, say_day, size_of_change
+from everyturn.outputs.terminal import grid, heading, printable, soft, strong
+
+
+def draw_findings(findings: Sequence[Any], *, otherwise: str) -> Iterator[RenderableType]:
+    """Findings by rank, each with its facts and how to read on; `otherwise` is said where there is none."""
+    if not findings:
+        yield Text(otherwise)
+    for rank, finding in enumerate(findings, 1):
+        table = grid("", "", heads=False)
+        table.columns[0].width = 2
+        lead, rest = lead_of(finding.get("sentence") or finding.get("title") or "unnamed")
+        table.add_row(str(rank), strong(lead))
+        if rest:
+            table.add_row("", printable(rest))
+        since = f"began in the week of {say_day(finding['since'])}" if day(finding.get("since")) else ""
+        scope = [str(finding[key]) for key in ("cohort", "intent") if finding.get(key)]
+        facts = [kind_of_change(finding), *scope, size_of_change(finding), since]
+        table.add_row("", soft(" · ".join(fact for fact in facts if fact)))
+        for detail in items(finding, "details"):
+            table.add_row("", printable(detail))
+        if finding.get("id"):
+            behind = counted(len(items(finding, "conversations")), "conversation")
+            table.add_row("", soft(f"everyturn show {finding['id']}  ({behind})"))
+        yield table
+        if rank < len(findings):
+            yield ""
+
+
+def draw_watch(result: Result) -> Iterator[RenderableType]:
+    """What changed, then what is clear but not clear enough to page anyone."""
+    yield from draw_findings(items(result, "findings"), otherwise="Nothing moved beyond its usual range.")
+    if listed := items(result, "watch_list"):
+        yield from heading("Watch list: clear, but not clear enough to page anyone")
+        yield from draw_findings(listed, otherwise="")

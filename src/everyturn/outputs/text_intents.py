@@ -1,0 +1,66 @@
+"""Intents as text: their table, and the contexts in which they go worse."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from everyturn.outputs import Result
+from everyturn.outputs.figures import count, counted, fields, is_complete, items
+from everyturn.outputs.terminal import (
+    UNFINISHED,
+    as_figure,
+    distance_lines,
+    grid,
+    printable,
+    rate_lines,
+    soft,
+    sparkline,
+    strong,
+    two_lines,
+)
+
+
+def draw_discovery(result: Result) -> Iterator[RenderableType]:
+    """The intents found."""
+    yield from draw_intents({**result, "counts": result})
+
+
+def draw_intents(report: Result) -> Iterator[RenderableType]:
+    """A row per intent: how much is asked, what users make of it, and what the evals say."""
+    intents, until = items(report, "intents"), fields(report, "period").get("complete_until")
+    if not intents:
+        yield Text("No intents yet: everyturn discover")
+        return
+    table = grid("intent", ">volume", "by week", ">accepted", ">redone", ">cases", ">evals", ">gap")
+    for intent in intents:
+        told = [str(s) for s in items(intent, "status") if s != "no cases"]  # the cases have a column
+        evals = as_figure(intent.get("eval_score"), absent="none")
+        table.add_row(
+            printable(intent.get("intent") or "unnamed") + (f" ({', '.join(told)})" if told else ""),
+            count(intent.get("volume")),
+            sparkline(items(intent, "weekly"), complete_until=until),
+            two_lines(*rate_lines(intent.get("acceptance"))),
+            two_lines(*rate_lines(intent.get("rework"))),
+            count(intent.get("cases")),
+            two_lines(evals.text, evals.span),
+            two_lines(*distance_lines(intent)),
+        )
+    yield table
+    unfinished = any(not is_complete(week.get("week"), until) for i in intents for week in items(i, "weekly"))
+    legend = "under a rate: known + unknown outcomes; gap: evals minus accepted, in points"
+    yield soft(f"{legend}; {UNFINISHED} week not over" if unfinished else legend)
+    if unclear := fields(report, "counts").get("unclear_conversations"):
+        yield soft(f"{counted(unclear, 'conversation')} fit no intent and are in no row")
+
+
+def draw_contexts(result: Result) -> Iterator[RenderableType]:
+    """The contexts in which it goes worse; nothing where there are none."""
+    told = items(result, "contexts")
+    if told:
+        yield ""
+        yield strong("Where it depends on the context")
+    for context in told:
+        yield Text(printable(context.get("sentence")))

@@ -1,0 +1,63 @@
+"""What became of the records of a load or pull, as text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from everyturn.outputs import Result
+from everyturn.outputs.figures import count, counted, fields, items
+from everyturn.outputs.terminal import grid, printable, soft, strong
+
+
+def draw_load(result: Result) -> Iterator[RenderableType]:
+    """What became of the records, and what the data lack."""
+    rejected, shown = items(result, "rejected"), 10
+    sizes = [
+        counted(result[key], key.removesuffix("s")) for key in ("records", "conversations", "users") if key in result
+    ]
+    yield strong(", ".join([*sizes, f"{count(len(rejected))} rejected"]))
+    if rejected:
+        yield ""
+        rest = "the rest are loaded" if result.get("data_records") else "nothing else was there to load"
+        yield Text(f"{counted(len(rejected), 'record')} not read; {rest}")
+        table = grid("where", "expected", "found")
+        for row in rejected[:shown]:
+            table.add_row(*(printable(row.get(name)) for name in ("where", "expected", "found")))
+        yield table
+        if len(rejected) > shown:
+            yield soft(f"and {count(len(rejected) - shown)} more; --rejected FILE writes them all")
+    for reason, skipped in fields(result, "skipped").items():
+        yield soft(f"{counted(skipped, 'record')} left out: {reason}")
+    if wordless := result.get("without_content"):
+        calls = counted(result.get("model_calls") or wordless, "model call")
+        yield Text(
+            f"{count(wordless)} of {calls} came without content: turns and tools are known, not what was said; "
+            "the client's setting to record content adds it"
+        )
+    if alone := result.get("without_conversation_id"):
+        yield Text(
+            f"no conversation id in {counted(alone, 'conversation')}: their traces are told together by the history they repeat; "
+            "--conversation-id FIELD names the attribute that holds it"
+        )
+    nobody = result.get("without_user_id")
+    if nobody:
+        yield Text(
+            f"no user id on {counted(nobody, 'conversation')} here, which no range can count; "
+            "--user-id FIELD names the field that holds it"
+        )
+    yield from _silent(result)
+
+
+def _silent(result: Result) -> Iterator[RenderableType]:
+    """The signals without data, those that lack the same in one line."""
+    lacking = fields(result, "silent_because")
+    by_need: dict[str, list[str]] = {}
+    for signal in items(result, "silent_signals"):
+        needs = ", ".join(str(need).replace("_", " ") for need in items(lacking, str(signal)))
+        by_need.setdefault(needs or "data that is not loaded", []).append(str(printable(signal)))
+    for needs, signals in by_need.items():
+        stay, it = ("stay", "they need") if len(signals) > 1 else ("stays", "it needs")
+        yield soft(f"{', '.join(signals)} {stay} silent: {it} {printable(needs)}")

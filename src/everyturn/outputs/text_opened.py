@@ -1,0 +1,90 @@
+"""What is behind a number, opened up as text: conversations, intents, signals and findings."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from everyturn.outputs import Result
+from everyturn.outputs.diff import action_diff
+from everyturn.outputs.figures import UNKNOWN, day, elapsed, fields, items, number, percent, say_day
+from everyturn.outputs.terminal import grid, printable, soft, strong, word_diff
+from everyturn.outputs.text_fields import draw_fields
+from everyturn.outputs.text_findings import draw_findings
+from everyturn.outputs.text_intents import draw_contexts, draw_intents
+
+
+def draw_shown(result: Result) -> Iterator[RenderableType]:
+    """What is behind a number: a conversation, an intent, a finding or a signal, with conversations to read."""
+    if conversation := fields(result, "conversation"):
+        yield from _conversation(conversation)
+    elif intent := fields(result, "intent"):
+        yield strong(intent.get("intent") or "unnamed")
+        if intent.get("description"):
+            yield Text(printable(intent["description"]))
+        yield from (Text(f"  “{printable(phrase)}”") for phrase in items(intent, "phrases"))
+        yield ""
+        yield from draw_intents({"intents": [intent], "period": result.get("period")})
+        yield from draw_contexts(result)
+    elif finding := fields(result, "finding"):
+        yield from draw_findings([finding], otherwise="")
+    else:
+        yield from draw_fields(fields(result, "signal") or result)
+        yield from draw_contexts(result)
+    for conversation in items(result, "conversations"):
+        yield ""
+        if isinstance(conversation, Mapping):
+            yield from _conversation(conversation)
+        else:
+            yield Text(f"everyturn show conversation {printable(conversation)}")
+
+
+def _conversation(conversation: Mapping[str, Any]) -> Iterator[RenderableType]:
+    started = conversation.get("started_at")
+    about = [conversation.get("user_id"), say_day(started, year=True) if day(started) else None]
+    about += [conversation.get("intent"), conversation.get("cohort")]
+    yield strong(conversation.get("conversation_id") or "conversation")
+    yield soft(", ".join(printable(part) for part in about if part))
+    table = grid("", "", heads=False)
+    table.columns[0].no_wrap = True
+    outcomes = {outcome.get("turn"): outcome for outcome in items(conversation, "outcomes")}
+    turn = -1
+    messages = items(conversation, "messages")
+    for position, message in enumerate(messages):
+        role = str(message.get("role"))
+        turn += role == "user"
+        for call in items(message, "tool_calls"):
+            arguments = call.get("arguments")
+            said = arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
+            table.add_row(soft("agent"), soft(f"called {printable(call.get('name'))} {said}"))
+        if message.get("content") or not items(message, "tool_calls"):
+            who = {"user": "user", "assistant": "agent"}.get(role, printable(role))
+            table.add_row(
+                strong(who) if role == "user" else soft(who), Text(printable(message.get("content") or "(empty)"))
+            )
+        ends_turn = position + 1 == len(messages) or messages[position + 1].get("role") == "user"
+        if ends_turn and turn in outcomes:
+            table.add_row("", soft(f"→ {_outcome(outcomes[turn])}"))
+    for action in items(conversation, "actions"):
+        when = elapsed(started, action.get("at"))
+        table.add_row(
+            soft("then"), Text(" ".join(filter(None, (printable(action.get("kind")).replace("_", " "), when))))
+        )
+        if pieces := action_diff(conversation, action):
+            table.add_row("", word_diff(pieces))
+    yield table
+
+
+def _outcome(outcome: Mapping[str, Any]) -> str:
+    share = number(outcome.get("edit_share"))
+    parts = [
+        str(outcome.get("outcome") or UNKNOWN),
+        f"{percent(share)} changed" if share else "",
+        f"evidence: {outcome['evidence']}" if outcome.get("evidence") else "",
+        str(outcome.get("detail") or ""),
+    ]
+    return ", ".join(part for part in parts if part)

@@ -1,0 +1,90 @@
+"""The report as a terminal page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from rich.console import RenderableType
+
+from everyturn.outputs import Result
+from everyturn.outputs.figures import (
+    UNKNOWN,
+    counted,
+    coverage_figure,
+    eval_figure,
+    fields,
+    figure,
+    items,
+    number,
+    percent,
+    quiet,
+    say_period,
+    seconds,
+)
+from everyturn.outputs.terminal import brief, grid, heading, soft, strong
+from everyturn.outputs.text_cohorts import draw_cohorts
+from everyturn.outputs.text_findings import draw_findings
+from everyturn.outputs.text_intents import draw_contexts, draw_intents
+
+
+def draw_report(report: Result) -> Iterator[RenderableType]:
+    """The whole page: the headline, the findings, the intents and the trust of each cohort."""
+    head, counts = fields(report, "headline"), fields(report, "counts")
+    sizes = [
+        counted(value, noun)
+        for noun, key in (("conversation", "conversations"), ("user", "users"), ("output", "outputs"))
+        if (value := counts.get(key)) is not None
+    ]
+    yield strong(report.get("title") or "Report")
+    yield soft(", ".join([say_period(fields(report, "period")), *sizes]))
+    yield ""
+    if head.get("sentence"):
+        yield strong(head["sentence"])
+        yield ""
+    yield from _headline(report)
+    yield from heading("Findings")
+    yield from draw_findings(items(report, "findings"), otherwise=quiet(report))
+    yield from heading("Intents")
+    yield from draw_intents(report)
+    yield from draw_contexts(report)
+    yield from heading("Trust by cohort")
+    yield from draw_cohorts(report)
+    if notes := items(report, "notes"):
+        yield ""
+    for note in notes:
+        yield soft(note)
+
+
+def _headline(report: Result) -> Iterator[RenderableType]:
+    head, counts = fields(report, "headline"), fields(report, "counts")
+    evals = "no scores" if counts.get("eval_cases") else "no evals loaded"
+    rework = "no actions loaded" if counts.get("actions") == 0 else UNKNOWN
+    lines = [
+        ("evals say", eval_figure(head.get("eval_score"), absent=evals)),
+        ("users keep", figure(head.get("kept"))),
+        ("evals cover", coverage_figure(report)),
+        ("accepted", figure(head.get("acceptance"))),
+        ("redone after acceptance", figure(head.get("rework"), of="accepted outputs", absent=rework)),
+        ("edited before keeping", figure(head.get("edit_rate"), of="kept outputs")),
+    ]
+    table = grid("", "", "", heads=False)
+    for rank, (label, f) in enumerate(lines):
+        basis = f.basis
+        if label == "evals cover" and f.known and counts.get("outputs") is not None:
+            basis = f"of {counted(counts['outputs'], 'output')}"
+        table.add_row(label, strong(brief(f)) if rank < 3 else brief(f), soft(basis))
+    yield table
+    if health := _health(fields(report, "dashboard")):
+        yield soft(f"dashboards say {health}, from the same traces")
+
+
+def _health(dashboard: Mapping[str, Any]) -> str:
+    completed, errors = number(dashboard.get("completion_rate")), number(dashboard.get("error_rate"))
+    latency = number(dashboard.get("latency_seconds"))
+    parts = [
+        f"{percent(completed)} completed" if completed is not None else "",
+        f"{percent(errors)} errors" if errors is not None else "",
+        f"{seconds(latency)} latency" if latency is not None else "",
+    ]
+    return ", ".join(part for part in parts if part)
