@@ -215,11 +215,11 @@ def answered_badly(
         for row in database.rows(
             f"""
             SELECT conversation_id FROM (
-              SELECT conversation_id, user_id, {worst} AS worst, bool_and(is_likely) AS is_likely, max(started_at) AS at_last
+              SELECT conversation_id, user_id, {worst} AS worst, bool_and(is_likely) AS all_likely, max(started_at) AS at_last
               FROM facts WHERE signal = ? AND value IS NOT NULL{filters} GROUP BY conversation_id, user_id
               QUALIFY row_number() OVER (PARTITION BY coalesce(user_id, conversation_id)
-                ORDER BY worst, is_likely, at_last DESC NULLS LAST, conversation_id) = 1)
-            ORDER BY round(worst, 6), is_likely, at_last DESC NULLS LAST, conversation_id LIMIT ?
+                ORDER BY worst, all_likely, at_last DESC NULLS LAST, conversation_id) = 1)
+            ORDER BY round(worst, 6), all_likely, at_last DESC NULLS LAST, conversation_id LIMIT ?
             """,
             [signal, limit],
         )

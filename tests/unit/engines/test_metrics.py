@@ -33,7 +33,7 @@ def world():
             final = START + timedelta(days=rng.choice([0, 400]))  # 400 days: still open
             observations.append(
                 {"conversation_id": conversation["conversation_id"], "turn": turn, "signal": "acceptance", "version": 1,
-                 "value": value, "final_at": final}
+                 "value": value, "final_at": final, "detail": "likely: one cue" if i % 3 else None}
             )  # fmt: skip
     database = Database(":memory:")
     database.insert("conversations", pa.Table.from_pylist(conversations))
@@ -126,6 +126,25 @@ def test_comparison_totals_are_those_of_the_reference(world):
     assert row["shared"] == len(both)
     for name, i, j in (("nn", 0, 0), ("ny", 0, 1), ("yn", 1, 0), ("yy", 1, 1)):
         assert row[name] == pytest.approx(sum(sums[0][u][i] * sums[1][u][j] for u in both), rel=1e-5), name
+
+
+@pytest.mark.parametrize("better", ["higher", "lower"])
+@pytest.mark.parametrize("where", [None, "plan = 'pro'"])
+def test_the_worst_answered_are_those_of_the_reference(world, better, where):
+    database, rows = world
+    sign = 1 if better == "higher" else -1
+    told = defaultdict(list)
+    for row in rows:
+        if row["value"] is not None and (where is None or row["attributes"] == PLANS[1]):
+            told[row["conversation_id"]].append(row)
+    keys = {}
+    for conversation_id, answers in told.items():
+        first = answers[0]
+        is_likely = all(row["detail"] for row in answers)
+        key = (min(sign * round(row["value"], 6) for row in answers), is_likely, -first["started_at"].timestamp())
+        keys.setdefault(first["user_id"] or conversation_id, []).append((*key, conversation_id))
+    expected = [key[-1] for key in sorted(min(of_one) for of_one in keys.values())]
+    assert metrics.answered_badly(database, "acceptance", better=better, where=where, limit=12) == expected[:12]
 
 
 def test_cells_hold_the_same_totals(world):
