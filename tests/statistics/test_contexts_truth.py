@@ -69,7 +69,9 @@ def test_what_was_planted_is_told_and_what_goes_along_is_not():
     best = next(c for c in told[0] if c.name == "plan = p0")
     assert best.has
     assert best.sentence.startswith('"sql question" does worse where plan is "p0": ')
-    assert best.change.low < -0.35 < best.change.high
+    planted = [c.change for one in told for c in one if c.name == "plan = p0"]
+    # those told are the clearer ones of their kind, so that a little less than 95 % of their ranges may hold
+    assert sum(c.low < -0.35 < c.high for c in planted) >= 0.8 * len(planted)
 
 
 @pytest.mark.statistics

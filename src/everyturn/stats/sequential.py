@@ -34,7 +34,7 @@ def rate_bets(expected: Floats, mean: Floats, variance: Floats) -> Floats:
     Assumes: E[mean | past] = 0 where nothing changed; units independent given the past (a unit is one person in one block).
 
     >>> rate_bets(np.array([0.7]), np.array([-0.7]), np.array([0.21])).round(2).tolist()
-    [[0.42, 0.22, 0.09, -0.13, -0.31, -0.7]]
+    [[0.49, 0.23, 0.1, -0.11, -0.26, -0.62]]
     """
     e = expected[:, None]
     odds = e / (1 - e) * np.exp(RATE_SIZES)
@@ -63,7 +63,7 @@ def direction_weights(worse: int) -> Floats:
     """How the evidence of the six sizes is mixed where `worse` (+1 or -1) is the harmful direction.
 
     >>> direction_weights(-1).round(3).tolist()
-    [0.25, 0.25, 0.25, 0.083, 0.083, 0.083]
+    [0.283, 0.283, 0.283, 0.05, 0.05, 0.05]
     """
     harmful = np.sign(RATE_SIZES) == worse
     weights: Floats = np.where(harmful, HARMFUL / 3, (1 - HARMFUL) / 3)
