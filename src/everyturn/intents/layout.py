@@ -103,3 +103,19 @@ def points(discovery: Discovery, requests: pa.Table, vectors: Floats) -> pa.Tabl
 def known_places(before: Sequence[Intent | None]) -> list[tuple[float, float] | None]:
     """The places that intents had before."""
     return [intent.place if intent else None for intent in before]
+
+
+def nearest(discovery: Discovery, intent_id: str, *, count: int = 3) -> list[tuple[Intent, float]]:
+    """The other intents that ask for the most alike things, the most alike first, each with its likeness.
+
+    Likeness is the cosine of the two middles, 1 for the same. It is measured where the intents were found, not on the
+    map, which flattens; so a neighbour here may stand a little off there. Empty for an intent that is not known.
+    """
+    place = next((i for i, intent in enumerate(discovery.intents) if intent.intent_id == intent_id), None)
+    if place is None:
+        return []
+    centroids = np.stack([intent.centroid for intent in discovery.intents]).astype(np.float64)
+    length = np.linalg.norm(centroids, axis=1)
+    cosine = np.round(centroids @ centroids[place] / np.maximum(length * length[place], 1e-12), 4)
+    order = [int(i) for i in np.argsort(-cosine, kind="stable") if i != place]
+    return [(discovery.intents[i], float(cosine[i])) for i in order[:count]]

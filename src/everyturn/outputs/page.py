@@ -34,6 +34,7 @@ from everyturn.outputs.figures import (
     seconds,
     size_of_change,
 )
+from everyturn.outputs.map import arrange_map, intent_anchor
 from everyturn.outputs.transcript import View, arrange_conversation, link, missing_link
 
 
@@ -57,6 +58,7 @@ def arrange(report: Result) -> View:
         "quiet": quiet(report),
         "intents": [_intent(intent, report, links) for intent in items(report, "intents")],
         "intents_note": _intents_note(report),
+        "map": arrange_map(report),
         "contexts": [
             (
                 context.get("sentence"),
@@ -204,6 +206,8 @@ def _intent(intent: Mapping[str, Any], report: Result, links: Mapping[str, View]
     rework = figure(intent.get("rework"), of="accepted outputs")
     return {
         "name": name,
+        "anchor": intent_anchor(intent),
+        "theme": intent.get("theme") or "",
         "description": intent.get("description") or "",
         "phrases": items(intent, "phrases"),
         "status": [str(status) for status in items(intent, "status")],

@@ -12,6 +12,7 @@ from rich.text import Text
 from everyturn.outputs import Result
 from everyturn.outputs.diff import action_diff
 from everyturn.outputs.figures import UNKNOWN, day, elapsed, fields, items, number, percent, say_day
+from everyturn.outputs.lives import lives
 from everyturn.outputs.terminal import grid, printable, soft, strong, word_diff
 from everyturn.outputs.text_fields import draw_fields
 from everyturn.outputs.text_findings import draw_findings
@@ -27,6 +28,7 @@ def draw_shown(result: Result) -> Iterator[RenderableType]:
         if intent.get("description"):
             yield Text(printable(intent["description"]))
         yield from (Text(f"  “{printable(phrase)}”") for phrase in items(intent, "phrases"))
+        yield from (Text(printable(line)) for line in lives(result))
         yield ""
         yield from draw_intents({"intents": [intent], "period": result.get("period")})
         yield from draw_contexts(result)

@@ -108,9 +108,10 @@ def _sentence(gap: Gap) -> str:
 def intent_json(database: Database, row: GapRow, *, is_new: bool = False) -> dict[str, Json]:
     """One row of the intent table: what the gap row says, with its name, its novelty and conversations to read."""
     told = database.rows(
-        "SELECT description, phrases, first_seen::DATE FROM intents WHERE intent_id = ?", [row.intent_id]
+        "SELECT description, phrases, first_seen::DATE, path[-1], x, y FROM intents WHERE intent_id = ?",
+        [row.intent_id],
     )
-    description, phrases, first_seen = told[0] if told else (None, "[]", None)
+    description, phrases, first_seen, theme, x, y = told[0] if told else (None, "[]", None, None, None, None)
     form = row.to_json()
     estimates = form["estimates"]
     conversations = evidence.examples(
@@ -121,6 +122,9 @@ def intent_json(database: Database, row: GapRow, *, is_new: bool = False) -> dic
         "intent": row.intent,
         "description": description,
         "phrases": _texts(phrases),
+        "theme": theme,
+        "x": x,
+        "y": y,
         "status": [*(["new"] if is_new else []), *row.status],
         "first_seen": first_seen.isoformat() if first_seen else None,
         "volume": row.volume,

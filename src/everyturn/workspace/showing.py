@@ -7,11 +7,14 @@ from collections.abc import Iterable
 from everyturn.engines import evidence, metrics
 from everyturn.engines.local import Database
 from everyturn.errors import UnknownName
+from everyturn.intents.layout import nearest
 from everyturn.model import Json
 from everyturn.signals import Signal
+from everyturn.workspace.discovering import known
 from everyturn.workspace.looking import gap_of, panel_of
 from everyturn.workspace.observing import signals
 from everyturn.workspace.page import intent_json, shown_conversation
+from everyturn.workspace.result import plain
 from everyturn.workspace.separating import SEPARATED, contexts_of
 
 
@@ -44,7 +47,38 @@ def intent(db: Database, name: str, *, limit: int) -> dict[str, Json]:
     told = [
         c.to_json() for name in SEPARATED for c in contexts_of(db, signals()[name]) if c.intent_id == found.intent_id
     ]
-    return {"intent": intent_json(db, found), "contexts": told, "conversations": conversations(db, ids)}
+    return {
+        "intent": intent_json(db, found),
+        "events": _events(db, found.intent_id),
+        "nearest": _nearest(db, found.intent_id),
+        "contexts": told,
+        "conversations": conversations(db, ids),
+    }
+
+
+def _events(db: Database, intent_id: str) -> list[dict[str, Json]]:
+    """What happened to an intent, also as the other side of a split or a merger, the earliest first."""
+    return [
+        {**row, "at": plain(row["at"])}
+        for row in db.table(
+            """
+            SELECT e.kind, e.intent_id, coalesce(i.label, e.intent_id) AS intent, e."at", e.other,
+              coalesce(o.label, e.other) AS other_intent, e.chance
+            FROM intent_events e LEFT JOIN intents i USING (intent_id) LEFT JOIN intents o ON o.intent_id = e.other
+            WHERE e.intent_id = ? OR e.other = ? ORDER BY e."at" NULLS FIRST, e.kind, e.intent_id
+            """,
+            [intent_id, intent_id],
+        ).to_pylist()
+    ]
+
+
+def _nearest(db: Database, intent_id: str) -> list[dict[str, Json]]:
+    """The intents that ask for the most alike things; none where outcomes came ready and nothing was discovered."""
+    discovery = known(db)
+    return [
+        {"intent_id": other.intent_id, "intent": other.label, "likeness": likeness}
+        for other, likeness in (nearest(discovery, intent_id) if discovery else [])
+    ]
 
 
 def signal(db: Database, asked: Signal, *, where: str | None, limit: int) -> dict[str, Json]:

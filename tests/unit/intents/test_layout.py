@@ -8,7 +8,7 @@ import pyarrow as pa
 from everyturn.intents import discover
 from everyturn.intents.embedders import stored
 from everyturn.intents.hierarchy import levels, themes
-from everyturn.intents.layout import POINT_SCHEMA, places, points
+from everyturn.intents.layout import POINT_SCHEMA, nearest, places, points
 from request_world import world
 
 
@@ -49,6 +49,21 @@ def test_each_request_has_a_point_that_is_the_same_again():
     assert np.isfinite(table["x"].to_numpy()).all()
     order = np.random.default_rng(1).permutation(requests.num_rows)
     assert points(found, requests.take(pa.array(order)), vectors[order]).equals(table.take(pa.array(order)))
+
+
+def test_the_nearest_are_those_whose_middles_are_most_alike():
+    found = discover(world(weeks=2), known=None)
+    one = found.intents[0]
+    near = nearest(found, one.intent_id, count=2)
+    likeness = {
+        other.intent_id: float(
+            one.centroid @ other.centroid / np.linalg.norm(one.centroid) / np.linalg.norm(other.centroid)
+        )
+        for other in found.intents[1:]
+    }
+    assert [other.intent_id for other, _ in near] == sorted(likeness, key=likeness.__getitem__, reverse=True)[:2]
+    assert all(abs(value - likeness[other.intent_id]) < 1e-3 for other, value in near)
+    assert nearest(found, "i-none") == []
 
 
 def test_themes_hold_intents_alike_and_few_intents_have_none():

@@ -1,0 +1,72 @@
+"""What `show intent` says of where an intent stands and what happened to it, from conversations as they are loaded."""
+
+from __future__ import annotations
+
+import random
+from datetime import UTC, datetime, timedelta
+
+import orjson
+import pytest
+
+from everyturn import Workspace
+from everyturn.errors import UnknownName
+
+START = datetime(2026, 3, 2, 8, tzinfo=UTC)
+TOPICS = (
+    ("where is my parcel", "the courier says nothing", "please track the late parcel", "my parcel is late again"),
+    ("i forgot my password", "reset the password for my login", "the login rejects my password", "a new password please"),
+    ("send the invoice with vat", "the invoice lacks our vat number", "invoice for the tax office", "correct my invoice"),
+)  # fmt: skip
+
+
+def write(path, rows):
+    path.write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in rows))
+    return path
+
+
+def rows():
+    rng = random.Random(3)
+    for i in range(120):
+        said = rng.choice(TOPICS[i % 3])
+        if i % 3 == 2 and i < 60:  # nobody asks for invoices in the first half
+            said = rng.choice(TOPICS[0])
+        yield {
+            "conversation_id": f"c{i}",
+            "user_id": f"u{i % 40}",
+            "messages": [
+                {"role": "user", "content": f"{said}, number {i}", "at": (START + timedelta(hours=12 * i)).isoformat()},
+                {"role": "assistant", "content": "Here is what to do.", "at": (START + timedelta(hours=12 * i, seconds=5)).isoformat()},
+            ],
+        }  # fmt: skip
+
+
+def test_an_intent_says_since_when_it_is_asked_and_what_is_most_like_it(tmp_path) -> None:
+    with Workspace(":memory:") as ws:
+        ws.load(write(tmp_path / "c.jsonl", rows()))
+        found = {row["intent_id"]: row for row in ws.discover()["intents"]}
+        late = next(row for row in found.values() if "invoice" in row["intent"])
+        shown = ws.show("intent", late["intent_id"])
+    assert shown["intent"]["x"] == late["x"]
+    assert shown["intent"]["y"] == late["y"]
+    (born,) = shown["events"]
+    assert (born["kind"], born["intent"]) == ("born", late["intent"])
+    assert born["at"] > "2026-03-29"
+    assert born["chance"] < 0.01
+    near = [other["intent_id"] for other in shown["nearest"]]
+    assert set(near) == set(found) - {late["intent_id"]}
+    likeness = [other["likeness"] for other in shown["nearest"]]
+    assert likeness == sorted(likeness, reverse=True)
+
+
+def test_intents_that_came_with_ready_outcomes_have_no_place_and_no_life(tmp_path) -> None:
+    outcomes = [
+        {"conversation_id": f"c{i}", "user_id": f"u{i % 20}", "started_at": START.isoformat(), "intent": "refund", "accepted": i % 2}
+        for i in range(60)
+    ]  # fmt: skip
+    with Workspace(":memory:") as ws:
+        ws.load(write(tmp_path / "o.jsonl", outcomes), as_="outcomes")
+        shown = ws.show("intent", "refund")
+        with pytest.raises(UnknownName):
+            ws.show("intent", "refunds of another kind")
+    assert shown["events"] == shown["nearest"] == []
+    assert shown["intent"]["theme"] is shown["intent"]["x"] is None
