@@ -8,51 +8,32 @@ Every verb gives a `Result`: a dict of the shape that `--json` prints, which als
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
-from functools import partial
-from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
-import pyarrow as pa
-
-from everyturn.analysis.checks import VERDICTS, sum_up
-from everyturn.analysis.trust import cohort_trust
 from everyturn.config import FILE, read_config
 from everyturn.engines import metrics
-from everyturn.engines.link_traces import Threads
-from everyturn.engines.loading import Loading
 from everyturn.engines.local import Database
-from everyturn.errors import InputError, NoUserIds, UnknownName
-from everyturn.readers import KINDS, Kind
-from everyturn.signals import Signal
-from everyturn.stats import Summary
-from everyturn.workspace import covering, exporting, showing
-from everyturn.workspace.checking import COMPARED, check_budgets, check_changes, compare_sets
+from everyturn.errors import InputError
+from everyturn.readers import Kind, ReadOptions
+from everyturn.workspace import exporting, showing
+from everyturn.workspace.checking import check_all
 from everyturn.workspace.cohorts import cohorts_of
-from everyturn.workspace.discovering import (
-    Wishes,
-    discover_intents,
-    discovered_json,
-    ensure_intents,
-    intent_rows,
-    known,
-    read_taxonomy,
-    taxonomy_text,
-)
+from everyturn.workspace.comparing import compare_sets, compared_json
+from everyturn.workspace.discovering import Wishes, discover_intents, discovered_json, ensure_intents, read_taxonomy
 from everyturn.workspace.forgetting import forget_user
 from everyturn.workspace.hearing import marks_of
-from everyturn.workspace.ledger import Ledger, size_of
-from everyturn.workspace.looking import BUDGET, coverage_of, findings_of, gap_of, panel_of
+from everyturn.workspace.listing import list_plugins
+from everyturn.workspace.looking import BUDGET, day_of, findings_of, gap_of, panel_of
 from everyturn.workspace.marking import add_mark
-from everyturn.workspace.observing import how_texts_match, observe, signals, silent_signals
-from everyturn.workspace.page import build
-from everyturn.workspace.repositories import read_history
+from everyturn.workspace.measuring import group_names, measure_rates, needs_intents
+from everyturn.workspace.observing import named_signal, observe, signals
+from everyturn.workspace.reporting import report_on
 from everyturn.workspace.result import Progress, Result, no_progress, plain
-from everyturn.workspace.separating import SEPARATED, contexts_of
-from everyturn.workspace.verifying import SUCCESS, UNVERIFIED, WITH_INTENTS, register, registered
+from everyturn.workspace.verifying import register
 
 __all__ = ["Progress", "Result", "Workspace", "list_plugins", "signals"]
 
@@ -109,48 +90,21 @@ class Workspace:
         changes nothing. `git`, with `as_="actions"`, is a git repository: what its commits added since the first conversation, and
         what `days` days left of it.
         """
-        from everyturn.assemble import assemble, link, merge_spans, trace_conversations, trace_ends
-        from everyturn.readers import ReadOptions
-        from everyturn.readers.driver import read_paths
-        from everyturn.workspace.staging import stage_batch
+        from everyturn.workspace.loading import load_paths
 
-        if as_ not in KINDS:
-            raise UnknownName.among("kind of data", as_, KINDS, example="--as {}")
-        salt = self.database.meta("salt") or ""
-        loading = Loading(self.database)
-        ledger = Ledger()
-        options = ReadOptions(user_id=user_id, conversation_id=conversation_id, on_bad=on_bad)
-        total = sum(size_of(Path(p)) for p in paths)
-        now = now or datetime.now(UTC)
-        read = read_paths(paths, kind=as_, format=format, now=now, options=options)
-        for batch in chain(read, read_history(self.database, git, as_, days=days, now=now) if git is not None else ()):
-            ledger.add(batch)
-            stage_batch(loading, batch, salt=salt, keep_personal_data=keep_personal_data)
-            self.progress("reading", ledger.bytes_read, total)
-        self.progress("storing", 0, None)
-        merged = loading.merge(
-            merge=merge_spans,
-            resolve=trace_conversations,
-            assemble=assemble,
-            threads=Threads(trace_ends, link),
-            matching=how_texts_match(),
-        )
-        self._note_load(ledger, as_)
-        if as_ == "evals":
-            self.database.set_meta("cases_changed", "yes")
-        return Result(
-            schema="everyturn/1",
-            verb="load",
+        loaded = load_paths(
+            self.database,
+            paths,
             kind=as_,
-            **ledger.to_json(merged.rejected),
-            conversations=merged.conversations,
-            users=merged.users,
-            model_calls=merged.model_calls,
-            without_content=merged.without_content,
-            without_conversation_id=merged.without_id,
-            without_user_id=self.database.scalar("SELECT count(*) FROM conversations WHERE user_id IS NULL"),
-            **silent_signals(self.database),
+            format=format,
+            git=git,
+            days=days,
+            options=ReadOptions(user_id=user_id, conversation_id=conversation_id, on_bad=on_bad),
+            keep_personal_data=keep_personal_data,
+            now=now or datetime.now(UTC),
+            progress=self.progress,
         )
+        return Result(schema="everyturn/1", verb="load", **loaded)
 
     def pull(
         self,
@@ -169,10 +123,9 @@ class Workspace:
         came to its end or not. Keys are read from `environment` (the process's own) under the vendor's own names. Gives the ledger
         as `load` does, with the `requests` it took.
         """
-        from everyturn.readers import ReadOptions
         from everyturn.workspace.pulling import pull_into
 
-        ledger, found = pull_into(
+        pulled = pull_into(
             self.database,
             vendor,
             since=since,
@@ -182,18 +135,7 @@ class Workspace:
             keep_personal_data=keep_personal_data,
             now=now or datetime.now(UTC),
         )
-        self._note_load(ledger, "conversations")
-        return Result(schema="everyturn/1", verb="pull", **found, **silent_signals(self.database))
-
-    def _note_load(self, ledger: Ledger, kind: str) -> None:
-        """Keeps the ledger of each file beside the data."""
-        rows = [
-            {"loaded_at": datetime.now(UTC), "kind": kind, "path": f.path, "format": f.format, "records": f.records,
-             "rejected": f.rejected, "skipped": sum(f.skipped.values()), "bytes": f.bytes_read}
-            for f in ledger.files.values()
-        ]  # fmt: skip
-        if rows:
-            self.database.insert("loads", pa.Table.from_pylist(rows))
+        return Result(schema="everyturn/1", verb="pull", **pulled)
 
     def divide_by(self, attribute: str) -> None:
         """Names the attribute that divides users into cohorts; without it the first usual one present does."""
@@ -209,16 +151,10 @@ class Workspace:
 
     # --- measure ------------------------------------------------------------------------------------------------
 
-    def _signal(self, name: str) -> Signal:
-        known = signals()
-        if name not in known:
-            raise UnknownName.among("signal", name, known)
-        return known[name]
-
     def sql(self, signal: str, *, by: str | Sequence[str] = (), where: str | None = None, unit: str = "user") -> str:
         """The query behind `measure`, in DuckDB's dialect; its one parameter is the signal's name."""
-        self._signal(signal)
-        return metrics.summary_sql(_names(by), metrics.dimensions(self.database), where=where, unit=unit)
+        named_signal(signal)
+        return metrics.summary_sql(group_names(by), metrics.dimensions(self.database), where=where, unit=unit)
 
     def measure(
         self, signal: str, *, by: str | Sequence[str] = (), where: str | None = None, unit: str = "user"
@@ -229,34 +165,13 @@ class Workspace:
         same names. Conversations without a user id cannot give an honest range: they are counted in `without_user`, and
         where all lack one this is an error, unless `unit="conversation"` says that nobody appears twice.
         """
-        from everyturn.stats.intervals import rate
-
-        self._signal(signal)
-        groups = _names(by)
+        named_signal(signal)
+        groups = group_names(by)
         self._refresh()
-        if signal in WITH_INTENTS or "intent" in groups or "intent_id" in groups or (where and "intent" in where):
+        if needs_intents(signal, groups, where):
             self._ensure_intents()
-        table = metrics.summarise(self.database, signal, by=groups, where=where, unit=unit)
-        rows = []
-        without_user = 0
-        for row in table.to_pylist():
-            without_user += row["without_user"]
-            estimate = rate(summary_of(row))
-            rows.append({"group": {name: plain(row[name]) for name in groups}, **estimate.to_json()})
-        if (
-            rows
-            and without_user
-            and not any(row.get("users") or row.get("not_enough", {}).get("users") for row in rows)
-        ):
-            raise NoUserIds(
-                "no user ids, so no honest range can be given",
-                where=f"{without_user:,} answers, none with a user id",
-                expected="an id per person: the same person twice must count once",
-                try_="everyturn load … --user-id metadata.user, or --unit conversation if nobody appears twice",
-            )
-        note = {"note": UNVERIFIED} if signal == SUCCESS and not registered(self.database) else {}
-        return Result(schema="everyturn/1", verb="measure", signal=signal, by=groups, where=where, rows=rows,
-                      without_user=without_user, **note)  # fmt: skip
+        measured = measure_rates(self.database, signal, groups=groups, where=where, unit=unit)
+        return Result(schema="everyturn/1", verb="measure", **measured)
 
     def compare(self, signal: str, *, current: str, baseline: str) -> Result:
         """How far a signal lies apart between two sets of conversations, paired where the same users are in both.
@@ -265,24 +180,11 @@ class Workspace:
         intents explains of it, `within` the rest. `verdict` speaks of the rest: better, worse, no clear change or not enough data.
         `smallest_change` is what these two sets would have shown four times in five.
         """
-        from everyturn.stats.intervals import rate
-
-        found = self._signal(signal)
+        found = named_signal(signal)
         self._ensure_intents()
         made = compare_sets(self.database, found, current=current, baseline=baseline)
-        return Result(
-            schema="everyturn/1",
-            verb="compare",
-            signal=signal,
-            current={"where": current, **rate(made.current).to_json()},
-            baseline={"where": baseline, **rate(made.baseline).to_json()},
-            effect=made.effect.to_json(),
-            mix=made.mix.to_json() if made.mix else None,
-            within=made.within.to_json() if made.within else None,
-            verdict=made.verdict,
-            smallest_change=made.smallest_change,
-            sentence=made.sentence,
-        )
+        compared = compared_json(made, current=current, baseline=baseline)
+        return Result(schema="everyturn/1", verb="compare", signal=signal, **compared)
 
     def check(
         self,
@@ -303,22 +205,10 @@ class Workspace:
         if settings.cohort:
             self.divide_by(settings.cohort)
         for budget in settings.budgets:
-            self._signal(budget.signal)
+            named_signal(budget.signal)
         self._ensure_intents()
-        checks = list(check_budgets(self.database, settings.budgets))
-        if worse or not settings.budgets:
-            names = dict.fromkeys(budget.signal for budget in settings.budgets) or COMPARED
-            asked = {name: self._signal(name) for name in names}
-            checks += check_changes(self.database, asked, current=current, baseline=baseline)
-        verdict, sentence = sum_up(checks)
-        return Result(
-            schema="everyturn/1",
-            verb="check",
-            config=str(config),
-            verdict=verdict,
-            sentence=sentence,
-            checks=[check.to_json() for check in sorted(checks, key=lambda c: VERDICTS.index(c.verdict))],
-        )
+        checked = check_all(self.database, settings.budgets, worse=worse, current=current, baseline=baseline)
+        return Result(schema="everyturn/1", verb="check", config=str(config), **checked)
 
     # --- discover -----------------------------------------------------------------------------------------------
 
@@ -347,27 +237,11 @@ class Workspace:
         outputs nobody acted on get a `rejection_risk`, to be measured like any signal; else nothing changes. `rule` and `fitted`
         are areas under the ROC curve there, `gain` their difference with a 90 % range. New data want a new fit.
         """
-        from everyturn.workspace.fitting import fit_words
+        from everyturn.workspace.fitting import fit_words, fitted_json
 
         self._refresh()
         self.progress("fitting", 0, None)
-        made = fit_words(self.database)
-        found = made.fitted
-        sentence = (
-            f"Fitted to {found.rows:,} labelled outputs, and better than the rule on the part held back: {made.predicted:,} outputs have a"
-            " rejection_risk."
-            if found.predict
-            else f"The word rule stays: {found.why}."
-        )
-        names = ("method", "rows", "rarer", "rule", "fitted", "gain", "low", "high", "folds")
-        return Result(
-            schema="everyturn/1",
-            verb="fit",
-            sentence=sentence,
-            labelled=made.labelled,
-            predicted=made.predicted,
-            **{name: getattr(found, name) for name in names},
-        )
+        return Result(schema="everyturn/1", verb="fit", **fitted_json(fit_words(self.database)))
 
     # --- watch, gap, cover --------------------------------------------------------------------------------------
 
@@ -377,10 +251,7 @@ class Workspace:
         `budget` is how many false alarms a year to expect at most when nothing ever changes, however often one looks. `until`
         replays the past: what would have been told by the end of that day, with today's intents.
         """
-        try:
-            day = date.fromisoformat(until[:10]) if isinstance(until, str) else until
-        except ValueError:
-            raise InputError("this is no date", where="until", expected="a day", try_="--until 2026-10-19") from None
+        day = day_of(until)
         self._ensure_intents()
         self.progress("looking for changes", 0, None)
         seen = findings_of(self.database, until=day, budget=budget)
@@ -433,7 +304,8 @@ class Workspace:
         dataset's name, the next `count` cases that close most of the gap are made of real conversations, masked, and written in
         the form `to`: braintrust, jsonl, langfuse, langsmith, openai-evals or ragas. `predicted` is the coverage with them.
         """
-        from everyturn.outputs.cases import named, upload_cases, write_cases
+        from everyturn.outputs.cases import named
+        from everyturn.workspace import covering
 
         if write is not None or upload is not None:
             named(to)
@@ -442,27 +314,8 @@ class Workspace:
         if suites:
             covering.require_inputs(self.database, self.load(*suites, as_="evals"), suites)
         self._ensure_intents()
-        db, panel = self.database, panel_of(self.database)
-        inspected, words, requests = covering.inspect_suites(db)
-        result = Result(schema="everyturn/1", verb="cover", **coverage_of(db, panel).to_json(), **inspected.to_json())
-        if write is None and upload is None:
-            return result
-        self.progress("choosing cases", 0, None)
-        proposals, notes = covering.propose(db, requests, words, count=count)
-        cases = covering.make_cases(db, proposals)
-        result["proposed"] = [
-            {"case_id": c.case_id, "conversation_id": p.conversation_id, "turn": p.turn, "intent": p.intent,
-             "intent_id": p.intent_id, "gain": round(p.gain, 6), "rubric": p.rubric, "has_expected": c.expected is not None}
-            for p, c in zip(proposals, cases, strict=True)
-        ]  # fmt: skip
-        result["predicted"] = covering.coverage_with(db, panel, proposals).to_json()
-        result["notes"] = notes
-        if write is not None:
-            files = write_cases(cases, write, to=to)
-            result["written"] = {"file": str(write), "to": to, "cases": len(cases), "files": [str(f) for f in files]}
-        if upload is not None:
-            result["uploaded"] = {"dataset": upload, "to": to, "cases": upload_cases(cases, upload, to=to)}
-        return result
+        covered = covering.cover(self.database, write=write, to=to, count=count, upload=upload, progress=self.progress)
+        return Result(schema="everyturn/1", verb="cover", **covered)
 
     # --- show, report -------------------------------------------------------------------------------------------
 
@@ -471,49 +324,19 @@ class Workspace:
 
         For a signal, `where` narrows to the conversations that meet the condition, and those where the answer was bad come first.
         """
-        db = self.database
         self._refresh()
-        if what[0] == "conversation" and len(what) == 2:
-            return Result(schema="everyturn/1", verb="show", **showing.conversation(db, what[1]))
-        self._ensure_intents()
-        if what[0] == "intent" and len(what) >= 2:
-            return Result(schema="everyturn/1", verb="show", **showing.intent(db, " ".join(what[1:]), limit=limit))
-        if len(what) == 1 and what[0] in signals():
-            opened = showing.signal(db, self._signal(what[0]), where=where, limit=limit)
-            return Result(schema="everyturn/1", verb="show", **opened)
-        findings = {f["id"]: f for f in self._told()} if len(what) == 1 else {}
-        if len(what) == 1 and what[0] in findings:
-            found = findings[what[0]]
-            read = showing.conversations(db, found["conversations"][:limit])
-            return Result(schema="everyturn/1", verb="show", finding=found, conversations=read)
-        raise UnknownName.among(
-            "finding or signal", " ".join(what), [*signals(), *findings], example="everyturn show {}"
-        )
+        if not showing.is_conversation(what):
+            self._ensure_intents()
+        opened = showing.opened(self.database, what, where=where, limit=limit, told=self._told)
+        return Result(schema="everyturn/1", verb="show", **opened)
 
     def report(self, file: str | Path | None = None, *, title: str = "Your agent") -> Result:
         """Everything on one page: evals beside users, findings, intents, trust, coverage, and the conversations behind them.
 
         Writes one self-contained HTML file where `file` is given; the result is the object the page is drawn from.
         """
-        db = self.database
         self._ensure_intents()
-        panel = panel_of(db)
-        found = known(db)
-        self.progress("looking for changes", 0, None)
-        report = build(
-            db,
-            title=title,
-            panel=panel,
-            gap=gap_of(db, panel),
-            coverage=coverage_of(db, panel).to_json(),
-            trust=cohort_trust(panel),
-            watched=findings_of(db),
-            contexts=[c for name in SEPARATED for c in contexts_of(db, self._signal(name))],
-            provenance={
-                "embedder": found.embedder_name if found else None,
-                "signals": {name: signal.version for name, signal in signals().items()},
-            },
-        )
+        report = report_on(self.database, title=title, progress=self.progress)
         result = Result(schema="everyturn/1", verb="report", **report)
         if file is not None:
             from everyturn.outputs.html import render_html
@@ -529,49 +352,14 @@ class Workspace:
         Kinds: conversations (the form `load` reads back), actions, observations, intents, assignments, map (where each
         request stands), taxonomy (YAML, to be edited and given back to `discover`), summaries, findings.
         """
-        from everyturn.outputs.tables import write_table, write_text
-
-        db = self.database
-        tables: dict[str, Callable[[], exporting.Exported]] = {
-            "conversations": lambda: exporting.conversations(db),
-            **{name: partial(exporting.queried, db, name) for name in exporting.QUERIES},
-            "map": lambda: exporting.points(db),
-            "summaries": lambda: exporting.summaries(db),
-            "findings": lambda: exporting.findings(self._told()),
-        }
-        if kind not in exporting.KINDS:
-            raise UnknownName.among("kind of export", kind, exporting.KINDS, example="everyturn export {} --to -")
-        if kind not in {"conversations", "actions"}:
+        exporting.require_kind(kind)
+        if kind not in exporting.AS_LOADED:
             self._refresh()
-        if kind in {"intents", "assignments", "map", "taxonomy", "summaries"}:
+        if kind in exporting.WITH_INTENTS:
             self._ensure_intents()
-        if kind == "taxonomy":
-            return write_text(taxonomy_text(db), to, count=len(intent_rows(db)))
-        batches, schema = tables[kind]()
-        return write_table(batches, schema, to)
+        return exporting.write(self.database, kind, to, told=self._told)
 
     def forget(self, user: str) -> Result:
         """Deletes what one user said and did, and everything concluded from it. Intents and their ids stay."""
         owner, count = forget_user(self.database, user)
         return Result(schema="everyturn/1", verb="forget", user=owner, conversations=count)
-
-
-def list_plugins(kind: Literal["signals", "formats"]) -> Result:
-    """The signals there are, or the formats that are read."""
-    from everyturn.readers.recognise import readers
-
-    rows = (
-        [{"signal": s.name, "question": s.question, "unit": s.unit, "version": s.version} for s in signals().values()]
-        if kind == "signals"
-        else [{"format": name, "kind": r.kind, "description": r.description} for name, r in readers().items()]
-    )
-    return Result(schema="everyturn/1", verb="list", **{kind: rows})
-
-
-def summary_of(row: dict[str, Any]) -> Summary:
-    """The totals of one row of `metrics.summarise`."""
-    return Summary(row["users"], row["n"], row["y"], row["nn"], row["ny"], row["yy"], row["unknown"])
-
-
-def _names(by: str | Sequence[str]) -> list[str]:
-    return [n.strip() for n in by.split(",") if n.strip()] if isinstance(by, str) else list(by)

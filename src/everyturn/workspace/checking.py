@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 
-from everyturn.analysis.checks import Check, Verdict, check_budget
-from everyturn.analysis.comparison import Comparison, compare_sides
+from everyturn.analysis.checks import VERDICTS, Check, Verdict, check_budget, sum_up
 from everyturn.config import Budget
 from everyturn.engines import metrics
 from everyturn.engines.local import Database
 from everyturn.errors import InputError
+from everyturn.model import Json
 from everyturn.signals import Signal
-from everyturn.stats import Summary
 from everyturn.stats.intervals import rate
+from everyturn.workspace.comparing import compare_sets
+from everyturn.workspace.measuring import summary_of
+from everyturn.workspace.observing import named_signal
 from everyturn.workspace.result import plain
 
 COMPARED = ("acceptance", "complaint", "edits", "rework")  # where no budget names a signal
@@ -26,10 +28,21 @@ _VERDICTS: dict[str, Verdict] = {
 _RECENT, _BEFORE = timedelta(days=7), timedelta(days=28)
 
 
-def compare_sets(db: Database, signal: Signal, *, current: str, baseline: str) -> Comparison:
-    """A signal between two sets of answers, adjusted for what was asked; intents must be there."""
-    sides = metrics.sides(db, signal.name, current=current, baseline=baseline)
-    return compare_sides(sides, signal=signal.name, better=signal.better)
+def check_all(
+    db: Database, budgets: tuple[Budget, ...], *, worse: bool, current: str | None, baseline: str | None
+) -> dict[str, Json]:
+    """The checks of the budgets and, with `worse` or where there is no budget, of changes, the worst verdict first; and their sum."""
+    checks = list(check_budgets(db, budgets))
+    if worse or not budgets:
+        names = dict.fromkeys(budget.signal for budget in budgets) or COMPARED
+        asked = {name: named_signal(name) for name in names}
+        checks += check_changes(db, asked, current=current, baseline=baseline)
+    verdict, sentence = sum_up(checks)
+    return {
+        "verdict": verdict,
+        "sentence": sentence,
+        "checks": [check.to_json() for check in sorted(checks, key=lambda c: VERDICTS.index(c.verdict))],
+    }
 
 
 def check_budgets(db: Database, budgets: tuple[Budget, ...]) -> Iterator[Check]:
@@ -37,9 +50,8 @@ def check_budgets(db: Database, budgets: tuple[Budget, ...]) -> Iterator[Check]:
     for budget in budgets:
         table = metrics.summarise(db, budget.signal, by=budget.by, where=budget.where)
         for row in table.to_pylist():
-            totals = Summary(row["users"], row["n"], row["y"], row["nn"], row["ny"], row["yy"], row["unknown"])
             group = {name: plain(row[name]) for name in budget.by}
-            yield check_budget(budget.signal, group, rate(totals), least=budget.least, most=budget.most)
+            yield check_budget(budget.signal, group, rate(summary_of(row)), least=budget.least, most=budget.most)
 
 
 def check_changes(

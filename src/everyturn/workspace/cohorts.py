@@ -8,8 +8,8 @@ from everyturn.analysis.behaviour import SMALLEST_GROUP, group_users
 from everyturn.engines import inputs, metrics
 from everyturn.engines import shapes as engine
 from everyturn.engines.local import Database
-from everyturn.stats import Summary
 from everyturn.stats.intervals import rate, smallest_change
+from everyturn.workspace.measuring import summary_of
 
 _SPAN = """
     SELECT greatest(count(DISTINCT week), 1) FROM facts WHERE signal = 'acceptance' AND value IS NOT NULL
@@ -51,7 +51,7 @@ def _measured(db: Database, dimension: str) -> dict[str, dict[str, Any]]:
     rows = metrics.summarise(db, "acceptance", by=[dimension]).to_pylist()
     found = {}
     for row in rows:
-        total = Summary(row["users"], row["n"], row["y"], row["nn"], row["ny"], row["yy"], row["unknown"])
+        total = summary_of(row)
         least = smallest_change(total, weeks=weeks)
         found[str(row[dimension])] = {
             "users": row["users"],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,12 +21,14 @@ from everyturn.engines.local import Database
 from everyturn.errors import InputError
 from everyturn.intents import assign
 from everyturn.model import Conversation, Message, digest
-from everyturn.outputs.cases import NewCase
+from everyturn.outputs.cases import NewCase, upload_cases, write_cases
 from everyturn.redact import mask, mask_json
 from everyturn.signals.actions import uses_by_turn
 from everyturn.signals.outcome import outcomes
 from everyturn.stats.summaries import Codes
 from everyturn.workspace.discovering import known
+from everyturn.workspace.looking import coverage_of, panel_of
+from everyturn.workspace.result import Progress
 
 CANDIDATES = (
     256  # of each intent: those that failed first, one a user; the rest of it is still what they must stand for
@@ -60,6 +63,33 @@ class Proposal:
     intent: str
     rubric: str
     gain: float
+
+
+def cover(
+    db: Database, *, write: str | Path | None, to: str, count: int, upload: str | None, progress: Progress
+) -> dict[str, Any]:
+    """Coverage and what is wrong with the suites; with `write` or `upload`, the next cases, where they went, and coverage with them."""
+    panel = panel_of(db)
+    inspected, words, requests = inspect_suites(db)
+    result = {**coverage_of(db, panel).to_json(), **inspected.to_json()}
+    if write is None and upload is None:
+        return result
+    progress("choosing cases", 0, None)
+    proposals, notes = propose(db, requests, words, count=count)
+    cases = make_cases(db, proposals)
+    result["proposed"] = [
+        {"case_id": c.case_id, "conversation_id": p.conversation_id, "turn": p.turn, "intent": p.intent,
+         "intent_id": p.intent_id, "gain": round(p.gain, 6), "rubric": p.rubric, "has_expected": c.expected is not None}
+        for p, c in zip(proposals, cases, strict=True)
+    ]  # fmt: skip
+    result["predicted"] = coverage_with(db, panel, proposals).to_json()
+    result["notes"] = notes
+    if write is not None:
+        files = write_cases(cases, write, to=to)
+        result["written"] = {"file": str(write), "to": to, "cases": len(cases), "files": [str(f) for f in files]}
+    if upload is not None:
+        result["uploaded"] = {"dataset": upload, "to": to, "cases": upload_cases(cases, upload, to=to)}
+    return result
 
 
 def inspect_suites(db: Database) -> tuple[Suites, Words, list[dict[str, Any]]]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
 from typing import TypeAlias
 
 import orjson
@@ -11,8 +13,9 @@ import pyarrow as pa
 from everyturn.engines import evidence, metrics
 from everyturn.engines.fragments import fragments
 from everyturn.engines.local import Database
+from everyturn.errors import UnknownName
 from everyturn.model import TIME, Json
-from everyturn.workspace.discovering import map_points
+from everyturn.workspace.discovering import intent_rows, map_points, taxonomy_text
 
 Exported: TypeAlias = tuple[Iterable[pa.RecordBatch], pa.Schema]
 
@@ -30,7 +33,32 @@ QUERIES = {
     "assignments": "SELECT a.conversation_id, a.request, a.intent_id, coalesce(i.label, a.intent_id) AS intent, a.confidence"
     " FROM assignments a LEFT JOIN intents i USING (intent_id) ORDER BY a.conversation_id, a.request",
 }
+AS_LOADED = frozenset({"conversations", "actions"})  # the others are made from these
+WITH_INTENTS = frozenset({"intents", "assignments", "map", "taxonomy", "summaries"})
 KINDS = ("conversations", *QUERIES, "map", "taxonomy", "summaries", "findings")
+
+
+def require_kind(kind: str) -> None:
+    """An error where that kind is not exported."""
+    if kind not in KINDS:
+        raise UnknownName.among("kind of export", kind, KINDS, example="everyturn export {} --to -")
+
+
+def write(db: Database, kind: str, to: str | Path, *, told: Callable[[], Sequence[dict[str, Json]]]) -> int:
+    """Writes one kind and gives the row count; what the kind is made from must be there. `told` gives the findings."""
+    from everyturn.outputs.tables import write_table, write_text
+
+    if kind == "taxonomy":
+        return write_text(taxonomy_text(db), to, count=len(intent_rows(db)))
+    tables: dict[str, Callable[[], Exported]] = {
+        "conversations": lambda: conversations(db),
+        **{name: partial(queried, db, name) for name in QUERIES},
+        "map": lambda: points(db),
+        "summaries": lambda: summaries(db),
+        "findings": lambda: findings(told()),
+    }
+    batches, schema = tables[kind]()
+    return write_table(batches, schema, to)
 
 
 def queried(db: Database, kind: str) -> Exported:

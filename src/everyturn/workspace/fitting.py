@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from everyturn.engines.fragments import fragments
 from everyturn.engines.local import Database
+from everyturn.model import Json
 from everyturn.signals.fitted import Fitted, Row, fit, rows_of
 from everyturn.signals.outcome import table_of
 from everyturn.signals.rejection_risk import SIGNAL, observation_of
@@ -55,6 +56,24 @@ def fit_words(db: Database) -> Fitting:
         db.run("DELETE FROM observations WHERE signal = ?", [SIGNAL.name])
         predicted = _predict(db, fitted)
     return Fitting(fitted, labelled, predicted)
+
+
+def fitted_json(made: Fitting) -> dict[str, Json]:
+    """A fit's part of the result: whether it is used, and how it compares with the rule."""
+    found = made.fitted
+    sentence = (
+        f"Fitted to {found.rows:,} labelled outputs, and better than the rule on the part held back: {made.predicted:,} outputs have a"
+        " rejection_risk."
+        if found.predict
+        else f"The word rule stays: {found.why}."
+    )
+    names = ("method", "rows", "rarer", "rule", "fitted", "gain", "low", "high", "folds")
+    return {
+        "sentence": sentence,
+        "labelled": made.labelled,
+        "predicted": made.predicted,
+        **{name: getattr(found, name) for name in names},
+    }
 
 
 def _predict(db: Database, fitted: Fitted) -> int:

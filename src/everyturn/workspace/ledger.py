@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
+import pyarrow as pa
+
+from everyturn.engines.local import Database
 from everyturn.model import Json, Rejected
 from everyturn.readers.driver import Batch, FileCount
 
@@ -44,6 +48,17 @@ class Ledger:
                 for f in self.files.values()
             ],
         }
+
+
+def keep_ledger(db: Database, ledger: Ledger, *, kind: str) -> None:
+    """Keeps the ledger of each file beside the data."""
+    rows = [
+        {"loaded_at": datetime.now(UTC), "kind": kind, "path": f.path, "format": f.format, "records": f.records,
+         "rejected": f.rejected, "skipped": sum(f.skipped.values()), "bytes": f.bytes_read}
+        for f in ledger.files.values()
+    ]  # fmt: skip
+    if rows:
+        db.insert("loads", pa.Table.from_pylist(rows))
 
 
 def size_of(path: Path) -> int:

@@ -15,9 +15,18 @@ from everyturn.analysis.gap import Gap, intent_names, measure_gap
 from everyturn.analysis.panel import Panel, read_panel
 from everyturn.engines import evidence, inputs, metrics
 from everyturn.engines.local import Database
+from everyturn.errors import InputError
 from everyturn.workspace.hearing import hear, marks_of
 
 BUDGET = 12.0  # false alarms a year, at most, when nothing ever changes, however often one looks
+
+
+def day_of(until: str | date | None) -> date | None:
+    """The day that `until` says."""
+    try:
+        return date.fromisoformat(until[:10]) if isinstance(until, str) else until
+    except ValueError:
+        raise InputError("this is no date", where="until", expected="a day", try_="--until 2026-10-19") from None
 
 
 def panel_of(db: Database) -> Panel:

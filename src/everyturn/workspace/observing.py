@@ -13,6 +13,7 @@ from everyturn import registry
 from everyturn.engines.fragments import Fragment, fragments
 from everyturn.engines.links import WINDOW, Matching
 from everyturn.engines.local import Database
+from everyturn.errors import UnknownName
 from everyturn.model import Json
 from everyturn.signals import Signal
 from everyturn.workspace.result import Progress
@@ -26,6 +27,14 @@ def signals() -> dict[str, Signal]:
     """The signals by name."""
     found: dict[str, Signal] = registry.find("signals", "SIGNAL")
     return found
+
+
+def named_signal(name: str) -> Signal:
+    """The signal of that name."""
+    known = signals()
+    if name not in known:
+        raise UnknownName.among("signal", name, known)
+    return known[name]
 
 
 def how_texts_match() -> Matching:

@@ -15,8 +15,6 @@ from datetime import UTC, date, datetime, timedelta
 import orjson
 
 from everyturn import registry
-from everyturn.assemble import assemble, link, merge_spans, trace_conversations, trace_ends
-from everyturn.engines.link_traces import Threads
 from everyturn.engines.loading import Loading
 from everyturn.engines.local import Database
 from everyturn.errors import InputError, UnknownName
@@ -25,10 +23,10 @@ from everyturn.pulls import Pull, Start
 from everyturn.pulls.api import Api
 from everyturn.readers import ReadOptions
 from everyturn.readers.driver import Batch, DecodedRecords
-from everyturn.workspace.ledger import Ledger
-from everyturn.workspace.observing import how_texts_match
+from everyturn.workspace.ledger import Ledger, keep_ledger
+from everyturn.workspace.observing import silent_signals
 from everyturn.workspace.result import Progress
-from everyturn.workspace.staging import stage_batch
+from everyturn.workspace.staging import merge_staged, stage_batch
 
 _MERGE_BYTES = 64 * 2**20  # what is staged between merges: memory, and how much a break can cost
 _AGO = re.compile(r"(\d+)\s*(d|day|days|h|hours?|w|weeks?)")
@@ -49,11 +47,11 @@ def pull_into(
     options: ReadOptions,
     keep_personal_data: bool,
     now: datetime,
-) -> tuple[Ledger, dict[str, Json]]:
+) -> dict[str, Json]:
     """Reads all of a vendor's lists from their marks on; `since` is needed where there is none yet.
 
-    A `since` before the time that a list was first read from reads it again from there. Gives what became of the rows, and the
-    pull's own part of the result.
+    A `since` before the time that a list was first read from reads it again from there. Gives the pull's own part of the
+    result.
     """
     known = pulls()
     if name not in known:
@@ -85,12 +83,14 @@ def pull_into(
                     store.merge()
                     marks.reach(start, page.mark)
             store.merge()
-    return store.ledger, {
+    keep_ledger(database, store.ledger, kind="conversations")
+    return {
         "vendor": name,
         "kind": "conversations",
         "requests": api.requests,
         **store.ledger.to_json(store.refused),
         **store.counts(),
+        **silent_signals(database),
     }
 
 
@@ -175,13 +175,7 @@ class _Store:
         """Stores what was taken in."""
         if not self._staged:
             return
-        merged = self._loading.merge(
-            merge=merge_spans,
-            resolve=trace_conversations,
-            assemble=assemble,
-            threads=Threads(trace_ends, link),
-            matching=how_texts_match(),
-        )
+        merged = merge_staged(self._loading)
         self.refused += merged.rejected
         self._database.run("INSERT INTO pulled SELECT conversation_id FROM touched EXCEPT SELECT * FROM pulled")
         self._staged = 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from everyturn.engines import evidence, metrics
 from everyturn.engines.local import Database
@@ -12,10 +12,37 @@ from everyturn.model import Json
 from everyturn.signals import Signal
 from everyturn.workspace.discovering import known
 from everyturn.workspace.looking import gap_of, panel_of
-from everyturn.workspace.observing import signals
+from everyturn.workspace.observing import named_signal, signals
 from everyturn.workspace.page import intent_json, shown_conversation
 from everyturn.workspace.result import plain
 from everyturn.workspace.separating import SEPARATED, contexts_of
+
+
+def is_conversation(what: Sequence[str]) -> bool:
+    """Whether a conversation is asked for, which is shown without intents."""
+    return what[0] == "conversation" and len(what) == 2
+
+
+def opened(
+    db: Database,
+    what: Sequence[str],
+    *,
+    where: str | None,
+    limit: int,
+    told: Callable[[], Sequence[dict[str, Json]]],
+) -> dict[str, Json]:
+    """What is behind what is asked for: a conversation, an intent, a signal or one of the findings `told` gives."""
+    if is_conversation(what):
+        return conversation(db, what[1])
+    if what[0] == "intent" and len(what) >= 2:
+        return intent(db, " ".join(what[1:]), limit=limit)
+    if len(what) == 1 and what[0] in signals():
+        return signal(db, named_signal(what[0]), where=where, limit=limit)
+    findings = {f["id"]: f for f in told()} if len(what) == 1 else {}
+    if len(what) == 1 and what[0] in findings:
+        found = findings[what[0]]
+        return {"finding": found, "conversations": conversations(db, found["conversations"][:limit])}
+    raise UnknownName.among("finding or signal", " ".join(what), [*signals(), *findings], example="everyturn show {}")
 
 
 def conversations(db: Database, ids: Iterable[str]) -> list[dict[str, Json]]:

@@ -1,10 +1,13 @@
-"""A batch of records, masked and put where the next merge finds it."""
+"""Batches of records, masked and put where the next merge finds them; and that merge."""
 
 from __future__ import annotations
 
-from everyturn.engines.loading import Loading
+from everyturn.assemble import assemble, link, merge_spans, trace_conversations, trace_ends
+from everyturn.engines.link_traces import Threads
+from everyturn.engines.loading import Loading, Merged
 from everyturn.readers.driver import Batch
 from everyturn.redact import redact
+from everyturn.workspace.observing import how_texts_match
 
 
 def stage_batch(loading: Loading, batch: Batch, *, salt: str, keep_personal_data: bool) -> None:
@@ -12,3 +15,14 @@ def stage_batch(loading: Loading, batch: Batch, *, salt: str, keep_personal_data
     for kind, table in batch.tables.items():
         masked = table if keep_personal_data or kind.startswith("eval") else redact(table, salt=salt)
         loading.stage(kind, masked)
+
+
+def merge_staged(loading: Loading) -> Merged:
+    """Stores what was staged: spans joined and put together as conversations, what users did matched with what they were given."""
+    return loading.merge(
+        merge=merge_spans,
+        resolve=trace_conversations,
+        assemble=assemble,
+        threads=Threads(trace_ends, link),
+        matching=how_texts_match(),
+    )

@@ -1,0 +1,20 @@
+"""The plug-ins there are."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from everyturn.workspace.observing import signals
+from everyturn.workspace.result import Result
+
+
+def list_plugins(kind: Literal["signals", "formats"]) -> Result:
+    """The signals there are, or the formats that are read."""
+    from everyturn.readers.recognise import readers
+
+    rows = (
+        [{"signal": s.name, "question": s.question, "unit": s.unit, "version": s.version} for s in signals().values()]
+        if kind == "signals"
+        else [{"format": name, "kind": r.kind, "description": r.description} for name, r in readers().items()]
+    )
+    return Result(schema="everyturn/1", verb="list", **{kind: rows})
