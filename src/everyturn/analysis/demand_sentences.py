@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from everyturn.analysis import Finding
 from everyturn.analysis.demand import NewIntent, ShareChange
 from everyturn.analysis.drift import Node, day_after
@@ -181,31 +183,6 @@ def say_mix(t: Teller, split: Split, since: int) -> Finding:
     )
 
 
-def _say_reverse(row: GapRow, size: Estimate, score: Estimate, users: str) -> Finding:
-    """An intent whose evals fail while users keep the answers: the cases may ask for what nobody needs."""
-    return Finding(
-        "gap",
-        "acceptance",
-        None,
-        row.intent,
-        None,
-        None,
-        size.value,
-        size.low,
-        size.high,
-        f"{short(row.intent)}: evals bad, users content",
-        joined(
-            f"Evals score {quoted(row.intent)} {percent(score.value)} ({span(score.low, score.high)}), yet {users}.",
-            f"Its {counted(row.cases, 'case')} may test what users do not need, or not what they ask.",
-        ),
-        story="reverse gap",
-        intent_id=row.intent_id,
-        series=row.acceptance_weekly,
-        where={"intent_id": row.intent_id, "signal": "acceptance", "value": 1},
-        severity=0.0,  # it costs no user anything
-    )
-
-
 def say_gap(row: GapRow, overall: Estimate) -> Finding | None:
     """An intent where users get little and the evals do not say so; None where too little is known of it."""
     accepted, score = row.acceptance, row.eval_score
@@ -223,6 +200,28 @@ def say_gap(row: GapRow, overall: Estimate) -> Finding | None:
         size = Estimate(shortfall, overall.low - accepted.high, overall.high - accepted.low, accepted.users, accepted.n)
         said = f"No eval case covers {quoted(row.intent)}, and {users}."
         title = f"{short(row.intent)}: little value, no eval"
+    sentence = joined(
+        said,
+        f"In the product as a whole it is {percent(overall.value)}.",
+        f"It has been so all along, for {counted(row.users, 'user')}.",
+    )
+    lost = f"At the product's own rate {counted(row.lost, 'answer')} more would have been accepted."
+    return replace(_standing(row, size, title, sentence), story="gap", details=(lost,), severity=row.lost)
+
+
+def _say_reverse(row: GapRow, size: Estimate, score: Estimate, users: str) -> Finding:
+    """An intent whose evals fail while users keep the answers: the cases may ask for what nobody needs."""
+    sentence = joined(
+        f"Evals score {quoted(row.intent)} {percent(score.value)} ({span(score.low, score.high)}), yet {users}.",
+        f"Its {counted(row.cases, 'case')} may test what users do not need, or not what they ask.",
+    )
+    found = _standing(row, size, f"{short(row.intent)}: evals bad, users content", sentence)
+    kept = {"intent_id": row.intent_id, "signal": "acceptance", "value": 1}
+    return replace(found, story="reverse gap", where=kept, severity=0.0)  # it costs no user anything
+
+
+def _standing(row: GapRow, size: Estimate, title: str, sentence: str) -> Finding:
+    """A finding on how an intent stands all along, with the answers that users did not take."""
     return Finding(
         "gap",
         "acceptance",
@@ -234,15 +233,8 @@ def say_gap(row: GapRow, overall: Estimate) -> Finding | None:
         size.low,
         size.high,
         title,
-        joined(
-            said,
-            f"In the product as a whole it is {percent(overall.value)}.",
-            f"It has been so all along, for {counted(row.users, 'user')}.",
-        ),
-        story="gap",
+        sentence,
         intent_id=row.intent_id,
-        details=(f"At the product's own rate {counted(row.lost, 'answer')} more would have been accepted.",),
         series=row.acceptance_weekly,
         where={"intent_id": row.intent_id, "signal": "acceptance", "value": 0},
-        severity=row.lost,
     )

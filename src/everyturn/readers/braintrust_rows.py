@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-import orjson
-
 from everyturn.model import (
     COMMENT,
     DEFAULT_SUITE,
@@ -51,24 +49,7 @@ def decoded(row: Row) -> Row:
     """The row with its values; exports to tables write each as JSON text, the text of a message too."""
     if not isinstance(row.get("span_attributes", row.get("metadata")), str):
         return row
-    return {name: _loaded(value) if name in _TEXTS else fields.json_value(value) for name, value in row.items()}
-
-
-def _loaded(value: Json) -> Json:
-    if not isinstance(value, str):
-        return value
-    try:
-        return orjson.loads(value)
-    except orjson.JSONDecodeError:
-        return value
-
-
-def required(row: Row, name: str) -> str:
-    """An id that must be there."""
-    found = fields.identifier(row.get(name), name)
-    if found is None:
-        raise BadRecord(expected=f"{name}: an id", found="nothing")
-    return found
+    return {name: fields.decoded(value) if name in _TEXTS else fields.json_value(value) for name, value in row.items()}
 
 
 def _object(row: Row, name: str) -> Row:
@@ -95,8 +76,8 @@ def read_span(row: Row, options: ReadOptions) -> Span:
         given, made = _asked(row.get("input")), _answered(row.get("output"))
     is_tool = kind == "tool"
     return Span(
-        trace_id=required(row, "root_span_id"),
-        span_id=required(row, "span_id"),
+        trace_id=fields.required_id(row.get("root_span_id"), "root_span_id"),
+        span_id=fields.required_id(row.get("span_id"), "span_id"),
         parent_id=fields.identifier(parents[0], "span_parents") if parents else None,
         conversation_id=_conversation_id(row, metadata, options),
         user_id=_user_id(row, metadata, options),
@@ -109,7 +90,7 @@ def read_span(row: Row, options: ReadOptions) -> Span:
         tool_call=steps.step_call(name, row["input"]) if is_tool and name and row.get("input") is not None else None,
         tool_result=steps.text_of(row.get("output")) if is_tool or kind is None else None,
         error=failure(row.get("error")),
-        response_id=required(row, "id"),  # feedback and comments name the row, not its span
+        response_id=fields.required_id(row.get("id"), "id"),  # feedback and comments name the row, not its span
         attributes=_attributes(row, metadata, is_call=operation == "chat"),
         is_evaluation=row.get("experiment_id") is not None or row.get("prompt_session_id") is not None,
     )
@@ -193,7 +174,7 @@ def _tags(row: Row) -> list[str]:
 
 def read_ratings(row: Row) -> Iterator[FeedbackRecord]:
     """The scores of a row of the logs, and its tags that are ratings by category."""
-    row_id = required(row, "id")
+    row_id = fields.required_id(row.get("id"), "id")
     is_feedback = "span_id" not in row
     has_user = is_feedback and fields.first(_object(row, "_audit_metadata"), fields.USER_ID_NAMES) is not None
     for name, value in _object(row, "scores").items():
@@ -238,9 +219,9 @@ def read_comment(row: Row) -> Iterator[FeedbackRecord]:
     if text is None:
         raise BadRecord(expected="comment.text: a text", found="nothing")
     yield FeedbackRecord(
-        required(row, "id"),
+        fields.required_id(row.get("id"), "id"),
         Feedback(COMMENT, comment=text, at=fields.time(row.get("created"), "created")),
-        response_id=required(_object(row, "origin"), "id"),
+        response_id=fields.required_id(_object(row, "origin").get("id"), "id"),
     )
 
 
@@ -250,7 +231,7 @@ def read_comment(row: Row) -> Iterator[FeedbackRecord]:
 def read_case(row: Row) -> Iterator[EvalCase]:
     """The eval case of a dataset's row."""
     suite = fields.identifier(row.get("dataset_id"), "dataset_id") or DEFAULT_SUITE
-    yield _case(row, suite, required(row, "id"))
+    yield _case(row, suite, fields.required_id(row.get("id"), "id"))
 
 
 def read_experiment(row: Row) -> Iterator[EvalCase | EvalResult]:

@@ -96,8 +96,8 @@ def read_span(span: DatadogSpan, options: ReadOptions) -> Span:
     started_at = fields.time(span.start, "start_ns")
     parent_id = None if span.parent_id in _ROOT else fields.identifier(span.parent_id, "parent_id")
     return Span(
-        trace_id=_identified(span.trace_id, "trace_id"),
-        span_id=_identified(span.span_id, "span_id"),
+        trace_id=fields.required_id(span.trace_id, "trace_id"),
+        span_id=fields.required_id(span.span_id, "span_id"),
         parent_id=parent_id,
         conversation_id=_declared(options.conversation_id, span, tags, "session_id"),
         user_id=_declared(options.user_id, span, tags, "user_id"),
@@ -177,13 +177,6 @@ def _error(value: Json) -> str:
     kind = str(found.get("type") or "").rpartition(".")[2]
     message = str(found.get("message") or "")
     return message if not kind or message.startswith(kind) else f"{kind}: {message}" if message else kind
-
-
-def _identified(value: Json, name: str) -> str:
-    found = fields.identifier(value, name)
-    if found is None:
-        raise BadRecord(expected=f"{name}: an id", found="nothing")
-    return found
 
 
 # --- content -------------------------------------------------------------------------------------------------------

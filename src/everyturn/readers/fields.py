@@ -132,6 +132,14 @@ def identifier(value: Json, name: str) -> str | None:
     raise BadRecord(expected=f"{name}: an id of up to {_ID_LENGTH} characters", found=describe(value))
 
 
+def required_id(value: Json, name: str) -> str:
+    """An id that must be there."""
+    found = identifier(value, name)
+    if found is None:
+        raise BadRecord(expected=f"{name}: an id", found="nothing")
+    return found
+
+
 def conversation_id(
     record: Mapping[str, Json], options: ReadOptions, names: Iterable[str] = CONVERSATION_ID_NAMES
 ) -> str | None:
@@ -370,15 +378,20 @@ def _is_flat(value: Json) -> bool:
     return not isinstance(value, dict)
 
 
+def decoded(value: Json) -> Json:
+    """What a JSON text holds, once, since a text in it may look like JSON; else the value as it is."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return orjson.loads(value)
+    except orjson.JSONDecodeError:
+        return value
+
+
 def json_value(value: Json) -> Json:
     """What a text holds where it is a JSON object or list; else the value as it is.
 
     >>> json_value('{"a":1}'), json_value("[draft] hello"), json_value("12")
     ({'a': 1}, '[draft] hello', '12')
     """
-    if isinstance(value, str) and value.lstrip()[:1] in {"{", "["}:
-        try:
-            return orjson.loads(value)
-        except orjson.JSONDecodeError:
-            return value
-    return value
+    return decoded(value) if isinstance(value, str) and value.lstrip()[:1] in {"{", "["} else value

@@ -25,7 +25,7 @@ from everyturn.model import EvalCase, Feedback, FeedbackRecord, Json, Rejected, 
 from everyturn.readers import BadRecord, Context, Reader, ReadOptions, Sample, Skipped, SkipRecord, fields
 from everyturn.readers.chat import read_message
 from everyturn.readers.feedback_names import source_of
-from everyturn.readers.langfuse_observations import Observation, identified
+from everyturn.readers.langfuse_observations import Observation
 
 _SESSION_NAMES = ("sessionId", "session_id")
 _USER_NAMES = ("userId", "user_id")
@@ -117,7 +117,7 @@ def _read_event(event: Json, context: Context) -> Parts:
 
 def _trace(body: Mapping[str, Json], options: ReadOptions) -> Observation:
     """A trace as the span above its observations."""
-    trace_id = identified(body.get("id"), "id")
+    trace_id = fields.required_id(body.get("id"), "id")
     return Observation(
         trace_id=trace_id,
         id=trace_id,
@@ -138,8 +138,8 @@ def _trace(body: Mapping[str, Json], options: ReadOptions) -> Observation:
 def _observation(body: Mapping[str, Json], options: ReadOptions, kind: str) -> Observation:
     has_failed = body.get("level") == "ERROR"
     return Observation(
-        trace_id=identified(body.get("traceId"), "traceId"),
-        id=identified(body.get("id"), "id"),
+        trace_id=fields.required_id(body.get("traceId"), "traceId"),
+        id=fields.required_id(body.get("id"), "id"),
         parent_id=fields.identifier(body.get("parentObservationId"), "parentObservationId"),
         type=fields.text(body.get("type"), "type") or kind,
         name=fields.text(body.get("name"), "name"),
@@ -225,7 +225,7 @@ def _read_score(body: Mapping[str, Json], _context: Context) -> Parts:
     value, label, comment = _score_value(body)
     mark = fields.text(body.get("source"), "source")
     yield FeedbackRecord(
-        identified(body.get("id"), "id"),
+        fields.required_id(body.get("id"), "id"),
         Feedback(
             name,
             value,
@@ -262,7 +262,7 @@ def read_dataset_item(record: Mapping[str, Json], _context: Context) -> Iterator
     expected = record.get("expectedOutput")
     yield EvalCase(
         suite,
-        identified(record.get("id"), "id"),
+        fields.required_id(record.get("id"), "id"),
         question(record.get("input")),
         None if expected is None else fields.plain_text(expected),
         {k: fields.plain_text(v) for k, v in _metadata(record).items() if v is not None},
@@ -287,7 +287,7 @@ def question(value: Json) -> str:
 
 
 def _read_run_item(record: Mapping[str, Json], _context: Context) -> Parts:
-    trace_id = identified(record.get("traceId"), "traceId")
+    trace_id = fields.required_id(record.get("traceId"), "traceId")
     yield Span(trace_id, trace_id, is_evaluation=True)
 
 

@@ -11,10 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-import orjson
-
 from everyturn.model import Json, Span
-from everyturn.readers import BadRecord, ReadOptions, fields, steps
+from everyturn.readers import ReadOptions, fields, steps
 from everyturn.readers.genai import Operation, conversation_id, error_of, user_id
 from everyturn.readers.namespaces import is_plain, joined
 from everyturn.readers.otlp_wire import OtlpSpan
@@ -112,7 +110,10 @@ def read_span(span: OtlpSpan, options: ReadOptions) -> Span:
     found = span.attributes
     is_root = span.parent_id is None
     names = ("session.id", "langfuse.session.id", "gen_ai.conversation.id")
-    metadata = {name[len(_METADATA) :]: _plain(value) for name, value in found.items() if name.startswith(_METADATA)}
+    # Newer releases encode each value as JSON.
+    metadata = {
+        name[len(_METADATA) :]: fields.decoded(value) for name, value in found.items() if name.startswith(_METADATA)
+    }
     return Observation(
         trace_id=span.trace_id,
         id=span.span_id,
@@ -148,21 +149,3 @@ def _has_failed(span: OtlpSpan) -> bool:
 def _text(found: Mapping[str, Json], name: str) -> str | None:
     value = found.get(name)
     return value if isinstance(value, str) and value else None
-
-
-def _plain(value: Json) -> Json:
-    """A metadata value, which newer releases encode as JSON."""
-    if not isinstance(value, str):
-        return value
-    try:
-        return orjson.loads(value)
-    except orjson.JSONDecodeError:
-        return value
-
-
-def identified(value: Json, name: str) -> str:
-    """An id that must be there."""
-    found = fields.identifier(value, name)
-    if found is None:
-        raise BadRecord(expected=f"{name}: an id", found="nothing")
-    return found

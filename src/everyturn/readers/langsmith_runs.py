@@ -14,7 +14,7 @@ import re
 from collections.abc import Mapping
 
 from everyturn.model import DEFAULT_SUITE, EvalResult, Json, Message, Span
-from everyturn.readers import BadRecord, ReadOptions, fields, steps
+from everyturn.readers import ReadOptions, fields, steps
 from everyturn.readers.forms import as_openai, failure, reply
 from everyturn.readers.genai import Operation
 from everyturn.readers.namespaces import is_plain, joined
@@ -64,7 +64,7 @@ def metadata_of(run: Mapping[str, Json]) -> Mapping[str, Json]:
 
 def read_run(run: Mapping[str, Json], options: ReadOptions) -> Span:
     """The span of a run, or of what one request says of it."""
-    run_id = _required(run.get("id"), "id")
+    run_id = fields.required_id(run.get("id"), "id")
     path = _path(run.get("dotted_order"))
     trace_id = fields.identifier(run.get("trace_id"), "trace_id") or (path[0] if path else run_id)
     metadata = metadata_of(run)
@@ -131,13 +131,6 @@ def run_results(run: Mapping[str, Json]) -> list[EvalResult]:
         for key, value in scores.items()
         if (score := fields.number(value, "score")) is not None
     ]
-
-
-def _required(value: Json, name: str) -> str:
-    found = fields.identifier(value, name)
-    if found is None:
-        raise BadRecord(expected=f"{name}: an id", found="nothing")
-    return found
 
 
 # --- where it belongs -------------------------------------------------------------------------------------------

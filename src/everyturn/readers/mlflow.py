@@ -26,7 +26,7 @@ from datetime import datetime
 from everyturn.model import Feedback, FeedbackRecord, Json, Rejected, Span
 from everyturn.readers import BadRecord, Context, Reader, ReadOptions, Sample, Skipped, fields, steps
 from everyturn.readers.feedback_names import source_of
-from everyturn.readers.mlflow_spans import decoded, read_span
+from everyturn.readers.mlflow_spans import read_span
 from everyturn.readers.namespaces import own_attributes
 from everyturn.readers.otlp_wire import OtlpSpan, exception_of, instant
 
@@ -107,8 +107,10 @@ def _texts(value: Json) -> dict[str, Json]:
 def _without_spans(trace: Span, info: _Object) -> Span:
     """A trace that was fetched without its spans: what its metadata tells of them."""
     metadata = _texts(fields.first(info, ("trace_metadata", "request_metadata")))
-    asked = steps.asked(decoded(fields.first(metadata, ("mlflow.traceInputs",)) or info.get("request_preview")))
-    answered = steps.answered(decoded(fields.first(metadata, ("mlflow.traceOutputs",)) or info.get("response_preview")))
+    asked = steps.asked(fields.decoded(fields.first(metadata, ("mlflow.traceInputs",)) or info.get("request_preview")))
+    answered = steps.answered(
+        fields.decoded(fields.first(metadata, ("mlflow.traceOutputs",)) or info.get("response_preview"))
+    )
     return replace(trace, operation="invoke_agent" if asked or answered else "other", input=asked, output=answered)
 
 

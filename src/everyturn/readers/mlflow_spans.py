@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import orjson
-
 from everyturn.model import Json, Span
 from everyturn.readers import ReadOptions, fields, steps
 from everyturn.readers.genai import Operation, conversation_id, environment, error_of, user_id
@@ -40,7 +38,7 @@ def is_mlflow(span: OtlpSpan) -> bool:
 
 def read_span(span: OtlpSpan, options: ReadOptions) -> Span:
     """A span with MLflow's attributes."""
-    found = {name: decoded(value) for name, value in span.attributes.items() if name.startswith("mlflow.")}
+    found = {name: fields.decoded(value) for name, value in span.attributes.items() if name.startswith("mlflow.")}
     kind = str(found.get(_TYPE)).upper()
     operation = _OPERATIONS.get(kind, "other")
     given, made = found.get("mlflow.spanInputs"), found.get("mlflow.spanOutputs")
@@ -70,16 +68,6 @@ def read_span(span: OtlpSpan, options: ReadOptions) -> Span:
         response_id=fields.identifier(made.get("id"), "id") if is_call and isinstance(made, dict) else None,
         attributes=attributes,
     )
-
-
-def decoded(value: Json) -> Json:
-    """The value that a JSON text holds; once, since a text in it may look like JSON."""
-    if not isinstance(value, str):
-        return value
-    try:
-        return orjson.loads(value)
-    except orjson.JSONDecodeError:
-        return value
 
 
 def _as_arguments(given: Json) -> Json:

@@ -57,13 +57,6 @@ def _item(item: Json, options: ReadOptions) -> Span | Skipped:
     raise BadRecord(expected="object: trace or trace.span", found=fields.describe(kind or item))
 
 
-def _id(item: Mapping[str, Json], name: str) -> str:
-    found = fields.identifier(item.get(name), name)
-    if found is None:
-        raise BadRecord(expected=f"{name}: an id", found="nothing")
-    return found
-
-
 def _trace(item: Mapping[str, Json], options: ReadOptions) -> Span:
     """The trace as the span above its spans."""
     metadata = fields.json_value(item.get("metadata"))
@@ -71,8 +64,8 @@ def _trace(item: Mapping[str, Json], options: ReadOptions) -> Span:
     everything = {**metadata, **item}
     group = item.get("group_id") if options.conversation_id is None else None
     return Span(
-        trace_id=_id(item, "id"),
-        span_id=_id(item, "id"),
+        trace_id=fields.required_id(item.get("id"), "id"),
+        span_id=fields.required_id(item.get("id"), "id"),
         conversation_id=fields.identifier(group, "group_id") or fields.conversation_id(everything, options),
         user_id=fields.user_id(everything, options),
         name=fields.text(item.get("workflow_name"), "workflow_name"),
@@ -87,11 +80,11 @@ def _span(item: Mapping[str, Json]) -> Span:
     operation = _OPERATIONS.get(kind, "other")
     name = fields.text(data.get("name"), "span_data.name")
     model = fields.text(data.get("model"), "span_data.model")
-    trace_id = _id(item, "trace_id")
+    trace_id = fields.required_id(item.get("trace_id"), "trace_id")
     error = _error(item.get("error"))
     return Span(
         trace_id=trace_id,
-        span_id=_id(item, "id"),
+        span_id=fields.required_id(item.get("id"), "id"),
         parent_id=fields.identifier(item.get("parent_id"), "parent_id") or trace_id,
         operation=operation,
         name=name or kind,

@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-import orjson
-
 from everyturn.model import Json, Message, Span
 from everyturn.readers import ReadOptions, fields, steps
 from everyturn.readers.genai import (
@@ -69,22 +67,13 @@ def read_span(span: OtlpSpan, options: ReadOptions) -> Span:
 
 
 def _application_span(span: Span, found: Attributes, operation: Operation) -> Span:
-    given, made = _entity(found.get("traceloop.entity.input")), _entity(found.get("traceloop.entity.output"))
+    # What a decorated function was given and gave is always JSON, a text too.
+    given, made = (fields.decoded(found.get(f"traceloop.entity.{side}")) for side in ("input", "output"))
     name = found.get("traceloop.entity.name")
     if operation == "execute_tool":
         call = steps.tool_call(str(name), _decoded_arguments(given)) if name else None
         return replace(span, operation=operation, tool_call=call, tool_result=steps.text_of(made))
     return replace(span, operation=operation, input=steps.asked(given), output=steps.answered(made))
-
-
-def _entity(value: Json) -> Json:
-    """What a decorated function was given or gave: always JSON, a text too."""
-    if not isinstance(value, str):
-        return value
-    try:
-        return orjson.loads(value)
-    except orjson.JSONDecodeError:
-        return value
 
 
 def _decoded_arguments(given: Json) -> Json:

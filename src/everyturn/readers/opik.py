@@ -109,7 +109,7 @@ def _read_exported(record: Mapping[str, Json], context: Context) -> Parts:
 
 
 def _read_trace(record: Mapping[str, Json], context: Context) -> Parts:
-    trace_id = _identified(record.get("id"), "id")
+    trace_id = fields.required_id(record.get("id"), "id")
     metadata = _object(record, "metadata")
     yield Span(
         trace_id=trace_id,
@@ -129,7 +129,8 @@ def _read_trace(record: Mapping[str, Json], context: Context) -> Parts:
 
 
 def _read_span(record: Mapping[str, Json], context: Context) -> Parts:
-    span_id, trace_id = _identified(record.get("id"), "id"), _identified(record.get("trace_id"), "trace_id")
+    span_id = fields.required_id(record.get("id"), "id")
+    trace_id = fields.required_id(record.get("trace_id"), "trace_id")
     kind = record.get("type")
     operation = _OPERATIONS.get(kind, "other") if isinstance(kind, str) else "other"
     given, made = record.get("input"), record.get("output")
@@ -212,13 +213,6 @@ def _object(record: Mapping[str, Json], name: str) -> Mapping[str, Json]:
     return found if isinstance(found, dict) else {}
 
 
-def _identified(value: Json, name: str) -> str:
-    found = fields.identifier(value, name)
-    if found is None:
-        raise BadRecord(expected=f"{name}: an id", found="nothing")
-    return found
-
-
 # --- scores --------------------------------------------------------------------------------------------------------
 
 
@@ -243,7 +237,7 @@ def _read_score(record: Mapping[str, Json], _context: Context) -> Parts:
     if thread_id is not None:
         yield from _rating(record, None, thread_id)
     else:
-        yield from _rating(record, _identified(record.get("id"), "id"))
+        yield from _rating(record, fields.required_id(record.get("id"), "id"))
 
 
 def _rating(item: Json, target: str | None, thread_id: str | None = None) -> Iterator[FeedbackRecord]:

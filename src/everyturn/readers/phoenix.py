@@ -65,8 +65,8 @@ def _otlp(span: Mapping[str, Json]) -> OtlpSpan:
         del attributes[_KIND]
     message = fields.text(span.get("status_message"), "status_message") or ""
     return OtlpSpan(
-        trace_id=_identified(span["context"], "trace_id"),
-        span_id=_identified(span["context"], "span_id"),
+        trace_id=fields.required_id(span["context"].get("trace_id"), "context.trace_id"),
+        span_id=fields.required_id(span["context"].get("span_id"), "context.span_id"),
         parent_id=fields.identifier(span.get("parent_id"), "parent_id"),
         name=fields.text(span.get("name"), "name") or "",
         started_at=_time(span, "start_time"),
@@ -77,13 +77,6 @@ def _otlp(span: Mapping[str, Json]) -> OtlpSpan:
         attributes=attributes,
         resource={},
     )
-
-
-def _identified(context: Mapping[str, Json], name: str) -> str:
-    found = fields.identifier(context.get(name), f"context.{name}")
-    if found is None:
-        raise BadRecord(expected=f"context.{name}: an id", found="nothing")
-    return found
 
 
 def _time(span: Mapping[str, Json], name: str) -> datetime | None:
