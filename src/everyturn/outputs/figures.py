@@ -1,4 +1,4 @@
-"""Numbers, dates and shares in words, the same on the page and in the terminal.
+"""Numbers and shares in words, the same on the page and in the terminal.
 
 A number is shown with its range, what it rests on and what is unknown, or it is not shown: `Figure` keeps the four together.
 """
@@ -6,10 +6,8 @@ A number is shown with its range, what it rests on and what is unknown, or it is
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
 from typing import Any
 
 UNKNOWN = "unknown"
@@ -208,151 +206,6 @@ def seconds(value: float | None) -> str:
     return f"{value:.{decimals}f} s"
 
 
-def day(value: object) -> date | None:
-    """The day of an ISO date or instant, None where there is none.
-
-    >>> day("2025-03-03T10:00:00+00:00"), day(None), day("soon")
-    (datetime.date(2025, 3, 3), None, None)
-    """
-    if isinstance(value, datetime):
-        return value.date()
-    if isinstance(value, date):
-        return value
-    try:
-        return date.fromisoformat(str(value)[:10])
-    except ValueError:
-        return None
-
-
-def say_day(value: object, *, year: bool = False) -> str:
-    """A day as read aloud.
-
-    >>> say_day("2025-03-03"), say_day("2025-03-03", year=True), say_day(None)
-    ('3 March', '3 March 2025', 'unknown')
-    """
-    when = day(value)
-    if when is None:
-        return UNKNOWN
-    return f"{when.day} {when:%B %Y}" if year else f"{when.day} {when:%B}"
-
-
-def short_day(value: object) -> str:
-    """A day for an axis.
-
-    >>> short_day("2025-03-03")
-    '3 Mar'
-    """
-    when = day(value)
-    return UNKNOWN if when is None else f"{when.day} {when:%b}"
-
-
-def say_period(period: Mapping[str, Any] | None) -> str:
-    """The days covered.
-
-    >>> say_period({"from": "2025-03-03", "to": "2025-05-08"})
-    '3 March to 8 May 2025'
-    >>> say_period({"from": "2024-12-02", "to": "2025-01-05"})
-    '2 December 2024 to 5 January 2025'
-    """
-    first, last = day((period or {}).get("from")), day((period or {}).get("to"))
-    if first is None or last is None:
-        return "period unknown"
-    return f"{say_day(first, year=first.year != last.year)} to {say_day(last, year=True)}"
-
-
-def elapsed(start: object, end: object) -> str:
-    """How long after the start, in the largest unit that fits.
-
-    >>> elapsed("2025-03-03T10:00:00+00:00", "2025-03-05T10:00:00+00:00")
-    '2 days later'
-    >>> elapsed("2025-03-03T10:00:00+00:00", None)
-    ''
-    """
-    try:
-        span = datetime.fromisoformat(str(end)) - datetime.fromisoformat(str(start))
-    except (TypeError, ValueError):  # TypeError: one knows its time zone and the other does not
-        return ""
-    for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
-        if span.total_seconds() >= length:
-            return f"{counted(int(span.total_seconds() // length), unit)} later"
-    return "at once"
-
-
-def is_complete(week: object, complete_until: object) -> bool:
-    """Whether the week that begins on this Monday was over when the data ended; so where the end is not known.
-
-    >>> is_complete("2025-05-05", "2025-05-08"), is_complete("2025-04-28", "2025-05-08")
-    (False, True)
-    """
-    monday, until = day(week), day(complete_until)
-    return monday is None or until is None or monday + timedelta(days=6) <= until
-
-
-def kind_of_change(finding: Mapping[str, Any]) -> str:
-    """What sort of finding it is, in plain words.
-
-    >>> kind_of_change({"kind": "new_intent"})
-    'New intent'
-    >>> kind_of_change({"kind": "level", "signal": "rework", "size": 0.2, "since": "2026-03-02"})
-    'Rework rose'
-    """
-    kind, size = str(finding.get("kind") or "finding"), number(finding.get("size"))
-    moved = "moved" if not size else "rose" if size > 0 else "fell"
-    if not finding.get("since"):  # a standing condition: it did not move
-        moved = ""
-    signal = str(finding.get("signal") or "rate").replace("_", " ")
-    words = {
-        "level": f"{signal} {moved}".strip(),
-        "share": f"demand {moved}",
-        "mix": f"mix of requests moved {signal}",
-        "user": "users losing trust" if (size or 0) > 1 else "a user losing trust",
-        "gap": "gap to evals",
-    }
-    said = words.get(kind, kind.replace("_", " "))
-    return said[:1].upper() + said[1:]
-
-
-def size_of_change(finding: Mapping[str, Any]) -> str:
-    """How large a finding is, with its range.
-
-    A moved rate or share is a signed difference in points; a gap is a distance; a new intent is its share of the
-    outputs, a standing condition its rate; people are a number.
-
-    >>> size_of_change({"kind": "level", "unit": "rate", "size": -0.21, "low": -0.26, "high": -0.16})
-    '−21 points (−26 to −16)'
-    >>> size_of_change({"kind": "new_intent", "unit": "share", "size": 0.06, "low": 0.05, "high": 0.07})
-    '6.0 % of outputs (5.0–7.0)'
-    """
-    size, low, high = (number(finding.get(key)) for key in ("size", "low", "high"))
-    if size is None:
-        return UNKNOWN
-    if finding.get("unit") == "count":
-        said = counted(size, "user") if finding.get("kind") == "user" else count(size)
-        return f"{said} ({count(low)} to {count(high)})" if low is not None and high is not None else said
-    if finding.get("kind") == "new_intent":
-        text, span = f"{percent(size)} of outputs", percent_span(low, high, beside=size)
-    elif finding.get("kind") == "level" and finding.get("unit") == "share":
-        text, span = percent(size), percent_span(low, high, beside=size)
-    else:
-        signed = finding.get("kind") != "gap"
-        text, span = points(size, signed=signed), points_span(low, high, signed=signed)
-    return f"{text} ({span})" if span else text
-
-
-def quiet(report: Mapping[str, Any]) -> str:
-    """What to say where nothing was found: that nothing moved, or that nobody could have seen it.
-
-    >>> quiet({"counts": {"conversations": 9}, "headline": {"acceptance": {"not_enough": {"users": 4, "needed": 10}}}})
-    'Too little data to say whether anything moved: 4 users, 10 needed.'
-    """
-    if not fields(report, "counts").get("conversations"):
-        return "There are no conversations to look at yet."
-    acceptance = figure(fields(report, "headline").get("acceptance"))
-    if acceptance.text == NOT_ENOUGH:
-        return f"Too little data to say whether anything moved: {acceptance.basis}."
-    return f"Nothing moved beyond its usual range, {say_period(fields(report, 'period'))}."
-
-
 def fields(owner: Mapping[str, Any] | None, key: str) -> Mapping[str, Any]:
     """The object under the key, empty where there is none."""
     value = (owner or {}).get(key)
@@ -396,13 +249,3 @@ def _needed(value: float | None) -> str:
 
 def _some(parts: Sequence[str]) -> list[str]:
     return [part for part in parts if part]
-
-
-def lead_of(text: str) -> tuple[str, str]:
-    """The first sentence of a text, and the rest: what to read from across the room, and what to read next.
-
-    >>> lead_of("Users began to ask for refunds (6.4–9.6 %). No eval case covers it.")
-    ('Users began to ask for refunds (6.4–9.6 %).', 'No eval case covers it.')
-    """
-    lead, *rest = re.split(r"(?<=[.!?]) (?=[\"“‘A-Z])", text, maxsplit=1)
-    return lead, "".join(rest)

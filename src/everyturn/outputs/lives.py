@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from everyturn.outputs import Result
-from everyturn.outputs.figures import day, fields, items, number, say_day
+from everyturn.outputs.days import day, say_day
+from everyturn.outputs.figures import fields, items, number
 
 _RARE = 0.0001  # no chance below it is told apart
 

@@ -10,30 +10,24 @@ from datetime import date
 from typing import Any
 
 from everyturn.outputs import Result, svg
+from everyturn.outputs.days import day, is_complete, say_day, say_period
 from everyturn.outputs.figures import (
     Figure,
     count,
     counted,
     coverage_figure,
-    day,
     eval_figure,
     fields,
     figure,
     has_evals,
-    is_complete,
     items,
-    kind_of_change,
-    lead_of,
     number,
     percent,
     points,
     points_span,
-    quiet,
-    say_day,
-    say_period,
     seconds,
-    size_of_change,
 )
+from everyturn.outputs.findings import kind_of_change, lead_of, quiet, size_of_change
 from everyturn.outputs.map import arrange_map, intent_anchor
 from everyturn.outputs.transcript import View, arrange_conversation, link, missing_link
 

@@ -15,7 +15,8 @@ from html import escape
 
 from markupsafe import Markup
 
-from everyturn.outputs.figures import Figure, count, percent, percent_span, short_day
+from everyturn.outputs.days import short_day
+from everyturn.outputs.figures import Figure, count, percent, percent_span
 
 # The pattern that `fill="url(#hatch)"` refers to; the page holds it once.
 HATCH = Markup(

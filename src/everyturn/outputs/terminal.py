@@ -11,19 +11,9 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from everyturn.outputs.days import is_complete
 from everyturn.outputs.diff import Piece
-from everyturn.outputs.figures import (
-    UNKNOWN,
-    Figure,
-    count,
-    fields,
-    figure,
-    is_complete,
-    number,
-    percent,
-    points,
-    points_span,
-)
+from everyturn.outputs.figures import UNKNOWN, Figure, count, fields, figure, number, percent, points, points_span
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
 UNFINISHED = "░"

@@ -8,7 +8,8 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from everyturn.outputs import Result
-from everyturn.outputs.figures import UNKNOWN, count, counted, day, fields, figure, items, number, percent, say_day
+from everyturn.outputs.days import day, say_day
+from everyturn.outputs.figures import UNKNOWN, count, counted, fields, figure, items, number, percent
 from everyturn.outputs.terminal import as_figure, brief, distance_lines, grid, printable, soft, strong, two_lines
 
 

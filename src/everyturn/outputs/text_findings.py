@@ -9,7 +9,9 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from everyturn.outputs import Result
-from everyturn.outputs.figures import counted, day, items, kind_of_change, lead_of, say_day, size_of_change
+from everyturn.outputs.days import day, say_day
+from everyturn.outputs.figures import counted, items
+from everyturn.outputs.findings import kind_of_change, lead_of, size_of_change
 from everyturn.outputs.terminal import grid, heading, printable, soft, strong
 
 

@@ -8,7 +8,8 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from everyturn.outputs import Result
-from everyturn.outputs.figures import count, counted, fields, is_complete, items
+from everyturn.outputs.days import is_complete
+from everyturn.outputs.figures import count, counted, fields, items
 from everyturn.outputs.terminal import (
     UNFINISHED,
     as_figure,

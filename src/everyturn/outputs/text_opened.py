@@ -10,8 +10,9 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from everyturn.outputs import Result
+from everyturn.outputs.days import day, elapsed, say_day
 from everyturn.outputs.diff import action_diff
-from everyturn.outputs.figures import UNKNOWN, day, elapsed, fields, items, number, percent, say_day
+from everyturn.outputs.figures import UNKNOWN, fields, items, number, percent
 from everyturn.outputs.lives import lives
 from everyturn.outputs.terminal import grid, printable, soft, strong, word_diff
 from everyturn.outputs.text_fields import draw_fields

@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import RenderableType
 
 from everyturn.outputs import Result
+from everyturn.outputs.days import say_period
 from everyturn.outputs.figures import (
     UNKNOWN,
     counted,
@@ -18,10 +19,9 @@ from everyturn.outputs.figures import (
     items,
     number,
     percent,
-    quiet,
-    say_period,
     seconds,
 )
+from everyturn.outputs.findings import quiet
 from everyturn.outputs.terminal import brief, grid, heading, soft, strong
 from everyturn.outputs.text_cohorts import draw_cohorts
 from everyturn.outputs.text_findings import draw_findings

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 from urllib.parse import quote
 
+from everyturn.outputs.days import day, elapsed, say_day, short_day
 from everyturn.outputs.diff import action_diff
-from everyturn.outputs.figures import counted, day, elapsed, fields, items, number, percent, say_day, short_day
+from everyturn.outputs.figures import counted, fields, items, number, percent
 
 View: TypeAlias = dict[str, Any]
 

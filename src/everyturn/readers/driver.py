@@ -17,8 +17,8 @@ from pathlib import Path
 import pyarrow as pa
 
 from everyturn.errors import InputError, UnknownFormat, UnknownName
-from everyturn.model import Json, MessageRecord, Rejected
-from everyturn.readers import BadRecord, Context, Kind, Reader, ReadOptions, Sample, Skipped, SkipRecord
+from everyturn.model import Json, Rejected
+from everyturn.readers import BadRecord, Context, Kind, Reader, ReadOptions, Sample, SkipRecord
 from everyturn.readers.fields import AHEAD, describe
 from everyturn.readers.files import expand
 from everyturn.readers.framing import records as framed
@@ -34,8 +34,9 @@ from everyturn.readers.recognise import (
     unwrapped,
 )
 from everyturn.readers.rows import parquet_rows
-from everyturn.readers.source import RECORD_LIMIT, Damaged, Frame, Source, damaged, is_text, too_long
-from everyturn.readers.tables import Row, row_of, table
+from everyturn.readers.running import Parts, read_binary, read_record
+from everyturn.readers.source import Damaged, Frame, Source, damaged, is_text
+from everyturn.readers.tables import Row, table
 
 _SAMPLE_BYTES = 4 * 2**20
 _BATCH_BYTES = 8 * 2**20
@@ -235,7 +236,7 @@ class _Load:
         binary = None if source.is_parquet else self._binary_reader(source)
         if binary is not None:
             count.format = binary.name
-            yield from ((frame, binary) for frame in _decoded(binary, source))
+            yield from ((frame, binary) for frame in read_binary(binary, source))
             return
         frames = self._frames(count, source, path)
         if frames is None:
@@ -365,7 +366,9 @@ class _Load:
             if frame.bad is not None:
                 raise frame.bad
             parts = (
-                _Parts(skipped="an empty page") if reader is None else _read(reader, frame.value, context, self._latest)
+                Parts(skipped="an empty page")
+                if reader is None
+                else read_record(reader, frame.value, context, self._latest)
             )
         except BadRecord as bad:
             count.rejected += 1
@@ -385,70 +388,6 @@ class _Load:
             self._rows[kind].append((where, row))
         for rejected in parts.rejected:
             self._reject(rejected)
-
-
-@dataclass(slots=True)
-class _Parts:
-    """What one record came to: its rows with their tables, its bad parts, and why there is nothing where there is not."""
-
-    rows: list[tuple[str, Row]] = field(default_factory=list)
-    rejected: list[Rejected] = field(default_factory=list)
-    skipped: str = "nothing to read in it"
-
-
-def _read(reader: Reader, value: Json, context: Context, latest: datetime) -> _Parts:
-    """What a reader gives for one record; what it should not raise becomes a `BadRecord`."""
-    parts = _Parts()
-    where, rows = context.where, parts.rows
-    try:
-        for record in reader.read(value, context):
-            if isinstance(record, Rejected):
-                parts.rejected.append(record)
-            elif isinstance(record, Skipped):
-                parts.skipped = record.reason
-            else:
-                try:
-                    rows.append(row_of(record, where, latest))
-                except BadRecord as bad:
-                    if isinstance(record, MessageRecord):
-                        raise  # a conversation with a hole in it would be wrong
-                    parts.rejected.append(Rejected(context.where, bad.expected, bad.found))
-    except (BadRecord, SkipRecord):
-        raise
-    except Exception as error:  # our mistake, and no reason to lose the other records
-        if isinstance(error, RecursionError) or "Recursion limit" in str(error):  # the second is orjson's TypeError
-            raise BadRecord(expected="values nested up to 250 levels deep", found="deeper nesting") from None
-        raise BadRecord(expected=f"a {reader.name} record", found=f"reader failed ({type(error).__name__})") from error
-    return parts
-
-
-def _decoded(reader: Reader, source: Source) -> Iterator[Frame]:
-    """The records of a binary file, which is held whole."""
-    assert reader.decode is not None
-    parts: list[bytes] = []
-    length = 0
-    try:
-        while data := source.read():
-            length += len(data)
-            parts.append(data)
-            if length > RECORD_LIMIT:
-                parts.clear()
-    except Damaged as error:
-        yield damaged("", error)
-        return
-    if length > RECORD_LIMIT:
-        yield too_long("", length)
-        return
-    try:
-        values = list(reader.decode(b"".join(parts)))
-    except BadRecord as bad:
-        yield Frame("", None, bad, length)
-    except Exception as error:  # noqa: BLE001 - our mistake, and no reason to lose the other files
-        found = f"reader failed ({type(error).__name__})"
-        yield Frame("", None, BadRecord(expected=f"a {reader.name} file", found=found), length)
-    else:
-        for i, value in enumerate(values, 1):
-            yield Frame(f" item {i}" if len(values) > 1 else "", value, None, length // len(values))
 
 
 def _size(length: float) -> str:

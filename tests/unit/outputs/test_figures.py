@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from everyturn.outputs.figures import fields, figure, items, percent, percent_span, points, size_of_change
+from everyturn.outputs.figures import fields, figure, items, percent, percent_span, points
+from everyturn.outputs.findings import size_of_change
 
 
 def test_an_estimate_keeps_its_range_and_what_it_rests_on() -> None:

@@ -17,7 +17,7 @@ import zstandard
 
 from everyturn.errors import InputError, UnknownFormat, UnknownName
 from everyturn.model import Message, MessageRecord
-from everyturn.readers import Context, Reader, ReadOptions, Sample, Skipped, driver, recognise
+from everyturn.readers import Context, Reader, ReadOptions, Sample, Skipped, recognise, running
 from everyturn.readers.driver import read_paths
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -447,7 +447,7 @@ def test_a_binary_format_is_decoded_whole(file, monkeypatch):
         assert [m["content"] for m in loaded.messages] == ["a", "b"]
         assert loaded.only_file.format == "bin"
     assert [r.found for r in Loaded(file(b"\x00BIN\xff")).rejected] == ["reader failed (UnicodeDecodeError)"]
-    monkeypatch.setattr(driver, "RECORD_LIMIT", 10)
+    monkeypatch.setattr(running, "RECORD_LIMIT", 10)
     assert [r.found for r in Loaded(file(b"\x00BIN" + bytes(50))).rejected] == ["one of 54 bytes"]
 
 

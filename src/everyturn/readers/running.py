@@ -1,0 +1,76 @@
+"""Runs a reader on one record or one binary file; what it should not raise becomes a `BadRecord`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from everyturn.model import Json, MessageRecord, Rejected
+from everyturn.readers import BadRecord, Context, Reader, Skipped, SkipRecord
+from everyturn.readers.source import RECORD_LIMIT, Damaged, Frame, Source, damaged, too_long
+from everyturn.readers.tables import Row, row_of
+
+
+@dataclass(slots=True)
+class Parts:
+    """What one record came to: its rows with their tables, its bad parts, and why there is nothing where there is not."""
+
+    rows: list[tuple[str, Row]] = field(default_factory=list)
+    rejected: list[Rejected] = field(default_factory=list)
+    skipped: str = "nothing to read in it"
+
+
+def read_record(reader: Reader, value: Json, context: Context, latest: datetime) -> Parts:
+    """What a reader gives for one record; what it should not raise becomes a `BadRecord`."""
+    parts = Parts()
+    where, rows = context.where, parts.rows
+    try:
+        for record in reader.read(value, context):
+            if isinstance(record, Rejected):
+                parts.rejected.append(record)
+            elif isinstance(record, Skipped):
+                parts.skipped = record.reason
+            else:
+                try:
+                    rows.append(row_of(record, where, latest))
+                except BadRecord as bad:
+                    if isinstance(record, MessageRecord):
+                        raise  # a conversation with a hole in it would be wrong
+                    parts.rejected.append(Rejected(context.where, bad.expected, bad.found))
+    except (BadRecord, SkipRecord):
+        raise
+    except Exception as error:  # our mistake, and no reason to lose the other records
+        if isinstance(error, RecursionError) or "Recursion limit" in str(error):  # the second is orjson's TypeError
+            raise BadRecord(expected="values nested up to 250 levels deep", found="deeper nesting") from None
+        raise BadRecord(expected=f"a {reader.name} record", found=f"reader failed ({type(error).__name__})") from error
+    return parts
+
+
+def read_binary(reader: Reader, source: Source) -> Iterator[Frame]:
+    """The records of a binary file, which is held whole."""
+    assert reader.decode is not None
+    parts: list[bytes] = []
+    length = 0
+    try:
+        while data := source.read():
+            length += len(data)
+            parts.append(data)
+            if length > RECORD_LIMIT:
+                parts.clear()
+    except Damaged as error:
+        yield damaged("", error)
+        return
+    if length > RECORD_LIMIT:
+        yield too_long("", length)
+        return
+    try:
+        values = list(reader.decode(b"".join(parts)))
+    except BadRecord as bad:
+        yield Frame("", None, bad, length)
+    except Exception as error:  # noqa: BLE001 - our mistake, and no reason to lose the other files
+        found = f"reader failed ({type(error).__name__})"
+        yield Frame("", None, BadRecord(expected=f"a {reader.name} file", found=found), length)
+    else:
+        for i, value in enumerate(values, 1):
+            yield Frame(f" item {i}" if len(values) > 1 else "", value, None, length // len(values))
