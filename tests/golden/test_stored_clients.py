@@ -25,7 +25,7 @@ _IDS = "SELECT conversation_id FROM conversations"
 
 
 def stored(ws):
-    return {name: compared(evidence.one(ws.database, name)) for (name,) in ws.database.rows(_IDS)}
+    return {name: compared(evidence.several(ws.database, [name])[name]) for (name,) in ws.database.rows(_IDS)}
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -54,7 +54,7 @@ def stored(*loads):
                 matching=how_texts_match(),
             )
         names = database.rows("SELECT conversation_id FROM conversations")
-        return {name: [m.content for m in evidence.one(database, name).messages] for (name,) in names}
+        return {name: [m.content for m in evidence.several(database, [name])[name].messages] for (name,) in names}
 
 
 CHAIN = [

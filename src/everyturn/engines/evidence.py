@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,32 +12,37 @@ from everyturn.engines.metrics import dimensions
 from everyturn.model import Conversation, Json
 
 
-def one(database: Database, conversation_id: str) -> Conversation | None:
-    """One conversation whole, None where no such id is stored."""
-    database.run("CREATE OR REPLACE TABLE wanted AS SELECT ? AS conversation_id", [conversation_id])
+def several(database: Database, ids: Iterable[str]) -> dict[str, Conversation]:
+    """The conversations of these ids whole, in the order of the ids; those that are not stored are left out."""
+    wanted = list(dict.fromkeys(ids))
+    database.run("CREATE OR REPLACE TABLE wanted AS SELECT unnest(?::VARCHAR[]) AS conversation_id", [wanted])
     try:
-        return next((c for fragment in fragments(database, among="wanted") for c in fragment.conversations()), None)
+        found = {
+            c.conversation_id: c for fragment in fragments(database, among="wanted") for c in fragment.conversations()
+        }
     finally:
         database.run("DROP TABLE wanted")
+    return {conversation_id: found[conversation_id] for conversation_id in wanted if conversation_id in found}
 
 
-def outcomes(database: Database, conversation_id: str) -> list[dict[str, Json]]:
-    """What became of each output of a conversation: turn, outcome, evidence, edit share, what was seen."""
-    return [
-        dict(zip(("turn", "outcome", "evidence", "edit_share", "rework", "detail"), row, strict=True))
-        for row in database.rows(
-            """
-            SELECT o.turn, o.label, o.evidence, e.value, r.value, o.detail
-            FROM observations o
-            LEFT JOIN observations e ON e.conversation_id = o.conversation_id AND e.turn IS NOT DISTINCT FROM o.turn
-              AND e.signal = 'edit_share'
-            LEFT JOIN observations r ON r.conversation_id = o.conversation_id AND r.turn IS NOT DISTINCT FROM o.turn
-              AND r.signal = 'rework'
-            WHERE o.signal = 'acceptance' AND o.conversation_id = ? ORDER BY o.turn
-            """,
-            [conversation_id],
-        )
-    ]
+def outcomes(database: Database, ids: Iterable[str]) -> dict[str, list[dict[str, Json]]]:
+    """What became of each output of some conversations, by id: turn, outcome, evidence, edit share, what was seen."""
+    found: dict[str, list[dict[str, Json]]] = {}
+    for conversation_id, *row in database.rows(
+        """
+        WITH o AS (SELECT * FROM observations WHERE conversation_id IN (SELECT unnest(?::VARCHAR[])))
+        SELECT o.conversation_id, o.turn, o.label, o.evidence, e.value, r.value, o.detail FROM o
+        LEFT JOIN o e ON e.conversation_id = o.conversation_id AND e.turn IS NOT DISTINCT FROM o.turn
+          AND e.signal = 'edit_share'
+        LEFT JOIN o r ON r.conversation_id = o.conversation_id AND r.turn IS NOT DISTINCT FROM o.turn
+          AND r.signal = 'rework'
+        WHERE o.signal = 'acceptance' ORDER BY o.conversation_id, o.turn
+        """,
+        [list(ids)],
+    ):
+        names = ("turn", "outcome", "evidence", "edit_share", "rework", "detail")
+        found.setdefault(conversation_id, []).append(dict(zip(names, row, strict=True)))
+    return found
 
 
 def examples(database: Database, where: dict[str, Any], *, limit: int = 5) -> list[str]:

@@ -232,12 +232,8 @@ def coverage_with(db: Database, panel: Panel, proposals: Sequence[Proposal]) -> 
 
 def make_cases(db: Database, proposals: Sequence[Proposal]) -> list[NewCase]:
     """The proposed cases whole: what the agent saw, masked, and the user's own version where there is one."""
-    found = []
-    for proposal in proposals:
-        conversation = evidence.one(db, proposal.conversation_id)
-        if conversation is not None:
-            found.append(_case(conversation, proposal))
-    return found
+    found = evidence.several(db, (proposal.conversation_id for proposal in proposals))
+    return [_case(found[p.conversation_id], p) for p in proposals if p.conversation_id in found]
 
 
 def _case(conversation: Conversation, proposal: Proposal) -> NewCase:

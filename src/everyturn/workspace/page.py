@@ -74,7 +74,7 @@ def build(
         "contexts": told,
         "cohorts": _cohorts(database, trust),
         "coverage": coverage,
-        "conversations": dict(_shown(database, wanted)),
+        "conversations": shown_conversations(database, wanted),
         "notes": _notes(counts, complete),
         "definitions": [{"term": term, "meaning": meaning} for term, meaning in DEFINITIONS],
         "provenance": {**provenance, "window_days": 7, "version": __version__},
@@ -175,34 +175,34 @@ def estimate_of(row: dict[str, Any]) -> dict[str, Json]:
     return form
 
 
-def _shown(database: Database, ids: Iterable[str]) -> Iterable[tuple[str, dict[str, Json]]]:
-    """The conversations to be read, whole, each with its intent, its cohort and what became of its outputs."""
-    for conversation_id in ids:
-        shown = shown_conversation(database, conversation_id)
-        if shown is not None:
-            yield conversation_id, shown
+def shown_conversations(database: Database, ids: Iterable[str]) -> dict[str, dict[str, Json]]:
+    """Conversations as the page and `show conversation` show them, by id and in the order of the ids, each read once.
 
-
-def shown_conversation(database: Database, conversation_id: str) -> dict[str, Json] | None:
-    """One conversation as the page and `show conversation` show it, None where no such id is stored."""
-    conversation = evidence.one(database, conversation_id)
-    if conversation is None:
-        return None
+    Each is whole, with its first intent, its cohort and what became of its outputs; ids that are not stored are left out.
+    """
+    found = evidence.several(database, ids)
     cohort = metrics.dimensions(database)["cohort"]
-    intent, group = database.rows(
-        f"""
-        SELECT (SELECT coalesce(i.label, a.intent_id) FROM assignments a LEFT JOIN intents i USING (intent_id)
-            WHERE a.conversation_id = c.conversation_id ORDER BY a.request LIMIT 1), {cohort}
-        FROM conversations c WHERE conversation_id = ?
-        """,
-        [conversation_id],
-    )[0]
+    about = {
+        conversation_id: {"intent": intent, "cohort": group}
+        for conversation_id, intent, group in database.rows(
+            f"""
+            SELECT conversation_id, (SELECT arg_min(coalesce(i.label, a.intent_id, ''), a.request) FROM assignments a
+                LEFT JOIN intents i USING (intent_id) WHERE a.conversation_id = c.conversation_id), {cohort}
+            FROM conversations c WHERE conversation_id IN (SELECT unnest(?::VARCHAR[]))
+            """,
+            [list(found)],
+        )
+    }
+    outcomes = evidence.outcomes(database, found)
     return {
-        **evidence.conversation_json(conversation),
-        "intent": intent,
-        "cohort": group,
-        "outcomes": evidence.outcomes(database, conversation_id),
-        "actions": [_action_json(use, turn) for turn, use in _uses(conversation)],
+        conversation_id: {
+            **evidence.conversation_json(conversation),
+            "intent": about[conversation_id]["intent"] or None,
+            "cohort": about[conversation_id]["cohort"],
+            "outcomes": outcomes.get(conversation_id, []),
+            "actions": [_action_json(use, turn) for turn, use in _uses(conversation)],
+        }
+        for conversation_id, conversation in found.items()
     }
 
 

@@ -13,7 +13,7 @@ from everyturn.signals import Signal
 from everyturn.workspace.discovering import known
 from everyturn.workspace.looking import gap_of, panel_of
 from everyturn.workspace.observing import named_signal, signals
-from everyturn.workspace.page import intent_json, shown_conversation
+from everyturn.workspace.page import intent_json, shown_conversations
 from everyturn.workspace.result import plain
 from everyturn.workspace.separating import SEPARATED, contexts_of
 
@@ -47,13 +47,12 @@ def opened(
 
 def conversations(db: Database, ids: Iterable[str]) -> list[dict[str, Json]]:
     """The conversations of these ids as they are shown; ids that are not stored are left out."""
-    shown = (shown_conversation(db, conversation_id) for conversation_id in ids)
-    return [conversation for conversation in shown if conversation is not None]
+    return list(shown_conversations(db, ids).values())
 
 
 def conversation(db: Database, conversation_id: str) -> dict[str, Json]:
     """One conversation with what became of each output."""
-    shown = shown_conversation(db, conversation_id)
+    shown = shown_conversations(db, [conversation_id]).get(conversation_id)
     if shown is None:
         raise UnknownName(
             "no conversation of that id",

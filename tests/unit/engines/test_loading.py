@@ -79,7 +79,7 @@ def load(database, *tables, kind="messages"):
 
 
 def contents(database, conversation_id):
-    return [m.content for m in evidence.one(database, conversation_id).messages]
+    return [m.content for m in evidence.several(database, [conversation_id])[conversation_id].messages]
 
 
 def test_rows_are_ordered_by_time_whatever_the_file_order(database):
@@ -135,7 +135,7 @@ def test_attributes_of_several_rows_are_joined_the_first_value_stands(database):
         rows(("c", "user", "hi", 1, {"attributes": '{"plan":"pro"}'}), ("c", "assistant", "yo", 2, {"attributes": '{"plan":"x","locale":"de"}'})),
     )  # fmt: skip
     load(database, rows(("c", "user", "more", 3, {"attributes": '{"channel":"web"}'}), path="b.jsonl"))
-    assert evidence.one(database, "c").attributes == {"plan": "pro", "locale": "de", "channel": "web"}
+    assert evidence.several(database, ["c"])["c"].attributes == {"plan": "pro", "locale": "de", "channel": "web"}
 
 
 def test_an_action_belongs_to_one_conversation(database):
@@ -152,8 +152,8 @@ def test_an_action_belongs_to_one_conversation(database):
     )  # fmt: skip
     merged = load(database, actions, kind="actions")
     assert merged.conversations == 2
-    assert [a.action_id for a in evidence.one(database, "c").actions] == ["named"]
-    assert [a.action_id for a in evidence.one(database, "d").actions] == ["latest"]
+    assert [a.action_id for a in evidence.several(database, ["c"])["c"].actions] == ["named"]
+    assert [a.action_id for a in evidence.several(database, ["d"])["d"].actions] == ["latest"]
     assert database.scalar("SELECT count(*) FROM actions") == 4
 
 
