@@ -216,6 +216,9 @@ def test_keys_reach_everything_and_show_where_they_are(opened) -> None:
     assert page.evaluate("document.activeElement.textContent") == "Skip to the findings"
     assert page.locator(".skip").bounding_box()["y"] >= 0
     page.keyboard.press("Enter")
+    # the browser sets the focus of a fragment once more when it has scrolled there
+    page.wait_for_function("location.hash === '#findings'")
+    page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
     assert page.evaluate("document.activeElement.id") == "findings"
     page.keyboard.press("Tab")
     focused = "({tag: document.activeElement.tagName, ring: getComputedStyle(document.activeElement).outlineStyle})"
