@@ -85,6 +85,14 @@ class Sample:
     is_whole: bool = False
     endpoint: str | None = None
 
+    def share(self, is_of_kind: Callable[[Json], bool]) -> float:
+        """The share of the records that are of a kind, 0 to 1; 0 where there are none.
+
+        >>> Sample(({"run": 1}, {}, {}, {})).share(bool)
+        0.25
+        """
+        return sum(map(is_of_kind, self.records)) / len(self.records) if self.records else 0.0
+
 
 class BadRecord(Exception):
     """Raised by a reader when a record cannot be read. Repeats no text of it."""

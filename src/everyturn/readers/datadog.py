@@ -268,7 +268,7 @@ def _decode(data: bytes) -> Iterator[Json]:
 def _looks_like(sample: Sample) -> float:
     """How many of the records are of a kind that Datadog's SDK or API gives; of bytes, whether they are lists of spans."""
     if sample.records:
-        return 0.95 * sum(_kind(r) is not None for r in sample.records) / len(sample.records)
+        return 0.95 * sample.share(lambda record: _kind(record) is not None)
     # msgpack: an array of traces, each an array of spans, each a map that names a span's fields
     head = sample.head[:4096]
     is_list = bool(head) and (0x90 <= head[0] <= 0x9F or head[0] in {0xDC, 0xDD})

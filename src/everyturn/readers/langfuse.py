@@ -314,9 +314,7 @@ _READERS: Mapping[str, Callable[[Mapping[str, Json], Context], Parts]] = {
 
 def _looks_like(sample: Sample) -> float:
     """How many of the records are of a kind that Langfuse gives."""
-    if not sample.records:
-        return 0.0
-    return 0.95 * sum(_kind(_camel(r)) is not None for r in sample.records) / len(sample.records)
+    return 0.95 * sample.share(lambda record: _kind(_camel(record)) is not None)
 
 
 READER = Reader(

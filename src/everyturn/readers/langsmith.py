@@ -290,9 +290,7 @@ def _looks_like(sample: Sample) -> float:
             return 0.0
         first = next(parts(sample.head), None)
         return 0.95 if first is not None and _is_part_name(first.name) else 0.0
-    if not sample.records:
-        return 0.0
-    return 0.95 * sum(_kind(r) is not None for r in sample.records) / len(sample.records)
+    return 0.95 * sample.share(lambda record: _kind(record) is not None)
 
 
 READER = Reader(

@@ -159,6 +159,22 @@ def _own_name(name: str) -> str | None:
     return rest if first == "app" and rest else name
 
 
+def with_common(attributes: dict[str, str], *, tags: Json, model: Json, environment: Json) -> dict[str, str]:
+    """The attributes with those that every dialect has under a name of its own: a list of tags, a model, an environment.
+
+    A model or environment that the application named itself stands.
+
+    >>> with_common({"model": "mine"}, tags=["a", "b"], model="theirs", environment=None)
+    {'model': 'mine', 'tags': 'a, b'}
+    """
+    if isinstance(tags, list) and tags and is_plain(tags):
+        attributes["tags"] = joined(tags)
+    for name, value in (("model", model), ("environment", environment)):
+        if isinstance(value, str) and value:
+            attributes.setdefault(name, value)
+    return attributes
+
+
 def is_plain(value: Json) -> bool:
     """Whether a value can be an attribute: a single value, or a list of such."""
     items = value if isinstance(value, list) else [value]

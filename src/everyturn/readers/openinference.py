@@ -29,7 +29,7 @@ from everyturn.readers.genai import (
     user_id,
     with_calls_joined,
 )
-from everyturn.readers.namespaces import is_plain, joined, own_attributes
+from everyturn.readers.namespaces import own_attributes, with_common
 from everyturn.readers.otlp_wire import Attributes, OtlpSpan
 
 _KIND = "openinference.span.kind"
@@ -92,13 +92,8 @@ def _metadata(found: Attributes) -> Mapping[str, Json]:
 def _conversation_attributes(span: OtlpSpan, metadata: Mapping[str, Json], options: ReadOptions) -> dict[str, str]:
     found = span.attributes
     attributes = own_attributes(found, options) | own_attributes(metadata, options)
-    tags = fields.json_value(found.get("tag.tags"))
-    if isinstance(tags, list) and tags and is_plain(tags):
-        attributes["tags"] = joined(tags)
-    for name, value in (("model", found.get("llm.model_name")), ("environment", environment(span.resource))):
-        if isinstance(value, str) and value:
-            attributes.setdefault(name, value)
-    return attributes
+    tags, model = fields.json_value(found.get("tag.tags")), found.get("llm.model_name")
+    return with_common(attributes, tags=tags, model=model, environment=environment(span.resource))
 
 
 # --- model calls --------------------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ from everyturn.readers.genai import (
 from everyturn.readers.genai import (
     read_span as read_genai_span,
 )
-from everyturn.readers.namespaces import is_plain, joined, own_attributes
+from everyturn.readers.namespaces import own_attributes, with_common
 from everyturn.readers.otlp_wire import Attributes, OtlpSpan
 
 _ASSOCIATED = "traceloop.association.properties."
@@ -86,14 +86,8 @@ def _decoded_arguments(given: Json) -> Json:
 def _conversation_attributes(span: OtlpSpan, properties: Mapping[str, Json], options: ReadOptions) -> dict[str, str]:
     found = span.attributes
     attributes = own_attributes(found, options) | own_attributes(properties, options)
-    tags = properties.get("tags")
-    if isinstance(tags, list) and tags and is_plain(tags):
-        attributes["tags"] = joined(tags)
     model = fields.first(found, ("gen_ai.response.model", "gen_ai.request.model"))
-    for name, value in (("model", model), ("environment", environment(span.resource))):
-        if isinstance(value, str) and value:
-            attributes.setdefault(name, value)
-    return attributes
+    return with_common(attributes, tags=properties.get("tags"), model=model, environment=environment(span.resource))
 
 
 def _numbered(found: Attributes, prefix: str) -> tuple[Message, ...] | None:

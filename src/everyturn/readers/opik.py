@@ -278,9 +278,7 @@ _READERS: Mapping[str, Callable[[Mapping[str, Json], Context], Parts]] = {
 
 def _looks_like(sample: Sample) -> float:
     """How many of the records are of a kind that Opik gives."""
-    if not sample.records:
-        return 0.0
-    return 0.9 * sum(_kind(r) is not None for r in sample.records) / len(sample.records)
+    return 0.9 * sample.share(lambda record: _kind(record) is not None)
 
 
 READER = Reader(

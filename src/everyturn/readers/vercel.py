@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from everyturn.model import Json, Message, Span, ToolCall
 from everyturn.readers import BadRecord, ReadOptions, fields, steps
 from everyturn.readers.genai import Operation, conversation_id, environment, error_of, openai_messages, user_id
-from everyturn.readers.namespaces import is_plain, joined, own_attributes
+from everyturn.readers.namespaces import own_attributes, with_common
 from everyturn.readers.otlp_wire import Attributes, OtlpSpan
 
 _OPERATION = "ai.operationId"
@@ -63,14 +63,8 @@ def _operation(name: str) -> Operation:
 
 def _conversation_attributes(span: OtlpSpan, metadata: Mapping[str, Json], options: ReadOptions) -> dict[str, str]:
     attributes = own_attributes(span.attributes, options) | own_attributes(metadata, options)
-    tags = metadata.get("tags")
-    if isinstance(tags, list) and tags and is_plain(tags):
-        attributes["tags"] = joined(tags)
     model = fields.first(span.attributes, _MODELS)
-    for name, value in (("model", model), ("environment", environment(span.resource))):
-        if isinstance(value, str) and value:
-            attributes.setdefault(name, value)
-    return attributes
+    return with_common(attributes, tags=metadata.get("tags"), model=model, environment=environment(span.resource))
 
 
 def _given(found: Attributes) -> tuple[Message, ...] | None:

@@ -147,13 +147,14 @@ def taxonomy_text(db: Database) -> str:
 
 def _store(db: Database, found: Discovery) -> None:
     """Keeps a discovery: its state whole, its intents and assignments as tables, each turn and each eval case placed."""
+    tables = found.to_tables()
     with db.transaction():
-        for name, table in found.to_tables().items():
+        for name, table in tables.items():
             db.set_blob(f"discovery.{name}", _to_ipc(table))
         db.run("DELETE FROM intents")
         db.insert("intents", _intent_table(found))
         db.run("DELETE FROM intent_events")
-        db.insert("intent_events", found.to_tables()["events"].select(EVENT_SCHEMA.names))
+        db.insert("intent_events", tables["events"].select(EVENT_SCHEMA.names))
         ready = "(SELECT conversation_id FROM conversations WHERE origin = 'outcomes')"
         db.run(f"DELETE FROM assignments WHERE conversation_id NOT IN {ready}")
         db.insert("assignments", found.assignments)
