@@ -55,7 +55,7 @@ class Comparison:
 
 
 def compare_sides(sides: pa.Table, *, signal: str, better: Literal["higher", "lower"], needed: int = 10) -> Comparison:
-    """The comparison of the answers of `sides`: columns user_id, intent_id, is_current, n, y, a row a user, intent and side.
+    """The comparison of the answers of `sides`, a row a user, intent and side: user_id, intent_id, is_current, n, y, unknown.
 
     Assumes: users independent; who is on both sides is paired with themselves.
     Method: symmetric Kitagawa split over intents (`stats.compare.split_difference`); `effect` as `stats.intervals.difference`.
@@ -63,8 +63,8 @@ def compare_sides(sides: pa.Table, *, signal: str, better: Literal["higher", "lo
     user = _codes(sides["user_id"])
     intent = _codes(sides["intent_id"])
     is_current = sides["is_current"].to_numpy().astype(bool)
-    n, y = sides["n"].to_numpy(), sides["y"].to_numpy()
-    now, then = (summarise_one(user[side], n[side], y[side]) for side in (is_current, ~is_current))
+    n, y, unknown = (sides[name].to_numpy() for name in ("n", "y", "unknown"))
+    now, then = (summarise_one(user[s], n[s], y[s], unknown[s]) for s in (is_current, ~is_current))
     shared = join(user, (n * is_current, y * is_current), (n * ~is_current, y * ~is_current)) if len(n) else None
     effect = difference(now, then, shared, needed=needed)
     if isinstance(effect, NotEnough):

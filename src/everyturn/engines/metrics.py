@@ -186,7 +186,7 @@ def compare_totals(database: Database, signal: str, *, current: str, baseline: s
 
 
 def sides(database: Database, signal: str, *, current: str, baseline: str) -> pa.Table:
-    """Per-user totals of two sets of answers by intent: columns user_id, intent_id, is_current, n, y; an answer in both is in both."""
+    """Per-user totals of two sets of answers by intent: columns user_id, intent_id, is_current, n, y, unknown; an answer in both is in both."""
     dims = dimensions(database)
     each = " UNION ALL ".join(
         f"SELECT user_id, intent_id, {side} AS is_current, value FROM answers WHERE {condition(text, dims)}"
@@ -195,8 +195,9 @@ def sides(database: Database, signal: str, *, current: str, baseline: str) -> pa
     return database.table(
         f"""
         WITH answers AS (SELECT * REPLACE (round(value * {SCALE})::HUGEINT AS value) FROM facts
-          WHERE signal = ? AND user_id IS NOT NULL AND value IS NOT NULL)
-        SELECT user_id, intent_id, is_current, count(*)::DOUBLE AS n, sum(value)::DOUBLE / {SCALE} AS y FROM ({each})
+          WHERE signal = ? AND user_id IS NOT NULL)
+        SELECT user_id, intent_id, is_current, count(value)::DOUBLE AS n,
+          coalesce(sum(value), 0)::DOUBLE / {SCALE} AS y, (count(*) - count(value))::DOUBLE AS unknown FROM ({each})
         GROUP BY ALL ORDER BY ALL
         """,
         [signal],

@@ -100,11 +100,6 @@ def points(discovery: Discovery, requests: pa.Table, vectors: Floats) -> pa.Tabl
     return pa.table([*told.columns, ids, x, y], names=POINT_SCHEMA.names).cast(POINT_SCHEMA)
 
 
-def known_places(before: Sequence[Intent | None]) -> list[tuple[float, float] | None]:
-    """The places that intents had before."""
-    return [intent.place if intent else None for intent in before]
-
-
 def nearest(discovery: Discovery, intent_id: str, *, count: int = 3) -> list[tuple[Intent, float]]:
     """The other intents that ask for the most alike things, the most alike first, each with its likeness.
 

@@ -50,7 +50,6 @@ class Api:
             raise InputError(f"the address of {name} is none", where=base_url, expected="an address with https://")
         self.name = name
         self.requests = 0
-        self.waited = 0.0
         self._base_url = base_url.rstrip("/")
         self._variables = variables
         self._sleep = sleep or time.sleep
@@ -122,7 +121,6 @@ class Api:
         """Waits as long as was asked for, else twice as long each time, spread so that clients do not come back together."""
         seconds = min(_FIRST_WAIT * 2**attempt, _LONGEST_WAIT) * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
         seconds = max(seconds, asked or 0.0)
-        self.waited += seconds
         self._sleep(seconds)
 
     def _refuse(self, response: httpx.Response, method: str, path: str) -> None:

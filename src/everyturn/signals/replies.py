@@ -218,22 +218,16 @@ def _is_firm(cue: Cue, *, was_asked: bool) -> bool:
     return cue.strength == "firm" or (cue.strength == "unless_asked" and not was_asked)
 
 
-def tone_of(cues: Iterable[Cue], *, was_asked: bool = False) -> tuple[Tone, float]:
-    """The tone of a reply with these cues, and its score. `was_asked`: the agent's output ended with a question.
+def _weigh(cues: Iterable[Cue], *, was_asked: bool) -> tuple[Tone, float, dict[Kind, float]]:
+    """The tone, the score, and what each kind of cue weighs in it. `was_asked`: the agent's output ended with a question.
 
-    >>> tone_of([Cue("thanks", "firm")])
+    >>> _weigh([Cue("thanks", "firm")], was_asked=False)[:2]
     ('pleased', -0.45)
-    >>> tone_of([Cue("praise", "firm"), Cue("failure", "firm")])[0]
+    >>> _weigh([Cue("praise", "firm"), Cue("failure", "firm")], was_asked=False)[0]
     'pushback'
-    >>> tone_of([Cue("negation", "unless_asked")], was_asked=True)[0]
+    >>> _weigh([Cue("negation", "unless_asked")], was_asked=True)[0]
     'neutral'
     """
-    tone, score, _ = _weigh(cues, was_asked=was_asked)
-    return tone, score
-
-
-def _weigh(cues: Iterable[Cue], *, was_asked: bool) -> tuple[Tone, float, dict[Kind, float]]:
-    """The tone, the score, and what each kind of cue weighs in it."""
     weights: dict[Kind, float] = {}
     pushes = pleases = False
     for cue in cues:

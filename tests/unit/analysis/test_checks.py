@@ -55,7 +55,14 @@ def sides(p_then, p_now, *, share_then=0.5, share_now=0.5, users=150, each=8, se
             for intent in random.random(each) >= share:
                 y = float(random.random() < p[int(intent)])
                 rows.append(
-                    {"user_id": f"u{user}", "intent_id": f"i{int(intent)}", "is_current": is_current, "n": 1.0, "y": y}
+                    {
+                        "user_id": f"u{user}",
+                        "intent_id": f"i{int(intent)}",
+                        "is_current": is_current,
+                        "n": 1.0,
+                        "y": y,
+                        "unknown": 0.0,
+                    }
                 )
     return pa.Table.from_pylist(rows)  # fmt: skip
 

@@ -4,8 +4,9 @@ import json
 
 import pytest
 
+from everyturn.analysis.comparison import compare_sides
 from everyturn.engines import contexts
-from everyturn.engines.metrics import compare_totals
+from everyturn.engines.metrics import compare_totals, sides
 from everyturn.workspace import Workspace
 
 
@@ -27,6 +28,8 @@ def ws(tmp_path_factory):
                 {"role": "assistant", "content": "because of the join"},
                 {"role": "user", "content": "thanks, that is perfect" if i % 5 else "no, that is wrong"},
             ]  # fmt: skip
+            if i % 7 == 0:
+                messages.append({"role": "assistant", "content": "Noted."})  # nobody answered it: unknown
             record = {
                 "conversation_id": f"c{i}",
                 "user_id": f"u{i % 37}",
@@ -67,3 +70,13 @@ def test_examples_have_the_context_and_answer_badly(ws):
     ids = contexts.examples(ws.database, intent_id=None, context=("tool", "lookup"), has=True, worst="low")
     assert len(ids) == 5
     assert all(int(i[1:]) % 2 == 0 and int(i[1:]) % 5 == 0 for i in ids)
+
+
+def test_a_comparison_has_the_totals_of_the_plain_query_the_unknown_ones_too(ws):
+    asked = {"current": "plan = 'pro'", "baseline": "plan = 'free'"}
+    plain = compare_totals(ws.database, "acceptance", **asked)
+    made = compare_sides(sides(ws.database, "acceptance", **asked), signal="acceptance", better="higher")
+    assert plain["unknown1"] + plain["unknown2"] > 0
+    for side, summary in (("1", made.current), ("2", made.baseline)):
+        for name in ("users", "n", "y", "nn", "ny", "yy", "unknown"):
+            assert getattr(summary, name) == plain[f"{name}{side}"], name
