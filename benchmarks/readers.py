@@ -1,203 +1,57 @@
 """Messages read per second and core, beside the bare decoder of the same bytes: how much reading costs over decoding.
 
-    python benchmarks/readers.py [CONVERSATIONS]
+    python benchmarks/readers.py [CONVERSATIONS] [FORMAT]
 
 "Reading" is everything `load` does before storing: finding the format, decoding, mapping, checking, and the Arrow tables. "Decoding" is
-`orjson.loads` of every line, or protobuf's `FromString` of every body, and nothing else; it leaves the messages inside OTLP's attributes as
-the JSON texts they are. Each model call repeats the conversation so far, as real ones do: messages are counted as they stand
-in the bytes. Times are CPU seconds of one process, the best of three runs.
+`orjson.loads` of every line, `csv.DictReader`, `ormsgpack.unpackb` of every body and of what is packed in its spans, or protobuf's
+`FromString` of every body, and nothing else; it leaves the messages inside OTLP's attributes as the JSON texts they are. Each model call
+repeats the conversation so far, as real ones do: messages are counted as they stand in the bytes. FORMAT is the beginning of a format's
+name. Times are CPU seconds of one process, the best of three runs.
 """
 
 from __future__ import annotations
 
-import base64
-import json
-import random
+import csv
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import orjson
-from google.protobuf import json_format
+import ormsgpack
 from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
+from reader_messages import (
+    TURNS,
+    genai,
+    openinference,
+    write_chat,
+    write_csv,
+    write_otlp_json,
+    write_otlp_protobuf,
+    write_plain,
+)
+from reader_steps import braintrust, langfuse, langsmith, phoenix, write_datadog, write_rows
 
 from everyturn.readers.driver import read_paths
 
 RUNS = 3
-TURNS = 4
-CONVERSATIONS_A_REQUEST = 16
-SYSTEM = "You are the support agent of an outdoor shop. Be brief, check facts with the tools, never promise what they do not confirm."
-WORDS = ["order", "tent", "refund", "late", "parcel", "size", "boots", "stove", "warranty", "card", "charge", "twice", "friday", "please", "still", "thanks", "where", "is", "my", "the", "a", "not", "and", "you", "can", "it", "of", "to", "for", "with", "größe", "größer", "café", "naïve", "42.5", "NW-48213", "shipping", "credit", "policy", "account", "password", "invoice", "tax"]  # fmt: skip
-
-
-def text(rng: random.Random, low: int, high: int) -> str:
-    """Some words, now and then on two lines or with a quote."""
-    words = rng.choices(WORDS, k=rng.randint(low, high))
-    if rng.random() < 0.2:
-        words[len(words) // 2] = '"' + words[len(words) // 2] + '"\n\n'
-    return " ".join(words)
-
-
-def conversation(rng: random.Random) -> list[list[dict]]:
-    """The turns, each a list of messages in OpenAI's form; every other one calls a tool."""
-    turns = []
-    for _ in range(TURNS):
-        turn: list[dict] = [{"role": "user", "content": text(rng, 5, 30)}]
-        if rng.random() < 0.5:
-            call_id = f"call_{rng.getrandbits(96):024x}"
-            arguments = json.dumps({"order_id": f"NW-{rng.randint(10000, 99999)}", "top_k": 3})
-            function = {"name": "get_order", "arguments": arguments}
-            turn += [
-                {
-                    "role": "assistant",
-                    "content": None,
-                    "tool_calls": [{"id": call_id, "type": "function", "function": function}],
-                },
-                {
-                    "role": "tool",
-                    "tool_call_id": call_id,
-                    "content": json.dumps({"status": "late", "note": text(rng, 5, 20)}),
-                },
-            ]
-        turn.append({"role": "assistant", "content": text(rng, 15, 60)})
-        turns.append(turn)
-    return turns
-
-
-# --- the same conversations in each format --------------------------------------------------------------------------
-
-
-def parts(message: dict) -> dict:
-    """A message in GenAI's parts."""
-    if message["role"] == "tool":
-        part = {"type": "tool_call_response", "id": message["tool_call_id"], "response": json.loads(message["content"])}
-        return {"role": "tool", "parts": [part]}
-    found = [{"type": "text", "content": message["content"]}] if message["content"] is not None else []
-    for call in message.get("tool_calls", ()):
-        function = call["function"]
-        arguments = json.loads(function["arguments"])
-        found.append({"type": "tool_call", "id": call["id"], "name": function["name"], "arguments": arguments})
-    return {"role": message["role"], "parts": found}
-
-
-def genai(given: list[dict], made: dict) -> dict:
-    """The attributes of a model call by OpenTelemetry's GenAI conventions."""
-    return {
-        "gen_ai.operation.name": "chat",
-        "gen_ai.provider.name": "openai",
-        "gen_ai.request.model": "gpt-4o-mini",
-        "gen_ai.response.model": "gpt-4o-mini-2024-07-18",
-        "gen_ai.response.id": f"chatcmpl-{len(given)}",
-        "gen_ai.usage.input_tokens": 431,
-        "gen_ai.usage.output_tokens": 67,
-        "gen_ai.input.messages": json.dumps([parts(m) for m in given]),
-        "gen_ai.output.messages": json.dumps([{**parts(made), "finish_reason": "stop"}]),
-    }
-
-
-def openinference(given: list[dict], made: dict) -> dict:
-    """The same by OpenInference's: numbered attributes, and the whole request and response once more."""
-    found = {
-        "openinference.span.kind": "LLM",
-        "llm.model_name": "gpt-4o-mini-2024-07-18",
-        "llm.token_count.prompt": 431,
-        "llm.token_count.completion": 67,
-        "input.mime_type": "application/json",
-        "input.value": json.dumps({"model": "gpt-4o-mini", "messages": given}),
-        "output.mime_type": "application/json",
-        "output.value": json.dumps({"choices": [{"message": made}]}),
-    }
-    for prefix, messages in (("llm.input_messages", given), ("llm.output_messages", [made])):
-        for i, message in enumerate(messages):
-            begin = f"{prefix}.{i}.message"
-            found[f"{begin}.role"] = message["role"]
-            if message["content"] is not None:
-                found[f"{begin}.content"] = message["content"]
-            if "tool_call_id" in message:
-                found[f"{begin}.tool_call_id"] = message["tool_call_id"]
-            for n, call in enumerate(message.get("tool_calls", ())):
-                found[f"{begin}.tool_calls.{n}.tool_call.id"] = call["id"]
-                found[f"{begin}.tool_calls.{n}.tool_call.function.name"] = call["function"]["name"]
-                found[f"{begin}.tool_calls.{n}.tool_call.function.arguments"] = call["function"]["arguments"]
-    return found
-
-
-def any_value(value: str | int) -> dict:
-    return {"intValue": str(value)} if isinstance(value, int) else {"stringValue": value}
-
-
-def requests(
-    rng: random.Random, conversations: int, attributes: Callable[[list[dict], dict], dict]
-) -> Iterator[tuple[dict, int]]:
-    """Export requests with the number of messages in each."""
-    ids = {"genai": "gen_ai.conversation.id"}.get(attributes.__name__, "session.id")
-    for start in range(0, conversations, CONVERSATIONS_A_REQUEST):
-        spans: list[dict] = []
-        count = 0
-        for number in range(start, min(start + CONVERSATIONS_A_REQUEST, conversations)):
-            history = [{"role": "system", "content": SYSTEM}]
-            at = 1_772_441_400_000_000_000 + number * 60_000_000_000
-            for turn in conversation(rng):
-                trace_id, root = f"{rng.getrandbits(128):032x}", f"{rng.getrandbits(64):016x}"
-                span = {"traceId": trace_id, "kind": 3, "status": {}}
-                for message in turn:
-                    if message["role"] == "assistant":
-                        found = {**attributes(history, message), ids: f"c{number}", "user.id": f"u{number % 997}"}
-                        listed = [{"key": k, "value": any_value(v)} for k, v in found.items()]
-                        times = {"startTimeUnixNano": str(at), "endTimeUnixNano": str(at + 900_000_000)}
-                        more = {"spanId": f"{rng.getrandbits(64):016x}", "parentSpanId": root, "name": "chat", **times}
-                        spans.append({**span, **more, "attributes": listed})
-                        count += len(history) + 1
-                        at += 1_000_000_000
-                    history = [*history, message]
-                times = {"startTimeUnixNano": str(at - 3_000_000_000), "endTimeUnixNano": str(at)}
-                own = [{"key": "app.plan", "value": any_value(("free", "pro")[number % 2])}]
-                spans.append({**span, "spanId": root, "name": "turn", **times, "attributes": own})
-        resource = {"attributes": [{"key": "service.name", "value": any_value("support")}]}
-        yield (
-            {"resourceSpans": [{"resource": resource, "scopeSpans": [{"scope": {"name": "bench"}, "spans": spans}]}]},
-            count,
-        )
-
-
-def write_otlp_json(folder: Path, conversations: int, attributes: Callable[[list[dict], dict], dict]) -> int:
-    messages = 0
-    with (folder / "otlp.jsonl").open("wb") as out:
-        for request, count in requests(random.Random(7), conversations, attributes):
-            out.write(orjson.dumps(request) + b"\n")
-            messages += count
-    return messages
-
-
-def write_otlp_protobuf(folder: Path, conversations: int, attributes: Callable[[list[dict], dict], dict]) -> int:
-    """One body a file, as clients send them. Ids are base64 in protobuf's own JSON form, hex in OTLP's."""
-    messages = 0
-    for i, (request, count) in enumerate(requests(random.Random(7), conversations, attributes)):
-        for span in request["resourceSpans"][0]["scopeSpans"][0]["spans"]:
-            for name in ("traceId", "spanId", "parentSpanId"):
-                if name in span:
-                    span[name] = base64.b64encode(bytes.fromhex(span[name])).decode()
-        (folder / f"{i:06}.pb").write_bytes(json_format.ParseDict(request, TracesData()).SerializeToString())
-        messages += count
-    return messages
-
-
-def write_chat(folder: Path, conversations: int, _attributes: object) -> int:
-    rng = random.Random(7)
-    messages = 0
-    with (folder / "chat.jsonl").open("wb") as out:
-        for number in range(conversations):
-            listed = [m for turn in conversation(rng) for m in turn]
-            ids = {"conversation_id": f"c{number}", "user_id": f"u{number % 997}", "started_at": "2026-03-01T09:30:00Z"}
-            out.write(orjson.dumps({**ids, "plan": ("free", "pro")[number % 2], "messages": listed}) + b"\n")
-            messages += len(listed)
-    return messages
-
-
-# --- timing ---------------------------------------------------------------------------------------------------------
+FORMATS: dict[str, Callable[[Path, int], int]] = {
+    "chat JSONL": write_chat,
+    "plain rows, JSONL": write_plain,
+    "plain rows, CSV": write_csv,
+    "OTLP JSON, GenAI": partial(write_otlp_json, attributes=genai),
+    "OTLP protobuf, GenAI": partial(write_otlp_protobuf, attributes=genai),
+    "OTLP JSON, OpenInference": partial(write_otlp_json, attributes=openinference),
+    "OTLP protobuf, OpenInference": partial(write_otlp_protobuf, attributes=openinference),
+    "LangSmith runs": partial(write_rows, row=langsmith),
+    "Braintrust rows": partial(write_rows, row=braintrust),
+    "Langfuse observations": partial(write_rows, row=langfuse),
+    "Phoenix spans": partial(write_rows, row=phoenix),
+    "Datadog msgpack": write_datadog,
+}
 
 
 def read(folder: Path) -> int:
@@ -208,15 +62,33 @@ def read(folder: Path) -> int:
 
 def decode(folder: Path) -> int:
     """Decodes the same bytes and does nothing with them."""
-    count = 0
-    for path in sorted(folder.iterdir()):
-        data = path.read_bytes()
-        if path.suffix == ".pb":
-            count += len(TracesData.FromString(data).resource_spans)
-        else:
-            for line in data.splitlines():
-                count += len(orjson.loads(line))
-    return count
+    return sum(DECODERS[path.suffix](path) for path in sorted(folder.iterdir()))
+
+
+def decode_lines(path: Path) -> int:
+    return sum(len(orjson.loads(line)) for line in path.read_bytes().splitlines())
+
+
+def decode_table(path: Path) -> int:
+    with path.open(newline="") as file:
+        return sum(len(row) for row in csv.DictReader(file))
+
+
+def decode_protobuf(path: Path) -> int:
+    return len(TracesData.FromString(path.read_bytes()).resource_spans)
+
+
+def decode_msgpack(path: Path) -> int:
+    traces = ormsgpack.unpackb(path.read_bytes())
+    return sum(len(ormsgpack.unpackb(span["meta_struct"]["_llmobs"])) for trace in traces for span in trace)
+
+
+DECODERS: dict[str, Callable[[Path], int]] = {
+    ".jsonl": decode_lines,
+    ".csv": decode_table,
+    ".pb": decode_protobuf,
+    ".msgpack": decode_msgpack,
+}
 
 
 def seconds(work: Callable[[Path], int], folder: Path) -> float:
@@ -229,22 +101,15 @@ def seconds(work: Callable[[Path], int], folder: Path) -> float:
     return best
 
 
-FORMATS = {
-    "chat JSONL": (write_chat, None),
-    "OTLP JSON, GenAI": (write_otlp_json, genai),
-    "OTLP protobuf, GenAI": (write_otlp_protobuf, genai),
-    "OTLP JSON, OpenInference": (write_otlp_json, openinference),
-    "OTLP protobuf, OpenInference": (write_otlp_protobuf, openinference),
-}
-
-
-def main(conversations: int) -> None:
+def main(conversations: int, beginning: str) -> None:
     """Prints one row a format."""
     print(f"{conversations:,} conversations of {TURNS} turns; messages a second and core")
     print(f"{'format':<30}{'messages':>10}{'MB':>8}{'reading':>11}{'decoding':>12}{'times':>8}")
-    for name, (write, attributes) in FORMATS.items():
+    for name, write in FORMATS.items():
+        if not name.startswith(beginning):
+            continue
         with tempfile.TemporaryDirectory() as folder:
-            messages = write(Path(folder), conversations, attributes)
+            messages = write(Path(folder), conversations)
             size = sum(p.stat().st_size for p in Path(folder).iterdir()) / 1e6
             reading, decoding = seconds(read, Path(folder)), seconds(decode, Path(folder))
         print(
@@ -254,4 +119,4 @@ def main(conversations: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 2000)
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 2000, sys.argv[2] if len(sys.argv) > 2 else "")
