@@ -10,11 +10,11 @@ import codecs
 import gzip
 import zlib
 from collections.abc import Callable, Iterator
-from typing import BinaryIO, NamedTuple, TypeAlias
+from typing import BinaryIO, TypeAlias
 
 import zstandard
 
-from everyturn.model import Json
+from everyturn.model import Json, frozen
 from everyturn.readers import BadRecord
 
 RECORD_LIMIT = 64 * 2**20  # a longer record is a mistake or an attack; decoding one costs some ten times its size
@@ -29,7 +29,8 @@ _BYTE_ORDER_MARKS = (  # the longer ones first: UTF-16's little-endian mark begi
 )
 
 
-class Frame(NamedTuple):
+@frozen
+class Frame:
     """One input record.
 
     `place` is where in the file it stands (":12", ":1 item 3", " row 7"), `value` its decoded value, `bad` what is wrong where it
