@@ -33,7 +33,7 @@ test: $(VENV)/dev-ready ## every test; installs what they need, a browser includ
 	@$(BIN)/python -m pytest
 
 .PHONY: vendor-test
-vendor-test: ## written eval cases against each platform's own package (some minutes, .vendors/)
+vendor-test: ## written eval cases, and pulls, against each platform's own package (some minutes, .vendors/)
 	@bash scripts/vendor-test
 
 .PHONY: check

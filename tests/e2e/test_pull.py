@@ -6,32 +6,17 @@ import os
 import subprocess
 import sys
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from loopback import GOLDEN, Vendor, between, paged, rows, serving
+from loopback import GOLDEN, Vendor, serving
+from vendors import Datadog
 
 pytestmark = pytest.mark.e2e
 
 COMMAND = str(Path(sys.executable).parent / "everyturn")
-EXPORT = "datadog/export/spans_events.jsonl.gz"
-
-
-def serve_spans(vendor: Vendor) -> None:
-    """Datadog's list of spans, six to a page."""
-    spans = [span for page in rows(EXPORT) for span in page["data"]]
-
-    def at(span):
-        return datetime.fromtimestamp(span["attributes"]["start_ns"] / 1e9, UTC).isoformat()
-
-    def page(query, _):
-        found = [s for s in sorted(spans, key=at) if between(at(s), query["filter[from]"], query["filter[to]"])]
-        data, cursor = paged(found, query.get("page[cursor]"), 6, repeats=1)
-        return {"data": data, "meta": {"page": {"after": cursor} if cursor else {}}}
-
-    vendor.routes["/api/v2/llm-obs/v1/spans/events"] = page
+(EXPORT,) = Datadog.files
 
 
 def everyturn(*arguments, cwd, env):
@@ -44,7 +29,7 @@ def everyturn(*arguments, cwd, env):
 
 def test_a_pull_that_is_killed_is_finished_by_the_next(tmp_path):
     vendor = Vendor()
-    serve_spans(vendor)
+    Datadog(vendor)
     with serving(vendor, delay=0.2) as vendor:
         env = {**os.environ, "NO_COLOR": "1", "DD_API_KEY": "a-key", "DD_APP_KEY": "b-key",
                "DD_LLMOBS_OVERRIDE_ORIGIN": vendor.url}  # fmt: skip

@@ -1,7 +1,7 @@
 """Datadog's LLM Observability export API: spans by the time they started, oldest first.
 
-It gives no evaluations and no feedback (they can be read where they are sent, or from files), and filters by start time alone: the
-list is read again for a day before its mark.
+A span carries its evaluations. The list filters by start time alone: it is read again for a day before its mark, and an evaluation that
+comes later is not seen.
 """
 
 from __future__ import annotations

@@ -7,8 +7,8 @@
       "meta": {"span": {"kind": "agent"}, "input": {"value": "Where is my order?"}, "output": {"value": "It arrives today."}}}]}]
 
 A record is one of: an event with its spans (POST /api/v2/llmobs); a trace or span of the agent's (POST /v0.4/traces, msgpack or decoded),
-whose LLM data stands under `meta_struct._llmobs`; a span of the export API (its `attributes`, or the item around them); evaluations and
-feedback (POST /api/intake/llm-obs/v2/eval-metric).
+whose LLM data stands under `meta_struct._llmobs`; a span of the export API (its `attributes`, or the item around them), with its
+evaluations by name under `evaluation`; evaluations and feedback (POST /api/intake/llm-obs/v2/eval-metric).
 
 The conversation is the `session_id`, as a field or a tag; the user is the tag `user_id`. Other tags become attributes, `env` as
 `environment`, without those Datadog adds by itself; lists have no place in its tags. Spans of experiments are marked as an evaluation and
@@ -26,7 +26,7 @@ import ormsgpack
 from everyturn.model import EvalCase, Feedback, FeedbackRecord, Json, Rejected, Span, digest
 from everyturn.readers import BadRecord, Context, Reader, Sample, Skipped, SkipRecord, fields
 from everyturn.readers.datadog_spans import DatadogSpan, eval_case, read_span
-from everyturn.readers.feedback_names import Source
+from everyturn.readers.feedback_names import Source, source_of
 
 Parts: TypeAlias = Iterator[Span | FeedbackRecord | EvalCase | Rejected | Skipped]
 
@@ -163,6 +163,13 @@ def _read_exported(record: Mapping[str, Json], context: Context) -> Parts:
         is_experiment=record["span_kind"] == "experiment",
     )
     yield from _each([span], context)
+    for name, metric in _object(record, "evaluation").items():
+        try:
+            yield _exported_rating(name, metric, record)
+        except SkipRecord as skip:
+            yield Skipped(skip.reason)
+        except BadRecord as bad:
+            yield Rejected(context.where, bad.expected, bad.found)
 
 
 def _object(record: Mapping[str, Json], name: str) -> Mapping[str, Json]:
@@ -213,6 +220,26 @@ def _rating(item: Json) -> FeedbackRecord:
         Feedback(name, value, label, comment, source=_source(item), at=at),
         *ids,
     )
+
+
+def _exported_rating(name: str, metric: Json, span: Mapping[str, Json]) -> FeedbackRecord:
+    """One evaluation of a span as the export API gives it: the latest of its name, which says neither who gave it nor when."""
+    if not isinstance(metric, dict):
+        raise BadRecord(expected="evaluation: objects with a value each", found=fields.describe(metric))
+    given, label = metric.get("value"), fields.text(metric.get("assessment"), "assessment")
+    if given is None and label is None:
+        raise SkipRecord("evaluations without a value")
+    is_number = isinstance(given, int | float)
+    ids = [fields.identifier(span.get(key), key) for key in ("trace_id", "span_id")]
+    rating = Feedback(
+        name,
+        fields.number(given, "value") if is_number else None,
+        given if isinstance(given, str) else label,
+        fields.text(metric.get("reasoning"), "reasoning"),
+        source=source_of(name),
+    )
+    trace_id, span_id = ids
+    return FeedbackRecord(digest("datadog", *ids, name), rating, trace_id=trace_id, span_id=span_id)
 
 
 def _source(item: Mapping[str, Json]) -> Source:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
-from functools import partial
-from typing import ClassVar
 
 import orjson
 import pytest
@@ -15,191 +13,14 @@ from everyturn.pulls.api import Api
 from everyturn.pulls.datadog import PULL as DATADOG
 from everyturn.workspace import Workspace
 from everyturn.workspace.pulling import _time
-from loopback import GOLDEN, Vendor, between, paged, rows
+from loopback import GOLDEN
+from vendors import NAMES, Braintrust, Datadog, Langfuse, LangSmith, Phoenix
 
 TROUBLE = ["", "429", "500", "", "cut", "broken", "drop", "", "429"]
 SINCE = "2026-11-23"
 
 
-# --- the vendors, as they document their lists -------------------------------------------------------------------------
-
-
-class Langfuse:
-    """The newer lists, newest rows first, seven to a page, each page beginning with two rows of the page before."""
-
-    files = ("langfuse/v5-export-models/v2_observations.jsonl.gz", "langfuse/v5-export-models/v3_scores_page.json",
-             "langfuse/v5-export-models/dataset_items_page.json")  # fmt: skip
-    environment: ClassVar = {"LANGFUSE_PUBLIC_KEY": "pk-lf-1", "LANGFUSE_SECRET_KEY": "sk-lf-2"}
-    address = "LANGFUSE_BASE_URL"
-
-    def __init__(self, vendor: Vendor) -> None:
-        observations, scores, items = self.files
-        self.observations = [row for page in rows(observations) for row in page.get("data", [page])]
-        self.scores = rows(scores)[0]["data"]
-        vendor.routes |= {
-            "/api/public/v2/observations": lambda q, _: self.page(self.observations, "startTime", q, "StartTime"),
-            "/api/public/v3/scores": lambda q, _: self.page(self.scores, "timestamp", q, "Timestamp"),
-            "/api/public/dataset-items": lambda q, _: rows(items)[0] | {"meta": {"page": 1, "totalPages": 1}},
-        }
-
-    def page(self, found, time, query, name):
-        found = [r for r in found if between(r[time], query.get(f"from{name}"), query.get(f"to{name}"))]
-        found.sort(key=lambda r: r[time], reverse=True)
-        data, cursor = paged(found, query.get("cursor"), 7, repeats=2)
-        return {"data": data, "meta": {"cursor": cursor} if cursor else {}}
-
-
-class OldLangfuse:
-    """The older, numbered lists, on a server that has no newer ones."""
-
-    files = ("langfuse/v3-export-models/v1_traces.jsonl.gz",)
-    environment: ClassVar = Langfuse.environment
-    address = "LANGFUSE_HOST"
-
-    def __init__(self, vendor: Vendor) -> None:
-        traces = rows(*self.files)
-        self.traces = [t | {"observations": [o["id"] for o in t["observations"]], "scores": [s["id"] for s in t["scores"]]} for t in traces]  # fmt: skip
-        self.observations = [o | {"traceId": t["id"]} for t in traces for o in t["observations"]]
-        self.scores = [s for t in traces for s in t["scores"]]
-        vendor.routes |= {
-            "/api/public/traces": lambda q, _: self.page(self.traces, "timestamp", q, "Timestamp"),
-            "/api/public/observations": lambda q, _: self.page(self.observations, "startTime", q, "StartTime"),
-            "/api/public/v2/scores": lambda q, _: self.page(self.scores, "timestamp", q, "Timestamp"),
-            "/api/public/dataset-items": lambda q, _: {"data": [], "meta": {"page": 1, "totalPages": 0}},
-        }
-
-    def page(self, found, time, query, name):
-        found = [r for r in found if between(r[time], query.get(f"from{name}"), query.get(f"to{name}"))]
-        start = (int(query["page"]) - 1) * 5
-        return {
-            "data": found[start : start + 5],
-            "meta": {"page": int(query["page"]), "totalPages": -(-len(found) // 5)},
-        }
-
-
-class Datadog:
-    files = ("datadog/export/spans_events.jsonl.gz",)
-    environment: ClassVar = {"DD_API_KEY": "dd-api-1", "DD_APP_KEY": "dd-app-2"}
-    address = "DD_LLMOBS_OVERRIDE_ORIGIN"
-
-    def __init__(self, vendor: Vendor) -> None:
-        self.spans = sorted((i for page in rows(*self.files) for i in page["data"]), key=self.at)
-        vendor.routes["/api/v2/llm-obs/v1/spans/events"] = self.page
-
-    def at(self, item):
-        return datetime.fromtimestamp(item["attributes"]["start_ns"] / 1e9, UTC).isoformat()
-
-    def page(self, query, _):
-        found = [s for s in self.spans if between(self.at(s), query["filter[from]"], query["filter[to]"])]
-        data, cursor = paged(found, query.get("page[cursor]"), 9, repeats=1)
-        return {"data": data, "meta": {"page": {"after": cursor} if cursor else {}}}
-
-
-class LangSmith:
-    """Two projects, one of them an experiment's; runs newest first, feedback by run from a position on."""
-
-    files = ("langsmith/export-models/runs.jsonl.gz", "langsmith/export-models/feedback.jsonl")
-    environment: ClassVar = {"LANGSMITH_API_KEY": "lsv2-1"}
-    address = "LANGSMITH_ENDPOINT"
-
-    def __init__(self, vendor: Vendor) -> None:
-        runs, feedback = self.files
-        self.feedback = rows(feedback)
-        rated = {f["run_id"] for f in self.feedback}
-        self.runs = [r | {"feedback_stats": {"n": 1} if r["id"] in rated else {}} for r in rows(runs)]
-        self.runs.sort(key=lambda r: r["start_time"], reverse=True)
-        vendor.routes |= {
-            "/sessions": lambda q, _: [{"id": "p1", "name": "support"}, {"id": "p2", "reference_dataset_id": "d"}][int(q["offset"]) :],
-            "/runs/query": self.page,
-            "/feedback": self.of_runs,
-        }  # fmt: skip
-
-    def page(self, _, body):
-        assert body["session"] == ["p1"]
-        high = body["filter"].split('"')[1] if "filter" in body else None
-        found = [r for r in self.runs if between(utc(r["start_time"]), body["start_time"], high)]
-        data, cursor = paged(found, body.get("cursor"), 8, repeats=2)
-        select = set(body["select"])
-        return {"runs": [{k: v for k, v in r.items() if k in select} for r in data], "cursors": {"next": cursor}}
-
-    def of_runs(self, query, _):
-        asked = query["run"] if isinstance(query["run"], list) else [query["run"]]
-        return [f for f in self.feedback if f["run_id"] in asked][int(query["offset"]) :][: int(query["limit"])]
-
-
-class Braintrust:
-    """Rows by transaction, the latest first; a later page repeats a row in an older version."""
-
-    files = ("braintrust/export-rows/project_logs_rows.jsonl.gz", "braintrust/export-rows/dataset_rows.jsonl")
-    environment: ClassVar = {"BRAINTRUST_API_KEY": "sk-bt-1"}
-    address = "BRAINTRUST_API_URL"
-
-    def __init__(self, vendor: Vendor) -> None:
-        self.logs, self.dataset = ([self.dated(r) for r in rows(f)] for f in self.files)
-        vendor.routes |= {
-            "/v1/project": lambda *_: {"objects": [{"id": "p 1"}]},
-            "/v1/dataset": lambda *_: {"objects": [{"id": "d1"}]},
-            "/v1/project_logs/p%201/fetch": lambda _, b: self.page(self.logs, b),
-            "/v1/dataset/d1/fetch": lambda _, b: self.page(self.dataset, b),
-        }
-
-    def dated(self, row):
-        seconds = int(datetime.fromisoformat(row["created"]).timestamp())
-        return row | {"_xact_id": str(0x0DE1 << 48 | seconds << 16 | 7)}
-
-    def page(self, found, body):
-        found = sorted(found, key=lambda r: int(r["_xact_id"]), reverse=True)
-        data, cursor = paged(found, body.get("cursor"), 9)
-        stale = {"scores": {"user_feedback": 0.25}, "output": None, "_xact_id": data[-1]["_xact_id"]}
-        older = [found[0] | stale] if body.get("cursor") else []
-        return {"events": data + older, "cursor": cursor}
-
-
-class Phoenix:
-    files = ("phoenix/api/spans.jsonl.gz", "phoenix/api/annotations.json")
-    environment: ClassVar = {"PHOENIX_API_KEY": "px-1"}
-    address = "PHOENIX_COLLECTOR_ENDPOINT"
-
-    def __init__(self, vendor: Vendor) -> None:
-        spans, annotations = self.files
-        self.spans = [s for page in rows(spans) for s in page["data"]]
-        self.annotations = rows(annotations)[0]["data"]
-        vendor.routes["/v1/projects"] = lambda *_: {
-            "data": [{"id": "UHJvamVjdDox", "name": "default"}],
-            "next_cursor": None,
-        }
-        vendor.routes["/v1/projects/UHJvamVjdDox/spans"] = self.page
-        for target in ("span", "trace", "session"):
-            vendor.routes[f"/v1/projects/UHJvamVjdDox/{target}_annotations"] = partial(self.of_targets, target)
-
-    def page(self, query, _):
-        found = [s for s in self.spans if between(s["start_time"], query["start_time"], query.get("end_time"))]
-        data, cursor = paged(found, query.get("cursor"), 11, repeats=1)
-        return {"data": data, "next_cursor": cursor}
-
-    def of_targets(self, target, query, _):
-        asked = query[f"{target}_ids"]
-        asked = asked if isinstance(asked, list) else [asked]
-        return {"data": [a for a in self.annotations if a.get(f"{target}_id") in asked], "next_cursor": None}
-
-
-NAMES = {
-    Langfuse: "langfuse",
-    OldLangfuse: "langfuse",
-    Datadog: "datadog",
-    LangSmith: "langsmith",
-    Braintrust: "braintrust",
-    Phoenix: "phoenix",
-}
-VENDORS = list(NAMES)
-
-
-def utc(text):
-    """A time without a zone as the UTC it is."""
-    return text if text.endswith(("Z", "+00:00")) else f"{text}+00:00"
-
-
-each_vendor = pytest.mark.parametrize("kind", VENDORS, ids=lambda k: k.__name__)
+each_vendor = pytest.mark.parametrize("kind", list(NAMES), ids=lambda k: k.__name__)
 
 
 def pull(ws, kind, vendor, *, since=SINCE):

@@ -228,3 +228,28 @@ def test_the_same_rating_has_the_same_id_and_another_time_another():
         read(metrics(metric(timestamp_ms=at)))[0].feedback_id for at in (1772441400000, 1772441400000, 1772441400001)
     ]
     assert ids[0] == ids[1] != ids[2]
+
+
+def exported(evaluation):
+    span = {"trace_id": "t", "span_id": BIG, "span_kind": "llm", "start_ns": AT_NS, "evaluation": evaluation}
+    return read({"type": "span", "attributes": span})
+
+
+def test_an_exported_span_brings_its_evaluations():
+    """The API says neither who gave one nor when: the name decides whose it is, and a new value replaces the old."""
+    _, thumbs, tone, topic, failed, bad = exported(
+        {
+            "user_feedback": {"eval_metric_type": "score", "value": 0, "reasoning": "too long"},
+            "polite": {"eval_metric_type": "boolean", "value": True, "assessment": "pass"},
+            "topic": {"eval_metric_type": "categorical", "value": "billing"},
+            "toxic": {"status": "ERROR"},
+            "odd": ["no object"],
+        }
+    )
+    assert thumbs.feedback == Feedback("user_feedback", 0.0, comment="too long", source="user")
+    assert (thumbs.trace_id, thumbs.span_id) == ("t", BIG)
+    assert tone.feedback == Feedback("polite", 1.0, "pass", source="judge")
+    assert topic.feedback == Feedback("topic", None, "billing", source="judge")
+    assert failed == Skipped("evaluations without a value")
+    assert bad == Rejected("f:1", "evaluation: objects with a value each", "a list of 1")
+    assert exported({"polite": {"value": False}})[1].feedback_id == tone.feedback_id
