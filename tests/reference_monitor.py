@@ -40,8 +40,6 @@ class Reference:
                 for value in part.values():
                     value[1] *= (25 / 26) ** (week - self.week)
         self.week = week
-        if self.bars and block // 112 != self.month:
-            self.count(block)
         for signal, *_ in rows:
             self.started.setdefault(signal, block)
             if signal in GOOD:
@@ -158,7 +156,7 @@ class Reference:
                 self.bars[level, signal] = 365 * max(streams, 1) / (self.budget * part / len(self.levels()))
 
     def ring(self, block, won):
-        if not self.bars:
+        if block // 112 != self.month:
             self.count(block)
         for node in won:
             worse = -1 if node[1] == "trust" else self.worse[node[1]]

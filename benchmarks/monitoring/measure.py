@@ -84,7 +84,7 @@ def run(scenario: str, per_week: int, seed: int, *, weeks: int, budget: float, *
         ],
         "delay": first["page"],
         "delay_list": first["list"],
-        "streams": len(monitor.streams.places) + demand.product.shape[0] * demand.product.shape[1],
+        "streams": len(monitor.streams.keys()) + demand.product.shape[0] * demand.product.shape[1],
         "bytes": len(monitor.to_bytes()),
         "microseconds": round(cost / answers * 1e6, 2),
     }

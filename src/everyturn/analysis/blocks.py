@@ -1,4 +1,4 @@
-"""Rows of answers -> units: one bet per person, signal, stream and block."""
+"""Rows of answers -> bets: one per person, stream and block; then what each block pays to each stream."""
 
 from __future__ import annotations
 
@@ -6,18 +6,26 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from everyturn.analysis.ledger import ordered
+from everyturn.stats.sequential import RATE_SIZES, rate_bets
 from everyturn.stats.summaries import Codes, Floats
+
+TRUST_STAKE = 0.25  # of each of up to four parts: parts that hang together are not as many as they look
+_LEAST = 0.05
+_BETS = len(RATE_SIZES)
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
-    """Rows of an increment, ordered by block, signal and person: places of parts (`at`) and streams (`stream`), a row per level."""
+class Increment:
+    """Rows ordered by block, signal and person: places of parts (`at`) and of streams (`stream`), a row per part and per level.
+
+    `run` numbers block, signal and person together; `by_intent` orders rows by run and intent; `named` says where an intent fits.
+    """
 
     block: Codes
     signal: Codes
     user: Codes
     cohort: Codes
-    intent: Codes
     n: Floats
     y: Floats
     at: Codes
@@ -28,34 +36,89 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
+class Foreseen:
+    """What each row was expected to be from what was known before its block, and how that came out.
+
+    `expected` per answer, `excess` all of the row's answers together, `alike` how alike two more answers of this person still
+    are, `kappa` the signal's variance as a multiple of a yes-or-no's.
+    """
+
+    expected: Floats
+    excess: Floats
+    alike: Floats
+    kappa: Floats
+
+
+@dataclass(frozen=True, slots=True)
 class Units:
-    """One unit per person, signal and stream: the order of rows, where each unit starts, its stream, signal and level."""
+    """One unit per person, signal, stream and block: the order of rows, where each unit starts, its stream and level."""
 
     rows: Codes
     starts: Codes
     stream: Codes
-    signal: Codes
     level: Codes
 
 
-def stream_key(head: Codes, cohort: Codes | int, intent: Codes | int) -> Codes:
-    """A stream as one integer: signal and level (`head`), cohort + 1 and intent + 1, 0 where all are meant."""
-    key: Codes = np.asarray((head << 28) + (np.asarray(cohort) << 16) + intent, dtype=np.int64)
-    return key
+@dataclass(frozen=True, slots=True)
+class Paid:
+    """What each block pays to each stream it reaches: logarithms of factors, ordered by block."""
+
+    block: Codes
+    stream: Codes
+    won: Floats
 
 
-def units_of(rows: Block, place: slice, ready: np.ndarray, *, old_cell: np.ndarray, levels: tuple[int, ...]) -> Units:
-    """One unit per person, signal and stream: the rows of each, level after level, and where each unit starts."""
-    low, high = place.start, place.stop
-    own, run, signal = rows.stream[:, low:high], rows.run[low:high], rows.signal[low:high]
+def units_of(rows: Increment, ready: np.ndarray, levels: np.ndarray) -> Units:
+    """One unit per person, signal, stream and block: the rows of each, level after level; `levels` says which rows count at each."""
     orders: list[tuple[Codes, Codes, Codes, Codes]] = []
-    for level in levels:
-        order: Codes = rows.by_intent[low:high] - low if level == 2 else np.arange(high - low)
-        keep = ready & (rows.named[low:high] if level >= 2 else True) & (old_cell if level == 3 else True)
-        order = order[keep[order]]
-        orders.append((order, own[level][order], run[order], np.full(len(order), level)))
-    order, stream, runs, level_of = (np.concatenate(column) for column in zip(*orders, strict=True))
-    if not len(order):
-        return Units(order, order, order, order, order)
-    starts = np.flatnonzero(np.r_[True, (np.diff(stream) != 0) | (np.diff(runs) != 0)])
-    return Units(order, starts, stream[starts], signal[order][starts], level_of[starts])
+    for level, keep in enumerate(levels):
+        order = rows.by_intent[(ready & keep)[rows.by_intent]] if level == 2 else np.flatnonzero(ready & keep)
+        orders.append((order, rows.stream[level][order], rows.run[order], np.full(len(order), level)))
+    order, stream, run, level_of = (np.concatenate(column) for column in zip(*orders, strict=True))
+    starts = np.flatnonzero(np.r_[True, (stream[1:] != stream[:-1]) | (run[1:] != run[:-1])]) if len(order) else order
+    return Units(order, starts, stream[starts], level_of[starts])
+
+
+def pay(rows: Increment, foreseen: Foreseen, units: Units) -> Floats:
+    """The logarithm of what the bets on each unit pay."""
+    e, n, own = foreseen.expected, rows.n, units.rows
+    chance = n * e * (1 - e)
+    sums = [np.add.reduceat(v[own], units.starts) for v in (n, foreseen.excess, n * e, chance, foreseen.alike)]
+    count, missed, mean, chance, likeness = sums
+    size = np.diff(np.r_[units.starts, len(own)])
+    kappa = foreseen.kappa[own[units.starts]]
+    variance = kappa * chance / count * (1 + (count - 1) * likeness / size) / count
+    return rate_bets(mean / count, missed / count, variance)
+
+
+def trust_of(
+    rows: Increment, units: Units, paid: Floats, *, sign: Codes, stream_of: Codes
+) -> tuple[Codes, Codes, Floats]:
+    """One more bet per person, cohort and block: a quarter of what the parts of trust won, each with its good side up.
+
+    Gives the block, the stream and the payment of each. `sign` says per signal which way it tells of trust (0: not at all),
+    `stream_of` the stream of each cohort's trust. Quarters add up to a fair bet whichever parts are seen and however they hang
+    together; their product would not be one, and a mean over the parts seen would make a loss of every answer that was not taken,
+    for which there are no edits to see.
+    """
+    first = units.rows[units.starts]
+    at = np.flatnonzero((units.level == 1) & (sign[rows.signal[first]] != 0))
+    own = first[at]
+    people = int(rows.user.max()) + 1
+    key = ((rows.block[own] - rows.block[0]) * people + rows.user[own]) * len(stream_of) + rows.cohort[own]
+    order = ordered(key)
+    starts = np.flatnonzero(np.r_[True, np.diff(key[order]) != 0]) if len(order) else order
+    good = (sign[rows.signal[own]] > 0)[:, None]
+    won = np.expm1(np.where(good, paid[at], paid[at, ::-1]))[order]
+    total = np.add.reduceat(won, starts, axis=0) if len(order) else won
+    who = own[order][starts]
+    return rows.block[who], stream_of[rows.cohort[who]], np.log(np.maximum(1 + TRUST_STAKE * total, _LEAST))
+
+
+def paid_of(block: Codes, stream: Codes, paid: Floats, *, streams: int) -> Paid:
+    """The payments of one block to one stream multiplied."""
+    key = (block - block.min()) * streams + stream if len(block) else block
+    order = ordered(key)
+    starts = np.flatnonzero(np.r_[True, np.diff(key[order]) != 0]) if len(order) else order
+    won = np.add.reduceat(paid[order], starts, axis=0) if len(order) else paid.reshape(-1, _BETS)
+    return Paid(block[order][starts], stream[order][starts], won)

@@ -64,18 +64,20 @@ def encoded(column: pa.ChunkedArray, names: Names) -> Codes:
     return found
 
 
-def numbered(place: Codes, size: int) -> tuple[Codes, Codes]:
-    """The distinct places in ascending order, and the number of each row's among them; `size` bounds the places.
+def ordered(code: Codes) -> Codes:
+    """The order that sorts codes from 0 on, equal ones as they stand.
 
-    >>> [part.tolist() for part in numbered(np.array([5, 2, 5]), 6)]
-    [[2, 5], [1, 0, 1]]
+    >>> ordered(np.array([70_000, 2, 70_000, 1])).tolist()
+    [3, 1, 0, 2]
     """
-    if size > 8 * len(place) + 4096:  # few of many: sorting the few is cheaper than a pass over all
-        distinct, local = np.unique(place, return_inverse=True)
-        return distinct, local
-    seen = np.zeros(size, dtype=np.int64)
-    seen[place] = 1
-    return np.flatnonzero(seen), (np.cumsum(seen) - 1)[place]
+    order: Codes = np.argsort(
+        (code & 0xFFFF).astype(np.uint16), kind="stable"
+    )  # two bytes at a time are counted, not compared
+    shift = 16
+    while len(code) and int(code.max()) >> shift:
+        order = order[np.argsort(((code[order] >> shift) & 0xFFFF).astype(np.uint16), kind="stable")]
+        shift += 16
+    return order
 
 
 def grown(values: NDArray[Any], size: int) -> NDArray[Any]:
@@ -102,14 +104,19 @@ class Part:
         self.shift, self.n = grown(self.shift, len(self.slots.places)), grown(self.n, len(self.slots.places))
         return placed
 
-    def learn(self, at: Codes, local: Codes, n: Floats, excess: Floats) -> Floats:
-        """Moves the shifts of the places `at` by the excess of their rows (`local` numbers them); what is left unexplained."""
-        answers = np.bincount(local, weights=n, minlength=len(at))
-        step = np.bincount(local, weights=excess, minlength=len(at)) / (self.anchor + self.n[at] + answers)
-        self.shift[at] += step
-        self.n[at] += answers
-        left: Floats = excess - n * step[local]
-        return left
+    def learn(self, places: Codes, n: Floats, excess: Floats) -> Floats:
+        """Moves the shifts of the rows' places by their excess; what is left unexplained."""
+        size = len(self.n)
+        if size > 8 * len(places) + 4096:  # few of many: sorting the few is cheaper than a pass over all
+            at, local = np.unique(places, return_inverse=True)
+            self.n[at] += np.bincount(local, n)
+            step: Floats = np.bincount(local, excess) / (self.n[at] + self.anchor)
+            self.shift[at] += step
+            return np.asarray(excess - n * step[local])
+        self.n += np.bincount(places, n, size)
+        step = np.bincount(places, excess, size) / (self.n + self.anchor)
+        self.shift += step
+        return np.asarray(excess - n * step[places])
 
 
 def pack(header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> bytes:

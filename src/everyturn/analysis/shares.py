@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from everyturn.analysis.alarms import BLOCKS_A_DAY, LIST, LIST_TIMES, PAGE, SHARE, Alarm, Marks, budget_part
 from everyturn.analysis.ledger import Names, encoded, pack, unpack
-from everyturn.stats.sequential import COUNT_SIZES, accumulate, bar, count_bets
+from everyturn.stats.sequential import COUNT_SIZES, accumulate, bar, count_bets, factors
 from everyturn.stats.summaries import Floats, sum_by
 
 _WARM_UP_DAYS = 21  # in which every intent is new, because everything is
@@ -126,7 +126,7 @@ class Demand:
         # A stream begins with the first day of its intent and its cohort, whatever else is known of later ones.
         known = (self.asked[:size, :intents].sum(0) + counts[0] > 0) & np.r_[True, self.active + came > 0][:, None]
         place = np.nonzero(known)
-        self.product[place] = accumulate(self.product[place], np.full(len(place[0]), days), paid[place])
+        self.product[place] = accumulate(self.product[place], np.full(len(place[0]), days), factors(paid[place]))
         score = self.score[place]
         at_rest = score <= 0
         self.begun[place] = np.where(at_rest, day, self.begun[place])
@@ -146,6 +146,8 @@ class Demand:
         mixed = self.product[: size + 1, :intents] * _MIXED
         evidence = mixed.sum(2)
         bars = np.where(np.arange(size + 1) > 0, self.bars[1], self.bars[0])[:, None]
+        if not ((evidence >= bars / LIST_TIMES).any() or self.listed.any()):
+            return
         named = np.array([text is not None for text in self.intents.texts])[None, :]
         ringing = (evidence >= bars) & named
         high = (evidence >= bars / LIST_TIMES) & named

@@ -36,13 +36,16 @@ def rate_bets(expected: Floats, mean: Floats, variance: Floats) -> Floats:
     >>> rate_bets(np.array([0.7]), np.array([-0.7]), np.array([0.21])).round(2).tolist()
     [[0.49, 0.23, 0.1, -0.11, -0.26, -0.62]]
     """
-    e = expected[:, None]
-    odds = e / (1 - e) * np.exp(RATE_SIZES)
-    stake = (odds / (1 + odds) - e) / variance[:, None]
-    gain = (_MOST_PAID - 1) / np.where(stake < 0, e, 1 - e)
-    stake = np.clip(stake, np.maximum(-0.75 / (1 - e), -gain), np.minimum(0.75 / e, gain))
-    band = np.sign(RATE_SIZES) * (INDIFFERENCE * e * (1 - e))
-    paid: Floats = np.log(np.maximum(1 + stake * (mean[:, None] - band), _LEAST))
+    e, less = expected[:, None], 1 - expected[:, None]
+    stake = e / less * np.exp(RATE_SIZES)
+    stake /= 1 + stake
+    stake -= e
+    stake /= variance[:, None]
+    np.maximum(stake, np.maximum(-0.75 / less, (1 - _MOST_PAID) / e), out=stake)
+    np.minimum(stake, np.minimum(0.75 / e, (_MOST_PAID - 1) / less), out=stake)
+    stake *= mean[:, None] - np.sign(RATE_SIZES) * (INDIFFERENCE * e * less)
+    stake += 1
+    paid: Floats = np.log(np.maximum(stake, _LEAST, out=stake), out=stake)
     return paid
 
 
@@ -70,13 +73,21 @@ def direction_weights(worse: int) -> Floats:
     return weights
 
 
-def accumulate(products: Floats, days: Floats, paid: Floats) -> Floats:
-    """The running products after a block: `days` new bets begun, then all multiplied by what the block paid (logarithms).
+def factors(paid: Floats) -> Floats:
+    """What products are multiplied by, from the logarithms of what bets paid."""
+    grown: Floats = np.exp(np.minimum(paid, 60.0))
+    return grown
 
-    >>> accumulate(np.zeros((1, 2)), np.array([1.0]), np.log([[2.0, 0.5]])).tolist()
+
+def accumulate(products: Floats, days: Floats, factor: Floats) -> Floats:
+    """The running products after a block: `days` new bets begun, then all multiplied by what the block paid.
+
+    >>> accumulate(np.zeros((1, 2)), np.array([1.0]), np.array([[2.0, 0.5]])).tolist()
     [[2.0, 0.5]]
     """
-    grown: Floats = np.minimum((products + days[:, None]) * np.exp(np.minimum(paid, 60.0)), _MOST)
+    begun = products + days[:, None]
+    begun *= factor
+    grown: Floats = np.minimum(begun, _MOST, out=begun)
     return grown
 
 

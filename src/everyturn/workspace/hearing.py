@@ -24,7 +24,7 @@ from everyturn.engines import watched
 from everyturn.engines.local import Database
 
 _BUDGET = 12.0  # the budget whose state is kept; another one is folded from the beginning
-_VERSION = 3  # of the kept state
+_VERSION = 4  # of the kept state
 
 
 @dataclass(frozen=True)
