@@ -9,6 +9,7 @@ from everyturn.stats.sequential import (
     bar,
     count_bets,
     direction_weights,
+    factors,
     rate_bets,
 )
 
@@ -19,7 +20,7 @@ def play(x, e, days=None, *, worse=-1):
     for value, expected in zip(x, e, strict=True):
         one = np.array([expected])
         paid = rate_bets(one, np.array([value - expected]), one * (1 - one))
-        product = accumulate(product, np.ones(1), paid)
+        product = accumulate(product, np.ones(1), factors(paid))
         evidence.append(float((product * direction_weights(worse)).sum()))
     return np.array(evidence)
 
@@ -88,5 +89,5 @@ def test_the_budget_is_divided_by_streams():
 def test_a_flood_does_not_overflow():
     product = np.zeros((1, 6))
     for _ in range(50):
-        product = accumulate(product, np.ones(1), count_bets(np.array([1e4]), np.array([1.0])))
+        product = accumulate(product, np.ones(1), factors(count_bets(np.array([1e4]), np.array([1.0]))))
     assert np.isfinite(product).all()
