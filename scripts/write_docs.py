@@ -19,10 +19,11 @@ def commands() -> str:
         "# Commands\n",
         (
             "Results go to stdout, progress and notes to stderr. `--json` prints one object. Exit status: 0 done · 1 the check you asked for"
-            " failed · 2 an error you can fix · 3 not enough data.\n"
+            " failed · 2 an error you can fix · 3 not enough data · 130 stopped with Ctrl-C.\n"
         ),
     ]
-    context = click.Context(cli, info_name="everyturn", max_content_width=100, terminal_width=100)
+    settings = {**cli.context_settings, "max_content_width": 100, "terminal_width": 100}
+    context = click.Context(cli, info_name="everyturn", **settings)
     parts.append(f"```\n{cli.get_help(context).strip()}\n```\n")
     for name in cli.list_commands(context):
         command = cli.commands[name]

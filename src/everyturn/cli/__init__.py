@@ -1,7 +1,7 @@
 """Arguments in, results out: every verb of the workspace as a command.
 
 Results go to stdout, progress and notes to stderr. Exit status: 0 done · 1 the check you asked for failed · 2 an error you can
-fix · 3 not enough data.
+fix · 3 not enough data · 130 stopped with Ctrl-C.
 """
 
 from __future__ import annotations

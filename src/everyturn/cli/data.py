@@ -11,6 +11,8 @@ from everyturn.cli.group import ERROR
 from everyturn.cli.options import as_json, export_kinds, vendor_names
 from everyturn.cli.printing import print_result
 from everyturn.cli.progress import workspace
+from everyturn.errors import InputError
+from everyturn.outputs.places import require_place
 
 if TYPE_CHECKING:
     from everyturn.readers import Kind
@@ -53,10 +55,10 @@ def load(
 ) -> None:
     """Read files and folders: traces, messages, actions, evals. Loading the same data again changes nothing."""
     if not paths and git is None:
-        raise click.MissingParameter(param_type="argument", param_hint="PATHS…")
-    with workspace(ctx) as ws:
-        if cohort:
-            ws.divide_by(cohort)
+        raise InputError("nothing to load is named", expected="files or folders", try_="everyturn load traces/")
+    if rejected is not None:
+        require_place(rejected)
+    with workspace(ctx, may_create=True) as ws:
         result = ws.load(
             *paths,
             git=git,
@@ -68,6 +70,8 @@ def load(
             conversation_id=conversation_id,
             keep_personal_data=keep_personal_data,
         )
+        if cohort:
+            ws.divide_by(cohort)
     _write_rejected(result, rejected)
     print_result(result, as_json=as_json)
     if result["records"] and not result["data_records"] and result["rejected"]:
@@ -98,7 +102,9 @@ def pull(
 
     Each pull goes on where the last one ended. Keys are read from the environment, under the vendor's own names.
     """
-    with workspace(ctx) as ws:
+    if rejected is not None:
+        require_place(rejected)
+    with workspace(ctx, may_create=True) as ws:
         result = ws.pull(
             vendor,
             since=since,

@@ -10,9 +10,10 @@ from typing import Any
 import click
 
 from everyturn.cli.printing import print_json
-from everyturn.errors import EveryturnError
+from everyturn.errors import EveryturnError, InputError, UnknownName
 
-DONE, FAILED, ERROR, NOT_ENOUGH = 0, 1, 2, 3  # exit statuses; what each means is told on top of the package
+# Exit statuses; what each means is told on top of the package. The last is what shells give to what Ctrl-C ended.
+DONE, FAILED, ERROR, NOT_ENOUGH, STOPPED = 0, 1, 2, 3, 130
 
 
 class Group(click.Group):
@@ -22,16 +23,35 @@ class Group(click.Group):
         """The commands' names as they were added."""
         return list(self.commands)
 
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """The context of one call; options that are none are told in four parts."""
+        try:
+            return super().make_context(info_name, args, parent, **extra)
+        except click.UsageError as error:
+            _tell(_misused(error), as_json="--json" in args)
+            raise click.exceptions.Exit(ERROR) from None
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that is meant; one that is not there is told with the nearest."""
+        if args and not ctx.resilient_parsing and self.get_command(ctx, args[0]) is None:
+            raise UnknownName.among("command", args[0], self.commands, example="everyturn {}")
+        return super().resolve_command(ctx, args)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Runs the command; an error of ours is told in four parts and ends with status 2."""
         try:
             return super().invoke(ctx)
-        except EveryturnError as error:
-            if ctx.params.get("as_json") or "--json" in sys.argv:
-                print_json({"schema": "everyturn/1", "error": error.to_json()})
-            else:
-                click.echo(str(error), err=True)
+        except (EveryturnError, click.UsageError) as error:
+            told = _misused(error) if isinstance(error, click.UsageError) else error
+            _tell(told, as_json="--json" in sys.argv)
             ctx.exit(ERROR)
+        except KeyboardInterrupt:
+            click.echo("stopped; nothing is kept half done", err=True)
+            ctx.exit(STOPPED)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except BrokenPipeError:
@@ -49,6 +69,36 @@ class Group(click.Group):
                 err=True,
             )
             ctx.exit(ERROR)
+
+
+def _tell(error: EveryturnError, *, as_json: bool) -> None:
+    if as_json:
+        print_json({"schema": "everyturn/1", "error": error.to_json()})
+    else:
+        click.echo(str(error), err=True)
+
+
+def _misused(error: click.UsageError) -> EveryturnError:
+    """What click says of arguments that cannot be used, in our four parts. A call without any gets the help it asks for."""
+    if isinstance(error, getattr(click.exceptions, "NoArgsIsHelpError", ())):
+        raise error
+    path = error.ctx.command_path if error.ctx else "everyturn"
+    if isinstance(error, click.NoSuchOption) and error.ctx:
+        root = error.ctx.find_root()
+        of_all = {name for parameter in root.command.params for name in parameter.opts}
+        if error.option_name in of_all:
+            verb = path.removeprefix(f"{root.command_path} ")
+            return InputError(
+                f"{error.option_name} stands before the verb",
+                where=path,
+                try_=f"{root.command_path} {error.option_name} … {verb} …",
+            )
+        near = ", ".join(error.possibilities or ())
+        return InputError(
+            f'no option named "{error.option_name}"', where=path, expected=near or None, try_=f"{path} --help"
+        )
+    said = error.format_message()
+    return InputError(said[:1].lower() + said[1:].rstrip("."), where=path, try_=f"{path} --help")
 
 
 def _place(error: BaseException) -> str:

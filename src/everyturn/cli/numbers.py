@@ -10,6 +10,7 @@ from everyturn.cli.group import FAILED, NOT_ENOUGH
 from everyturn.cli.options import as_json, signal_argument, where_option
 from everyturn.cli.printing import print_result
 from everyturn.cli.progress import workspace
+from everyturn.outputs.places import require_place
 
 
 @click.command()
@@ -116,12 +117,15 @@ def check(
 ) -> None:
     """Check the budgets of everyturn.toml: exit 0 passed, 1 failed, 3 not enough data."""
     from everyturn.outputs.checks import FORMS
+    from everyturn.outputs.tables import write_text
 
+    files = [(name, file) for name, file in (("markdown", markdown), ("junit", junit), ("sarif", sarif)) if file]
+    for _, file in files:
+        require_place(file)
     with workspace(ctx) as ws:
         result = ws.check(config=config, worse=fail_on == "worse", current=current, baseline=baseline)
-    for name, file in (("markdown", markdown), ("junit", junit), ("sarif", sarif)):
-        if file is not None:
-            file.write_text(FORMS[name].render(result), encoding="utf-8")
+    for name, file in files:
+        write_text(FORMS[name].render(result), file)
     print_result(result, as_json=as_json)
     if result["verdict"] == "failed":
         ctx.exit(FAILED)

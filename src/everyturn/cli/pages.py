@@ -10,6 +10,7 @@ import click
 from everyturn.cli.options import as_json, where_option
 from everyturn.cli.printing import print_result
 from everyturn.cli.progress import progress_bars, workspace
+from everyturn.outputs.places import require_place
 
 
 @click.command()
@@ -22,6 +23,7 @@ def demo(*, no_open: bool, seed: int, folder: Path | None, as_json: bool) -> Non
     from everyturn.demo.play import play
 
     page = Path("everyturn-demo.html")
+    require_place(page)
     with progress_bars() as report:
         result = play(page, seed=seed, folder=folder, progress=report)
     print_result(result, as_json=as_json)
@@ -33,7 +35,7 @@ def demo(*, no_open: bool, seed: int, folder: Path | None, as_json: bool) -> Non
 @click.command()
 @click.argument("what", nargs=-1, required=True)
 @where_option
-@click.option("--limit", default=5, show_default=True)
+@click.option("--limit", type=click.IntRange(0), default=5, show_default=True, help="How many conversations.")
 @as_json
 @click.pass_context
 def show(ctx: click.Context, *, what: tuple[str, ...], where: str | None, limit: int, as_json: bool) -> None:

@@ -6,19 +6,32 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from everyturn.errors import WorkspaceError
 
 if TYPE_CHECKING:
     from everyturn.workspace import Workspace
 
 
 @contextmanager
-def workspace(ctx: click.Context) -> Iterator[Workspace]:
-    """The workspace named by --db, with progress bars on stderr where someone is looking."""
+def workspace(ctx: click.Context, *, may_create: bool = False) -> Iterator[Workspace]:
+    """The workspace named by --db, with progress bars on stderr where someone is looking.
+
+    Only what fills a workspace may create one: any other verb in the wrong folder would leave an empty file there.
+    """
     from everyturn.workspace import Workspace
 
+    if not may_create and not Path(ctx.obj["db"]).exists():
+        raise WorkspaceError(
+            "there is no workspace here yet",
+            where=ctx.obj["db"],
+            expected="a file that `everyturn load` made",
+            try_="everyturn load traces/, or everyturn --db FILE … to name another file",
+        )
     with progress_bars() as report, Workspace(ctx.obj["db"], progress=report) as ws:
         yield ws
 

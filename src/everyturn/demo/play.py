@@ -6,6 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from everyturn.demo.world import write_world
+from everyturn.outputs.places import make_folder
 from everyturn.workspace import Progress, Result, Workspace
 
 
@@ -19,6 +20,7 @@ def play(
     with TemporaryDirectory() as temporary:
         files = folder or Path(temporary)
         progress("writing the sample world", 0, None)
+        make_folder(files)
         write_world(files, seed=seed)
         for stale in (db, db.with_name(db.name + ".wal")):
             stale.unlink(missing_ok=True)

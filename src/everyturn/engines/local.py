@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
@@ -82,17 +82,23 @@ class Database:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """All statements inside become durable together, or none does."""
-        self.connection.execute("BEGIN")
+        self.run("BEGIN")
         try:
             yield
         except BaseException:
-            self.connection.execute("ROLLBACK")
+            with suppress(duckdb.Error):  # where the statement that failed has ended the transaction with it
+                self.connection.execute("ROLLBACK")
             raise
-        self.connection.execute("COMMIT")
+        self.run("COMMIT")
 
     def run(self, sql: str, parameters: Sequence[Json] = ()) -> None:
         """Runs one statement."""
-        self.connection.execute(sql, parameters)
+        try:
+            self.connection.execute(sql, parameters)
+        except duckdb.Error as error:
+            if _FULL not in str(error):
+                raise
+            raise _disk_full(self.path) from error
 
     def rows(self, sql: str, parameters: Sequence[Json] = ()) -> list[tuple[Json, ...]]:
         """All rows of a query."""
@@ -147,8 +153,22 @@ class Database:
         self.run("INSERT OR REPLACE INTO blobs VALUES (?, ?)", [name, value])
 
 
+_FULL = "No space left"
+
+
+def _disk_full(path: str) -> WorkspaceError:
+    return WorkspaceError(
+        "the disk is full",
+        where=path,
+        expected="room for the workspace and, beside it, for what is being worked on",
+        try_="the same command once there is room; what was stored before is still there",
+    )
+
+
 def _cannot_open(path: str, error: duckdb.Error) -> WorkspaceError:
     text = str(error)
+    if _FULL in text:
+        return _disk_full(path)
     if "lock" in text.lower():
         return WorkspaceError(
             "another process has this workspace open",
@@ -158,7 +178,7 @@ def _cannot_open(path: str, error: duckdb.Error) -> WorkspaceError:
         )
     if "does not exist" in text or "No such file" in text or "Cannot open file" in text:
         return WorkspaceError(
-            "the workspace file cannot be created there",
+            "the workspace file cannot be written there",
             where=path,
             expected="a file in a folder that exists and may be written",
             try_="everyturn --db everyturn.db load …",

@@ -1,14 +1,9 @@
-"""Tables as files: JSON Lines, Parquet or CSV, chosen by the name's ending, streamed batch by batch.
-
-A file appears whole or not at all: it is written beside its place under another name and moved there at the end.
-"""
+"""Tables as files: JSON Lines, Parquet or CSV, chosen by the name's ending, streamed batch by batch."""
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, TypeAlias
 
@@ -17,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from everyturn.errors import UnknownName
+from everyturn.outputs.places import appearing
 
 Target: TypeAlias = str | Path
 
@@ -47,15 +43,14 @@ def write_table(batches: Iterable[pa.RecordBatch], schema: pa.Schema, target: Ta
         return write(batches, schema, file)
 
 
-def write_text(text: str, target: Target, *, count: int) -> int:
-    """Writes a text as it is, to a file of any name or standard output for `-`; gives back `count`, what it tells of."""
+def write_text(text: str, target: Target) -> None:
+    """Writes a text as it is, to a file of any name or standard output for `-`."""
     if str(target) == _TO_STDOUT:
         sys.stdout.write(text)
         sys.stdout.flush()
-        return count
+        return
     with appearing(Path(target)) as file:
         file.write(text.encode())
-    return count
 
 
 def write_rows(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], target: Target) -> int:
@@ -136,17 +131,3 @@ def _dump(value: Any, option: int = 0) -> bytes:
 
 def _is_json(kind: pa.DataType) -> bool:
     return isinstance(kind, pa.JsonType)
-
-
-@contextmanager
-def appearing(path: Path) -> Iterator[IO[bytes]]:
-    """A file that takes its place when all went well and leaves no trace when not."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with part.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())  # else a crash after the rename could leave an empty file under the right name
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)

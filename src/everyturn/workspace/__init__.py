@@ -17,7 +17,8 @@ from typing import Any, Literal, Self
 from everyturn.config import FILE, read_config
 from everyturn.engines import metrics
 from everyturn.engines.local import Database
-from everyturn.errors import InputError
+from everyturn.errors import InputError, UnknownName
+from everyturn.outputs.places import require_place
 from everyturn.readers import Kind, ReadOptions
 from everyturn.workspace import exporting, showing
 from everyturn.workspace.checking import check_all
@@ -139,6 +140,9 @@ class Workspace:
 
     def divide_by(self, attribute: str) -> None:
         """Names the attribute that divides users into cohorts; without it the first usual one present does."""
+        known = metrics.attribute_names(self.database)  # none yet: it may come with the first load
+        if known and attribute not in {metrics.BEHAVIOUR, *known}:
+            raise UnknownName.among("attribute", attribute, [metrics.BEHAVIOUR, *known], example="--divide-by {}")
         self.database.set_meta("cohort_attribute", attribute)
 
     def _refresh(self) -> None:
@@ -335,13 +339,16 @@ class Workspace:
 
         Writes one self-contained HTML file where `file` is given; the result is the object the page is drawn from.
         """
+        if file is not None:
+            require_place(file)
         self._ensure_intents()
         report = report_on(self.database, title=title, progress=self.progress)
         result = Result(schema="everyturn/1", verb="report", **report)
         if file is not None:
             from everyturn.outputs.html import render_html
+            from everyturn.outputs.tables import write_text
 
-            Path(file).write_text(render_html(result), encoding="utf-8")
+            write_text(render_html(result), file)
         return result
 
     # --- export, forget -----------------------------------------------------------------------------------------

@@ -49,7 +49,8 @@ def write(db: Database, kind: str, to: str | Path, *, told: Callable[[], Sequenc
     from everyturn.outputs.tables import write_table, write_text
 
     if kind == "taxonomy":
-        return write_text(taxonomy_text(db), to, count=len(intent_rows(db)))
+        write_text(taxonomy_text(db), to)
+        return len(intent_rows(db))
     tables: dict[str, Callable[[], Exported]] = {
         "conversations": lambda: conversations(db),
         **{name: partial(queried, db, name) for name in QUERIES},

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from everyturn.engines import evidence, metrics
 from everyturn.engines.local import Database
-from everyturn.errors import UnknownName
+from everyturn.errors import InputError, UnknownName
 from everyturn.intents.layout import nearest
 from everyturn.model import Json
 from everyturn.signals import Signal
@@ -32,8 +32,16 @@ def opened(
     told: Callable[[], Sequence[dict[str, Json]]],
 ) -> dict[str, Json]:
     """What is behind what is asked for: a conversation, an intent, a signal or one of the findings `told` gives."""
+    if limit < 0:
+        raise InputError("no negative number of conversations can be shown", where="limit", expected="a number from 0")
     if is_conversation(what):
         return conversation(db, what[1])
+    if len(what) == 1 and what[0] in {"conversation", "intent"}:
+        raise InputError(
+            f"which {what[0]}?",
+            expected="its id, or its name as `discover` tells it" if what[0] == "intent" else "its id",
+            try_=f"everyturn show {what[0]} ID",
+        )
     if what[0] == "intent" and len(what) >= 2:
         return intent(db, " ".join(what[1:]), limit=limit)
     if len(what) == 1 and what[0] in signals():
@@ -42,7 +50,13 @@ def opened(
     if len(what) == 1 and what[0] in findings:
         found = findings[what[0]]
         return {"finding": found, "conversations": conversations(db, found["conversations"][:limit])}
-    raise UnknownName.among("finding or signal", " ".join(what), [*signals(), *findings], example="everyturn show {}")
+    names = [*signals(), *findings]
+    told_apart = UnknownName.among("finding or signal", " ".join(what), names, example="everyturn show {}")
+    raise UnknownName(
+        told_apart.what,
+        expected=f"{told_apart.expected}; intent NAME or conversation ID",
+        try_=told_apart.try_,
+    )
 
 
 def conversations(db: Database, ids: Iterable[str]) -> list[dict[str, Json]]:

@@ -18,7 +18,7 @@ import orjson
 from everyturn import registry
 from everyturn.errors import InputError, MissingPackage, UnknownName
 from everyturn.model import Message
-from everyturn.outputs.tables import appearing
+from everyturn.outputs.places import appearing, make_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +81,10 @@ def write_cases(cases: Sequence[NewCase], target: str | Path, *, to: str) -> lis
     """
     path = Path(target)
     files = named(to).files(cases, suite_name(path), path)
-    try:
-        for place, content in files.items():
-            place.parent.mkdir(parents=True, exist_ok=True)
-            with appearing(place) as file:
-                file.write(content)
-    except OSError as error:
-        raise InputError(
-            "the cases cannot be written there", where=str(path), expected="a file in a folder one may write to"
-        ) from error
+    for place, content in files.items():
+        make_folder(place.parent)
+        with appearing(place) as file:
+            file.write(content)
     return list(files)
 
 

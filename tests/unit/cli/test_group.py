@@ -1,0 +1,106 @@
+"""What the command says to calls that cannot be carried out: four parts, status 2, nothing left behind."""
+
+import pytest
+from click.testing import CliRunner
+
+from everyturn.cli import cli
+from everyturn.cli.group import STOPPED
+from everyturn.workspace import Workspace
+
+DAY = "2026-09-07T10:00:00Z"
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments):
+        done = CliRunner().invoke(cli, [str(a) for a in arguments], prog_name="everyturn")
+        assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+        assert "bug of Everyturn" not in done.output
+        return done.exit_code, done.output
+
+    return call
+
+
+@pytest.fixture
+def loaded(tmp_path, run):
+    (tmp_path / "one.jsonl").write_text(
+        '{"conversation_id": "c1", "user_id": "u1", "metadata": {"plan": "pro"}, "messages": ['
+        f'{{"role": "user", "content": "Where is it?", "at": "{DAY}"}},'
+        f'{{"role": "assistant", "content": "On its way.", "at": "{DAY}"}}]}}\n'
+    )
+    assert run("load", "one.jsonl")[0] == 0
+    return run
+
+
+@pytest.mark.parametrize(
+    ("arguments", "lines"),
+    [
+        (["measur", "acceptance"], ['no command named "measur"', "  try      everyturn measure"]),
+        (["measure"], ["missing argument 'SIGNAL'", "  try      everyturn measure --help"]),
+        (["--bd", "x.db", "load"], ['no option named "--bd"', "  expected --db"]),
+        (["load", "--formt", "x"], ['no option named "--formt"', "  try      everyturn load --help"]),
+        (["load", "day.jsonl", "--db", "x.db"], ["--db stands before the verb", "  try      everyturn --db … load …"]),
+        (["load", "--as", "action", "x"], ["  where    everyturn load", "  try      everyturn load --help"]),
+        (["load"], ["nothing to load is named", "  try      everyturn load traces/"]),
+    ],
+)
+def test_a_call_that_cannot_be_read_is_told_in_parts_with_the_nearest(run, arguments, lines):
+    status, said = run(*arguments)
+    assert status == 2
+    assert set(lines) <= set(said.splitlines())
+
+
+@pytest.mark.parametrize("verb", ["measure acceptance", "watch", "gap", "cover", "report page.html", "show acceptance"])
+def test_a_verb_that_reads_makes_no_workspace(run, tmp_path, verb):
+    status, said = run(*verb.split())
+    assert status == 2
+    assert said.splitlines()[0] == "there is no workspace here yet"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("verb", ["report {}", "export conversations --to {}.jsonl", "check --markdown {}"])
+def test_a_place_where_nothing_can_be_written_is_told(loaded, tmp_path, verb):
+    (tmp_path / "everyturn.toml").write_text("")
+    status, said = loaded(*verb.format("nowhere/file").split())
+    assert status == 2
+    assert said.splitlines()[0] == "no file can be written there"
+    assert "nowhere/file" in said
+
+
+def test_a_folder_is_no_file_to_write(loaded):
+    status, said = loaded("report", ".")
+    assert (status, said.splitlines()[1]) == (2, "  where    .: it is a folder")
+
+
+@pytest.mark.parametrize(
+    ("verb", "first"),
+    [
+        ("show intent", "which intent?"),
+        ("show conversation", "which conversation?"),
+        ("show acceptance --limit -1", "invalid value for '--limit': -1 is not in the range x>=0"),
+        ("cohorts --divide-by plam", 'no attribute named "plam"'),
+        ("load one.jsonl --cohort plam", 'no attribute named "plam"'),
+    ],
+)
+def test_what_is_asked_of_a_workspace_must_be_there(loaded, verb, first):
+    status, said = loaded(*verb.split())
+    assert (status, said.splitlines()[0]) == (2, first)
+
+
+def test_a_name_that_nothing_has_is_told_with_all_that_can_be_shown(loaded):
+    status, said = loaded("show", "acceptanse")
+    assert status == 2
+    assert "intent NAME or conversation ID" in said
+    assert said.splitlines()[-1] == "  try      everyturn show acceptance"
+
+
+def test_ctrl_c_is_a_status_of_its_own(loaded, monkeypatch):
+    def stop(*_arguments, **_options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Workspace, "measure", stop)
+    status, said = loaded("measure", "acceptance")
+    assert status == STOPPED
+    assert "stopped" in said
