@@ -34,6 +34,10 @@ _FIXED = {
 }
 
 
+SINGLE = frozenset({"user", "outcome", "evidence", "conversation", "turn"})  # not slices of the users
+TIMES = frozenset(_TIME)
+
+
 def attribute_names(database: Database) -> list[str]:
     """The attributes conversations carry, alphabetically."""
     return [

@@ -9,8 +9,9 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from everyturn.outputs import Result
-from everyturn.outputs.figures import count, fields, figure, items, number, points
+from everyturn.outputs.figures import count, fields, figure, items, number
 from everyturn.outputs.terminal import brief, grid, heading, printable, rate_lines, soft, sparkline, strong, two_lines
+from everyturn.outputs.text_numbers import say_least
 
 
 def draw_cohorts(report: Result) -> Iterator[RenderableType]:
@@ -55,10 +56,10 @@ def draw_groups(result: Result) -> Iterator[RenderableType]:
 
 
 def _of_cohort(row: Mapping[str, Any], *, firmness: object) -> tuple[str, str, str, str]:
-    firm, least = number(firmness), number(row.get("smallest_change"))
+    firm = number(firmness)
     return (
         count(row.get("users")),
         "" if firm is None else f"{firm:.2f}",
         brief(figure(row.get("acceptance"))),
-        "nothing" if least is None else points(least, signed=False),
+        say_least(row),
     )

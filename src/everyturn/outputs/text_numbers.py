@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import chain
+from typing import Any
 
 from rich.console import RenderableType
 from rich.text import Text
@@ -22,23 +23,46 @@ def draw_measure(result: Result) -> Iterator[RenderableType]:
         yield Text("There is nothing to measure with these conditions.")
         return
     groups = list(dict.fromkeys(chain.from_iterable(fields(row, "group") for row in rows)))
-    table = grid(*groups, ">value", ">range", ">known", ">unknown", ">users")
+    has_drawn, has_least = (any(name in row for row in rows) for name in ("drawn", "smallest_change"))
+    heads = [">value", ">range", ">known", ">unknown", ">users"]
+    table = grid(*groups, *heads, *([">drawn"] if has_drawn else []), *([">could show"] if has_least else []))
     for row in rows:
-        f = figure(row)
         group = fields(row, "group")
         names = [printable("unknown" if group.get(name) is None else group[name]) for name in groups]
-        if f.known:
-            table.add_row(
-                *names, strong(f.text), f.span, count(row.get("n")), count(row.get("unknown")), count(row.get("users"))
-            )
-        else:
-            table.add_row(*names, soft(f.text), "", "", "", soft(f.basis))
+        drawn = [brief(figure(row["drawn"])) if "drawn" in row else ""] if has_drawn else []
+        table.add_row(*names, *_answers(row), *drawn, *([say_least(row)] if has_least else []))
     yield table
     methods = dict.fromkeys(f"{percent(number(r.get('level')))} {r['method']}" for r in rows if r.get("method"))
     if methods:
         yield soft(f"ranges: {'; '.join(methods)}")
+    if has_drawn:
+        yield soft(
+            f"drawn: where {' and '.join(groups)} let expect it, the nearer the fewer answers; with a range of its own"
+        )
+    if has_least:
+        yield soft("could show: the smallest change that four more weeks would probably show")
     if result.get("note"):
         yield Text(result["note"])
+
+
+def _answers(row: Result) -> tuple[RenderableType, ...]:
+    """Value, range, known and unknown answers and users; where people are too few the raw share, if the row has it."""
+    f, raw = figure(row), fields(row, "raw")
+    if f.known:
+        return strong(f.text), f.span, count(row.get("n")), count(row.get("unknown")), count(row.get("users"))
+    if not raw.get("n"):
+        return soft(f.text), "", "", "", soft(f.basis)
+    return soft(percent(number(raw["value"]))), "", count(raw["n"]), count(raw.get("unknown")), soft(f.basis)
+
+
+def say_least(row: Mapping[str, Any]) -> str:
+    """The smallest change a slice could show in four weeks.
+
+    >>> say_least({"smallest_change": 0.082}), say_least({"smallest_change": None})
+    ('8 points', 'nothing')
+    """
+    least = number(row.get("smallest_change"))
+    return "nothing" if least is None else points(least, signed=False)
 
 
 def draw_comparison(result: Result) -> Iterator[RenderableType]:

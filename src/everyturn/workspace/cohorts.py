@@ -8,12 +8,8 @@ from everyturn.analysis.behaviour import SMALLEST_GROUP, group_users
 from everyturn.engines import inputs, metrics
 from everyturn.engines import shapes as engine
 from everyturn.engines.local import Database
-from everyturn.stats.intervals import rate, smallest_change
-from everyturn.workspace.measuring import summary_of
-
-_SPAN = """
-    SELECT greatest(count(DISTINCT week), 1) FROM facts WHERE signal = 'acceptance' AND value IS NOT NULL
-"""
+from everyturn.stats.intervals import rate
+from everyturn.workspace.measuring import Asked, least_change, summary_of, weeks_of
 
 
 def cohorts_of(db: Database) -> dict[str, Any]:
@@ -47,15 +43,14 @@ def _numbers(values: dict[str, Any] | None) -> dict[str, Any]:
 
 def _measured(db: Database, dimension: str) -> dict[str, dict[str, Any]]:
     """Acceptance per cohort, and the smallest change of it that could be seen."""
-    weeks = float(db.scalar(_SPAN))
+    weeks = weeks_of(db, Asked("acceptance"))
     rows = metrics.summarise(db, "acceptance", by=[dimension]).to_pylist()
     found = {}
     for row in rows:
         total = summary_of(row)
-        least = smallest_change(total, weeks=weeks)
         found[str(row[dimension])] = {
             "users": row["users"],
             "acceptance": rate(total).to_json(),
-            "smallest_change": round(least, 6) if isinstance(least, float) else None,
+            "smallest_change": least_change(total, weeks),
         }
     return found

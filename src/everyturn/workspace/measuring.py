@@ -3,27 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
+
+import pyarrow.compute as pc
 
 from everyturn.engines import metrics
 from everyturn.engines.local import Database
 from everyturn.errors import NoUserIds
 from everyturn.model import Json
-from everyturn.stats import Summary
-from everyturn.stats.intervals import rate
+from everyturn.stats import Estimate, NotEnough, Summary
+from everyturn.stats.cells import Grid, draw_cells
+from everyturn.stats.intervals import rate, smallest_change
 from everyturn.workspace.result import plain
 from everyturn.workspace.verifying import SUCCESS, UNVERIFIED, WITH_INTENTS, registered
 
 
 def measure_rates(db: Database, signal: str, *, groups: Sequence[str], where: str | None, unit: str) -> dict[str, Json]:
     """The rate of each group; an error where all answers lack a user and `unit` does not say that this is no matter."""
-    table = metrics.summarise(db, signal, by=groups, where=where, unit=unit)
     rows = []
     without_user = 0
-    for row in table.to_pylist():
+    asked = Asked(signal, where, unit)
+    found = metrics.summarise(db, signal, by=groups, where=where, unit=unit).to_pylist()
+    drawn = drawn_cells(db, asked, groups, found)
+    weeks = weeks_of(db, asked) if metrics.TIMES.isdisjoint(groups) and metrics.SINGLE.isdisjoint(groups) else None
+    for row, cell in zip(found, drawn or found, strict=True):
         without_user += row["without_user"]
-        estimate = rate(summary_of(row))
-        rows.append({"group": {name: plain(row[name]) for name in groups}, **estimate.to_json()})
+        total = summary_of(row)
+        more: dict[str, Json] = {} if weeks is None else {"smallest_change": least_change(total, weeks)}
+        if isinstance(cell, (Estimate, NotEnough)):
+            raw = {
+                "value": round(total.y / total.n, 6) if total.n else None,
+                "n": round(total.n),
+                "unknown": total.unknown,
+            }
+            more |= {"raw": raw, "drawn": cell.to_json()}
+        rows.append({"group": {name: plain(row[name]) for name in groups}, **rate(total).to_json(), **more})
     if rows and without_user and not any(row.get("users") or row.get("not_enough", {}).get("users") for row in rows):
         raise NoUserIds(
             "no user ids, so no honest range can be given",
@@ -33,6 +48,42 @@ def measure_rates(db: Database, signal: str, *, groups: Sequence[str], where: st
         )
     note = {"note": UNVERIFIED} if signal == SUCCESS and not registered(db) else {}
     return {"signal": signal, "by": groups, "where": where, "rows": rows, "without_user": without_user, **note}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is measured, of which conversations, and what counts as independent."""
+
+    signal: str
+    where: str | None = None
+    unit: str = "user"
+
+
+def drawn_cells(
+    db: Database, asked: Asked, groups: Sequence[str], rows: Sequence[dict[str, Any]]
+) -> list[Estimate | NotEnough] | None:
+    """Each row of a table of two slices drawn to what both slices let expect of it; None where the table is no such one."""
+    if len(set(groups)) != 2 or not (metrics.TIMES | metrics.SINGLE).isdisjoint(groups):
+        return None
+    places, margins = [], []
+    for name in groups:
+        margin = metrics.summarise(db, asked.signal, by=[name], where=asked.where, unit=asked.unit).to_pylist()
+        codes = {row[name]: code for code, row in enumerate(margin)}
+        places.append([codes[row[name]] for row in rows])
+        margins.append([summary_of(row) for row in margin])
+    return draw_cells(Grid([summary_of(row) for row in rows], places[0], places[1], margins[0], margins[1]))
+
+
+def weeks_of(db: Database, asked: Asked) -> float:
+    """How many weeks the known answers come from."""
+    table = metrics.summarise(db, asked.signal, by=["week"], where=asked.where, unit=asked.unit)
+    return max(float(table.filter(pc.field("n") > 0).num_rows), 1.0)
+
+
+def least_change(total: Summary, weeks: float) -> float | None:
+    """The smallest change that four more weeks would probably show, None where they would show none."""
+    least = smallest_change(total, weeks=weeks)
+    return round(least, 6) if isinstance(least, float) and least < 1 else None
 
 
 def needs_intents(signal: str, groups: Sequence[str], where: str | None) -> bool:
