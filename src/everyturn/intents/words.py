@@ -31,8 +31,18 @@ def tokens(text: str) -> list[str]:
     >>> tokens("Where's order #A-5512? Mail me at a@b.example")
     ["where's", 'order', '0', 'mail', 'me', 'at', '0']
     """
+    if text.isascii() and _MAY_BE_MASKED.search(text) is None and "www." not in text and "''" not in text:
+        # the same, many times as fast: nothing to mask, and letters that are what they seem
+        plain = text.lower().translate(_APART)
+        if "'" in plain:
+            plain = f" {plain} ".replace(" '", " ").replace("' ", " ")
+        return plain.split()
     masked = _MASKED.sub(" 0 ", unicodedata.normalize("NFKC", text))
     return _TOKEN.findall(masked.lower().replace("’", "'"))
+
+
+_MAY_BE_MASKED = re.compile(r"[\d@\[<{:]")
+_APART = {code: " " for code in range(128) if not (chr(code).isalpha() or chr(code) == "'")}
 
 
 def normal(text: str) -> str:
@@ -44,7 +54,9 @@ def normal(text: str) -> str:
     return text if _NORMAL.fullmatch(text) else " ".join(tokens(text))
 
 
-_NORMAL = re.compile(r"[a-z]++(?: [a-z]++)*+")
+_LETTERS = "[a-zß-öø-ÿ]++"  # those that every reading of a text leaves as they are
+_WORD = f"(?:{_LETTERS}(?:'{_LETTERS})*+|0)"
+_NORMAL = re.compile(f"{_WORD}(?: {_WORD})*+")
 
 
 def is_content(token: str) -> bool:

@@ -11,7 +11,9 @@ import pytest
 
 from everyturn.errors import InputError
 from everyturn.intents.embedders import stored
-from everyturn.intents.embedders.lexical import _BLOCKS, Lexical, _batches, _Characters
+from everyturn.intents.embedders.lexical import Lexical, _batches
+from everyturn.intents.embedders.ngrams import Weighed, count_letters, count_words
+from everyturn.intents.embedders.worded import Worded
 
 TEXTS = [
     "where is my order",
@@ -39,18 +41,31 @@ def characters_of(text):
     )
 
 
-@pytest.mark.parametrize(("block", "slow"), [(0, words_of), (1, characters_of)])
-def test_ngrams_are_counted_as_a_slow_counter_counts_them(block, slow):
-    (counts,) = _batches(TEXTS, _BLOCKS[block][0])
+@pytest.mark.parametrize(("count", "slow"), [(count_words, words_of), (count_letters, characters_of)])
+def test_ngrams_are_counted_as_a_slow_counter_counts_them(count, slow):
+    counted = count(Worded.of(TEXTS))
     for row, text in enumerate(TEXTS):
-        found = sorted(counts.counts[counts.rows == row].tolist())
-        assert found == sorted(slow(text).values()), text
+        assert sorted(counted.said[row].data.tolist()) == sorted(slow(text).values()), text
     # and the same n-gram has the same number wherever it stands
     every = Counter()
     for text in TEXTS:
         every.update(slow(text).keys())
-    assert len(set(counts.ids.tolist())) == len(every)
-    assert sorted(Counter(counts.ids.tolist()).values()) == sorted(every.values())
+    assert len(set(counted.ids.tolist())) == len(counted.ids) == len(every)
+    assert sorted(np.bincount(counted.said.indices).tolist()) == sorted(every.values())
+
+
+@pytest.mark.parametrize("count", [count_words, count_letters])
+def test_the_image_by_parts_is_that_of_the_whole(count):
+    counted = count(Worded.of([*TEXTS, "banana banana anan ban", "where where is where"]))
+    known = np.sort(counted.ids)[::2]
+    random = np.random.default_rng(1)
+    weighed = Weighed(counted, known, random.random(len(known)).astype(np.float32) + 1, 3.0)
+    components = random.standard_normal((len(known), 5))
+    matrix = weighed.matrix()
+    assert weighed.image(components) == pytest.approx(matrix @ components)
+    length = np.sqrt(matrix.multiply(matrix).sum(axis=1))
+    assert np.all(np.isclose(length, 1) | (length == 0))
+    assert (length > 0).sum() >= 7
 
 
 def slow_number(word):
@@ -62,8 +77,8 @@ def slow_number(word):
 
 
 def test_ngram_numbers_come_from_the_letters_alone():
-    rows, ids = _BLOCKS[0][0](_Characters(["refund order"]))
-    assert rows.tolist() == [0, 0, 0]
+    ids = count_words(Worded.of(["refund order"])).ids
+    assert len(ids) == 3
     assert ids[:2].tolist() == [slow_number("refund"), slow_number("order")] == [37966054, 218027503]
 
 
@@ -74,7 +89,7 @@ def test_familiar_is_the_weight_known():
     assert known == pytest.approx(1.0)
     assert unknown == 0
     assert 0.2 < half < 0.9
-    words = lexical._matrix(["alpha beta"])[0].toarray()[0]
+    words = lexical._matrix(next(_batches(["alpha beta"]))).toarray()[0]
     assert np.count_nonzero(words[: len(lexical._ids[0])]) == 3
     # each of two words in two of three texts; the pair in one
     weights = np.array([log(4 / 3) + 1, log(4 / 3) + 1, log(4 / 2) + 1])

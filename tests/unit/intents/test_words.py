@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import time
+import unicodedata
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from everyturn.intents.words import is_content, stem, tokens
+from everyturn.intents.words import _MASKED, _TOKEN, is_content, normal, stem, tokens
 
 
 @pytest.mark.parametrize(
@@ -37,6 +40,13 @@ def test_letters_of_any_script_are_words():
 def test_tokens_of_tokens_are_the_same():
     words = tokens("Where's #12 (NW-1)? It's 5% off")
     assert tokens(" ".join(words)) == words
+
+
+@given(st.text("aZbé 'w.-_/0@[<{:?#\n’ß\x1c", max_size=16) | st.text(max_size=16))
+def test_plain_text_is_read_as_every_text_is(text):
+    masked = _MASKED.sub(" 0 ", unicodedata.normalize("NFKC", text)).lower().replace("’", "'")
+    assert tokens(text) == _TOKEN.findall(masked)
+    assert normal(text) == " ".join(tokens(text))
 
 
 @pytest.mark.parametrize("text", ["a" * 200_000, "a-" * 100_000, "{{" * 50_000, "<A" * 50_000, "1." * 100_000])

@@ -16,6 +16,7 @@ from everyturn.intents.grid import Floats
 from everyturn.intents.words import normal
 
 MEANING = 1.5  # length of the first row where the second's is 1; nearest neighbours agree best with the labels of hwu64
+_BATCH = 65_536
 
 
 class Joined:
@@ -40,6 +41,15 @@ class Joined:
 
     def encode(self, texts: Sequence[str]) -> Floats:
         """One row of length 1 a text; zeros where neither sees anything."""
+        rows = np.empty((len(texts), 0), np.float32)
+        for start in range(0, max(len(texts), 1), _BATCH):
+            some = self._encode(texts[start : start + _BATCH])
+            if not start:
+                rows = np.empty((len(texts), some.shape[1]), np.float32)
+            rows[start : start + _BATCH] = some
+        return rows
+
+    def _encode(self, texts: Sequence[str]) -> Floats:
         first, second = (part.encode(given) for part, given in self._given(texts))
         rows = np.hstack([first * np.float32(MEANING), second])
         seen = np.sqrt(MEANING**2 * first.any(axis=1).astype(np.float32) + second.any(axis=1))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterator, Sequence
-from typing import TypeAlias, cast
+from collections.abc import Iterator, Sequence
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +12,9 @@ import pyarrow as pa
 import scipy.sparse as sp
 
 from everyturn.errors import InputError
-from everyturn.intents.grid import Floats
+from everyturn.intents.embedders.ngrams import Count, Numbers, Weighed, count_letters, count_words
+from everyturn.intents.embedders.worded import Worded
+from everyturn.intents.grid import Floats, Labels
 from everyturn.intents.words import normal
 from everyturn.model import digest
 
@@ -40,8 +42,8 @@ class Lexical:
     name = "lexical/1"
 
     def __init__(self) -> None:
-        self._ids: tuple[npt.NDArray[np.uint32], ...] = (np.empty(0, np.uint32),) * len(_BLOCKS)
-        self._weights: tuple[Floats, ...] = (np.empty(0, np.float32),) * len(_BLOCKS)
+        self._ids: tuple[npt.NDArray[np.uint32], ...] = (np.empty(0, np.uint32),) * len(_KINDS)
+        self._weights: tuple[Floats, ...] = (np.empty(0, np.float32),) * len(_KINDS)
         self._unknown = 1.0
         self._components = np.zeros((0, 1), np.float16)
 
@@ -56,35 +58,32 @@ class Lexical:
         # a text holds its own rarest n-grams, so "unknown" must not weigh less than they do
         self._unknown = float(np.log(1 + n) + 1)
         ids, weights = [], []
-        for ngrams, limit in _BLOCKS:
-            found = np.concatenate([np.empty(0, np.uint32), *(b.ids for b in _batches(distinct, ngrams))])
-            known, in_texts = np.unique(found, return_counts=True)
+        for count, limit in _KINDS:
+            known, in_texts = _in_texts(distinct, count)
             often = np.flatnonzero(in_texts >= (2 if n >= _FEW else 1))
             # the most frequent; of equals those with the smaller hash
             often = np.sort(often[np.lexsort((known[often], -in_texts[often]))][:limit])
             ids.append(known[often])
             weights.append((np.log((1 + n) / (1 + in_texts[often])) + 1).astype(np.float32))
         self._ids, self._weights = tuple(ids), tuple(weights)
-        self._components = _components(self._matrix(distinct)[0])
+        self._components = _components(sp.vstack([self._matrix(said) for said in _batches(distinct)], format="csr"))
 
     def encode(self, texts: Sequence[str]) -> Floats:
         """One row of length 1 a text; zeros where it holds no n-gram seen in fitting."""
         components = np.ascontiguousarray(self._components.astype(np.float64))
+        middle = len(self._ids[0])
         rows = np.zeros((len(texts), components.shape[1]), np.float32)
-        for start in range(0, len(texts), _BATCH):
-            matrix, _ = self._matrix([normal(text) for text in texts[start : start + _BATCH]])
-            batch = matrix @ components
+        for start, said in zip(range(0, len(texts), _BATCH), _batches(texts), strict=True):
+            words, letters = self._weighed(said)
+            batch = words.image(components[:middle]) + letters.image(components[middle:])
             length = np.sqrt(np.einsum("ij,ij->i", batch, batch))
             rows[start : start + _BATCH] = batch / np.where(length > _NOTHING, length, np.inf)[:, None]
         return rows
 
     def familiar(self, texts: Sequence[str]) -> Floats:
         """How much of each text's weight is in n-grams seen in fitting, 0 to 1."""
-        shares = np.zeros(len(texts), np.float32)
-        for start in range(0, len(texts), _BATCH):
-            _, share = self._matrix([normal(text) for text in texts[start : start + _BATCH]])
-            shares[start : start + _BATCH] = share
-        return shares
+        shares = [np.sqrt(np.mean([kind.share() for kind in self._weighed(said)], axis=0)) for said in _batches(texts)]
+        return cast("Floats", np.concatenate([np.empty(0), *shares]).astype(np.float32))
 
     def to_bytes(self) -> bytes:
         """The fitted state as an Arrow IPC stream of raw arrays."""
@@ -105,7 +104,7 @@ class Lexical:
         """The embedder that `to_bytes` stored."""
         try:
             header, *arrays = pa.ipc.open_stream(state).read_all()["part"].to_pylist()
-            n = len(_BLOCKS)
+            n = len(_KINDS)
             lexical = cls()
             lexical._unknown, dimensions = struct.unpack("<dq", header)
             lexical._ids = tuple(np.frombuffer(a, "<u4") for a in arrays[:n])
@@ -115,27 +114,17 @@ class Lexical:
             raise InputError("this is not a stored embedder", expected=f"the bytes of a {cls.name} embedder") from error
         return lexical
 
-    def _matrix(self, normalised: list[str]) -> tuple[sp.csr_matrix, Floats]:
-        """TF-IDF of normalised texts, each kind of n-gram of length 1 (with its unknown ones), and the known share."""
-        blocks: list[sp.csr_matrix] = []
-        known_square = np.zeros(len(normalised))
-        for (ngrams, _), ids, weights in zip(_BLOCKS, self._ids, self._weights, strict=True):
-            parts = list(_batches(normalised, ngrams))
-            rows = np.concatenate([np.empty(0, np.int64), *(p.rows for p in parts)])
-            found = np.concatenate([np.empty(0, np.uint32), *(p.ids for p in parts)])
-            damped = 1 + np.log(np.concatenate([np.empty(0), *(p.counts for p in parts)]))
-            column = np.minimum(np.searchsorted(ids, found), max(len(ids) - 1, 0))
-            is_known = ids[column] == found if len(ids) else np.zeros(len(found), bool)
-            value = damped * np.where(is_known, weights[column] if len(ids) else 0.0, self._unknown)
-            square = np.bincount(rows, value**2, len(normalised))
-            square_known = np.bincount(rows[is_known], value[is_known] ** 2, len(normalised))
-            known_square += square_known / np.where(square > 0, square, 1) / len(_BLOCKS)
-            length = np.sqrt(np.where(square_known > 0, square_known, 1))
-            kept = (value[is_known] / length[rows[is_known]], (rows[is_known], column[is_known]))
-            blocks.append(sp.csr_matrix(kept, shape=(len(normalised), len(ids))))
-        return sp.hstack(blocks, format="csr"), np.sqrt(known_square).astype(np.float32)
+    def _weighed(self, said: Worded) -> list[Weighed]:
+        """Each kind of n-gram in the texts, weighed by what was learnt."""
+        learnt = zip(_KINDS, self._ids, self._weights, strict=True)
+        return [Weighed(count(said), ids, weights, self._unknown) for (count, _), ids, weights in learnt]
+
+    def _matrix(self, said: Worded) -> sp.csr_matrix:
+        """A row a text, a column a known n-gram, each kind of length 1."""
+        return sp.hstack([kind.matrix() for kind in self._weighed(said)], format="csr")
 
 
+_KINDS: tuple[tuple[Count, int], ...] = ((count_words, 15_000), (count_letters, 25_000))  # and how many are learnt
 SAMPLE = 20_000  # distinct texts learnt from: more did not raise agreement with the labels of the public sets
 _DIMENSIONS = 200
 _FEW = 100  # below this many distinct texts even n-grams of one text are kept
@@ -176,74 +165,14 @@ def _orthonormal(columns: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return cast("npt.NDArray[np.float64]", columns @ (turn / np.sqrt(np.maximum(strength, strength[-1] * 1e-12))))
 
 
-# --- n-grams as numbers --------------------------------------------------------------------------------------
+def _in_texts(texts: Sequence[str], count: Count) -> tuple[Numbers, Labels]:
+    """The n-grams of one kind, ascending, and how many of the texts hold each."""
+    batches = [count(said) for said in _batches(texts)]
+    known, number = np.unique(np.concatenate([one.ids for one in batches]), return_inverse=True)
+    held = np.concatenate([np.bincount(one.said.indices, minlength=len(one.ids)) for one in batches])
+    return known, np.bincount(number, held, len(known)).astype(np.int64)
 
 
-class _Counts:
-    """How often each text (row) holds each n-gram (id)."""
-
-    __slots__ = ("counts", "ids", "rows")
-
-    def __init__(self, rows: npt.NDArray[np.int64], ids: npt.NDArray[np.uint64], first_row: int) -> None:
-        pair, counts = np.unique(rows.astype(np.uint64) << np.uint64(32) | ids, return_counts=True)
-        self.rows = (pair >> np.uint64(32)).astype(np.int64) + first_row
-        self.ids = pair.astype(np.uint32)
-        self.counts = counts
-
-
-class _Characters:
-    """The code points of normalised texts one after another, a space before and after each text, and where words are."""
-
-    def __init__(self, normalised: Sequence[str]) -> None:
-        joined = "".join(f" {text} " for text in normalised)
-        self.codes = np.frombuffer(joined.encode("utf-32-le", "surrogatepass"), "<u4").astype(np.uint64)
-        self.row = np.repeat(np.arange(len(normalised)), [len(text) + 2 for text in normalised])
-        self.is_space = self.codes == ord(" ")
-        self.starts = np.flatnonzero(~self.is_space & np.roll(self.is_space, 1))
-        place = np.arange(len(self.codes))
-        if len(self.starts):
-            place -= self.starts[np.maximum(np.searchsorted(self.starts, place, "right") - 1, 0)]
-        self.powers = np.where(self.is_space, np.uint64(0), _POWERS[place % len(_POWERS)])
-
-
-def _words(chars: _Characters) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint64]]:
-    if not len(chars.starts):
-        return np.empty(0, np.int64), np.empty(0, np.uint64)
-    word = np.add.reduceat(chars.codes * chars.powers, chars.starts)
-    row = chars.row[chars.starts]
-    follows = np.flatnonzero(row[1:] == row[:-1])
-    pairs = _mix(word[follows]) * _BASE + word[follows + 1]
-    return np.concatenate([row, row[follows]]), np.concatenate([_mix(word), _mix(pairs)]) >> np.uint64(32)
-
-
-def _in_words(chars: _Characters) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint64]]:
-    spaces = np.concatenate([[0], np.cumsum(chars.is_space)])
-    rows, ids = [np.empty(0, np.int64)], [np.empty(0, np.uint64)]
-    for n in (3, 4, 5):
-        last = len(chars.codes) - n + 1
-        # the ends may be spaces, the inside may not: an n-gram knows its word's edges and never crosses them
-        at = np.flatnonzero(spaces[n - 1 : last + n - 1] == spaces[1 : last + 1])
-        value = np.full(len(at), n, np.uint64)
-        for offset in range(n):
-            value = value * _BASE + chars.codes[at + offset]
-        rows.append(chars.row[at])
-        ids.append(_mix(value) >> np.uint64(32))
-    return np.concatenate(rows), np.concatenate(ids)
-
-
-_Ngrams: TypeAlias = Callable[[_Characters], tuple[npt.NDArray[np.int64], npt.NDArray[np.uint64]]]
-_BLOCKS: tuple[tuple[_Ngrams, int], ...] = ((_words, 15_000), (_in_words, 25_000))
-_BASE = np.uint64(0x9E3779B97F4A7C15)
-_POWERS = np.cumprod(np.concatenate([[np.uint64(1)], np.full(63, _BASE)]), dtype=np.uint64)
-
-
-def _mix(value: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    """Spread the bits: the finaliser of SplitMix64 (Steele, Lea and Flood 2014)."""
-    value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return value ^ (value >> np.uint64(31))
-
-
-def _batches(normalised: Sequence[str], ngrams: _Ngrams) -> Iterator[_Counts]:
-    for start in range(0, len(normalised), _BATCH):
-        yield _Counts(*ngrams(_Characters(normalised[start : start + _BATCH])), start)
+def _batches(texts: Sequence[str]) -> Iterator[Worded]:
+    for start in range(0, len(texts), _BATCH):
+        yield Worded.of([normal(text) for text in texts[start : start + _BATCH]])

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from everyturn.intents.embedders.wordpiece import cut
+from everyturn.intents.embedders.worded import Worded
 from everyturn.intents.grid import Floats
 from everyturn.intents.words import normal
 
@@ -57,17 +58,8 @@ class TokenTable:
 
 
 def _encode(texts: Sequence[str]) -> Floats:
-    number: dict[str, int] = {}
-    counts, places = [], []
-    for text in texts:
-        words = normal(text).split()
-        counts.append(len(words))
-        places += [number.setdefault(word, len(number)) for word in words]
-    within = sp.csr_matrix(
-        (np.ones(len(places)), np.array(places, np.int64), np.concatenate([[0], np.cumsum(counts)])),
-        shape=(len(texts), len(number)),
-    )
-    sums = within @ _of_words(list(number))
+    said = Worded.of([normal(text) for text in texts])
+    sums = said.matrix() @ _of_words(said.words)
     length = np.sqrt(np.einsum("ij,ij->i", sums, sums))
     return cast("Floats", (sums / np.where(length > 0, length, 1)[:, None]).astype(np.float32))
 
