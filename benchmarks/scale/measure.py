@@ -185,7 +185,10 @@ def stored(n: int) -> dict[str, Any]:
             for i, (text, intent) in enumerate(asked(n)):
                 intents.append(intent)
                 at = (_START + timedelta(seconds=20 * i)).isoformat()
-                said = [{"role": "user", "content": text, "at": at}, {"role": "assistant", "content": "Done.", "at": at}]
+                said = [
+                    {"role": "user", "content": text, "at": at},
+                    {"role": "assistant", "content": "Done.", "at": at},
+                ]
                 one = {"conversation_id": f"c{i:07d}", "user_id": f"u{i % max(n // 4, 1)}", "started_at": at}
                 lines.write(orjson.dumps(one | {"messages": said}) + b"\n")
         with Workspace(Path(name) / "scale.db") as ws:

@@ -75,15 +75,75 @@ _FRAMES_ELSEWHERE = (
     "comment {0}|je voudrais {0}|pouvez-vous {0}|est-ce possible de {0}|il faut {0}",
     "cómo puedo {0}|quiero {0}|por favor {0}|es posible {0}|necesito {0}",
 )
-_KINDS = "new old last second shared private broken wrong expensive current annual first main duplicate missing".split()
-_PLACES = "berlin paris madrid london oslo vienna boston austin tokyo lima cairo delhi sydney toronto dublin rome".split()
+_KINDS = [
+    "new",
+    "old",
+    "last",
+    "second",
+    "shared",
+    "private",
+    "broken",
+    "wrong",
+    "expensive",
+    "current",
+    "annual",
+    "first",
+    "main",
+    "duplicate",
+    "missing",
+]
+_PLACES = [
+    "berlin",
+    "paris",
+    "madrid",
+    "london",
+    "oslo",
+    "vienna",
+    "boston",
+    "austin",
+    "tokyo",
+    "lima",
+    "cairo",
+    "delhi",
+    "sydney",
+    "toronto",
+    "dublin",
+    "rome",
+]
 _WHEN = "yesterday|last week|on monday|this morning|in march|before the holidays|tonight|since the update|for the third time"
 _WHY = """
 because my boss asked for it|since my plans changed|as we moved house|because i made a mistake|so my partner can use it
 since nobody answered my mail|as the deadline is close|because it came up in the audit|so that finance is happy
 because the old one is wrong|as i am travelling|since the app crashed|because the kids need it|before the meeting starts
 """
-_SYLLABLES = "ba co du fe gi ho ju ka le mo nu pa qui ro su ta ve wi xo ya ze bri clo dra fle gru".split()
+_SYLLABLES = [
+    "ba",
+    "co",
+    "du",
+    "fe",
+    "gi",
+    "ho",
+    "ju",
+    "ka",
+    "le",
+    "mo",
+    "nu",
+    "pa",
+    "qui",
+    "ro",
+    "su",
+    "ta",
+    "ve",
+    "wi",
+    "xo",
+    "ya",
+    "ze",
+    "bri",
+    "clo",
+    "dra",
+    "fle",
+    "gru",
+]
 
 _FOREIGN, _STRAY, _SLIP = 1 / 8, 1 / 20, 0.15
 
@@ -116,12 +176,20 @@ def asked(n: int, *, seed: int = 3, intents: int = 200) -> Iterator[tuple[str, i
         else:
             name = r.choice(thing[0].split(", "))
             kind = f"{r.choice(_KINDS)} " if r.random() < 0.4 else ""
-            text = r.choice(frames).format(r.choice(deed[0].split("; ")).format(f"{r.choice(('my', 'the', 'a'))} {kind}{name}"))
+            text = r.choice(frames).format(
+                r.choice(deed[0].split("; ")).format(f"{r.choice(('my', 'the', 'a'))} {kind}{name}")
+            )
         if r.random() < 0.5:
             text += f" {r.choice((f'from {r.choice(_PLACES)}', f'number {r.randrange(10**6)}', r.choice(when), f'for {r.choice(_PLACES)}'))}"
         if r.random() < 0.5:
             text += f" {r.choice(why)}"
         if r.random() < _SLIP:
             at = r.randrange(len(text) - 1)
-            text = r.choice((text[:at] + text[at + 1 :], text[:at] + text[at] + text[at:], text[:at] + text[at + 1] + text[at] + text[at + 2 :]))
+            text = r.choice(
+                (
+                    text[:at] + text[at + 1 :],
+                    text[:at] + text[at] + text[at:],
+                    text[:at] + text[at + 1] + text[at] + text[at + 2 :],
+                )
+            )
         yield text + r.choice(("", "", "?", ".", " please", " thanks")), intent

@@ -19,7 +19,7 @@ TEXTS = [
     *(f"{ask} the {thing}" for ask in ("please refund", "I want my money back for") for thing in ("lamp", "chair", "desk", "bike")),
     *(f"{ask} my {thing}" for ask in ("reset", "I forgot") for thing in ("password", "login", "pin")),
 ]  # fmt: skip
-ODD = ["", " ", "?!", "\x00", "\ud800", "😀", "我想退款", "a" * 10_000, "0 0 0", "\n\n"]
+ODD = ["", " ", "?!", "\x00", "\ud800", "refund \ud800 lamp", "😀", "我想退款", "a" * 10_000, "0 0 0", "\n\n"]
 
 
 def letters(text):
@@ -30,26 +30,41 @@ def letters(text):
     return (row + 1e-3).tolist()
 
 
-class Answers(BaseHTTPRequestHandler):
-    """An OpenAI-compatible endpoint on this machine."""
+def broken(model, data):
+    """The data as an endpoint of that name spoils them."""
+    return {
+        "short": lambda: data[:-1],
+        "twice": lambda: [*data[:-1], data[0]],
+        "ragged": lambda: [*data[:-1], {**data[-1], "embedding": [1.0]}],
+        "nothing": lambda: [{**one, "embedding": []} for one in data],
+        "words": lambda: [{**one, "embedding": "AACAPw=="} for one in data],
+        "null": lambda: [{**one, "embedding": [None, 1.0]} for one in data],
+        "huge": lambda: [{**one, "embedding": [1e300, 1.0]} for one in data],
+        "no index": lambda: [{"embedding": one["embedding"]} for one in data],
+        "other": lambda: [{**one, "embedding": one["embedding"][:32]} for one in data],
+    }.get(model, lambda: data)()
 
-    fails = 0
+
+class Answers(BaseHTTPRequestHandler):
+    """An OpenAI-compatible endpoint on this machine; the name of the model says what is wrong with it."""
+
+    fails: ClassVar[list[int]] = []  # how the next calls are answered; 0 breaks off in the middle of the answer
     asked: ClassVar[list[dict]] = []
 
     def do_POST(self):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        if type(self).fails:
-            type(self).fails -= 1
-            self.send_response(503)
+        status = type(self).fails.pop(0) if type(self).fails else 200
+        if status > 200:
+            self.send_response(status)
+            self.send_header("Retry-After", "7")
             self.end_headers()
             return
         type(self).asked.append({**body, "key": self.headers.get("Authorization")})
         data = [{"index": i, "embedding": letters(text)} for i, text in enumerate(body["input"])]
-        if body["model"] == "short":
-            data = data[:-1]
-        answer = json.dumps({"data": data[::-1]}).encode()  # in any order
+        answer = json.dumps({"data": broken(body["model"], data)[::-1]}).encode()  # in any order
+        answer = {"page": b"<html>", "list": b"[1]", "half": answer[: len(answer) // 2]}.get(body["model"], answer)
         self.send_response(200)
-        self.send_header("Content-Length", str(len(answer)))
+        self.send_header("Content-Length", str(len(answer) + (100 if not status else 0)))
         self.end_headers()
         self.wfile.write(answer)
 
@@ -166,24 +181,73 @@ def test_each_text_is_embedded_once_ever(server):
     assert [call["input"] for call in Answers.asked][-1] == ["one more text"]
 
 
-def test_a_busy_endpoint_is_asked_again_and_a_broken_one_is_an_error(server, monkeypatch):
-    monkeypatch.setattr("everyturn.intents.remote._WAIT", 0.0)
+def test_a_busy_endpoint_is_asked_again_and_not_before_it_says(server, monkeypatch):
+    waited = []
+    monkeypatch.setattr("everyturn.intents.remote.time.sleep", waited.append)
     monkeypatch.setenv("EVERYTURN_LLM_KEY", "k-1")
-    Answers.fails = 2
-    embedder = named(f"{server}#small")
-    embedder.fit(TEXTS)
-    assert embedder.encode(["refund the lamp"]).any()
+    for fails in ([503, 500], [429], [0, 0, 0]):
+        Answers.fails[:] = fails
+        embedder = named(f"{server}#small")
+        embedder.fit(TEXTS)
+        assert embedder.encode(["refund the lamp"]).any()
+        assert Answers.fails == []
+    assert waited == [7, 7, 7, 0.5, 1, 2]
     assert Answers.asked[-1]["key"] == "Bearer k-1"
     assert b"k-1" not in embedder.to_bytes()
-    Answers.fails = 4
-    with pytest.raises(InputError) as error:
+
+
+@pytest.mark.parametrize(
+    ("fails", "why"), [([503] * 4, "503"), ([429] * 4, "429"), ([401], "401"), ([0] * 4, "broke off")]
+)
+def test_an_endpoint_that_gives_no_answer_is_an_error_without_the_text(server, monkeypatch, fails, why):
+    monkeypatch.setattr("everyturn.intents.remote.time.sleep", lambda _: None)
+    Answers.fails[:] = fails
+    embedder = named(f"{server}#small")
+    embedder.fit(TEXTS)
+    with pytest.raises(InputError, match=why) as error:
         embedder.encode(["refund the very secret lamp"])
-    assert "503" in str(error.value)
     assert "secret" not in str(error.value)
-    short = named(f"{server}#short")
-    short.fit(TEXTS)
-    with pytest.raises(InputError, match="vectors came back"):
-        short.encode(TEXTS)
+    assert Answers.fails == []
+
+
+@pytest.mark.parametrize(
+    ("model", "why"),
+    [
+        ("short", "vectors came back"),
+        ("twice", "vectors came back"),
+        ("ragged", "1, 64 numbers"),
+        ("nothing", "vectors of 0 numbers"),
+        ("words", "holds no vectors"),
+        ("null", "holds no vectors"),
+        ("no index", "holds no vectors"),
+        ("list", "holds no vectors"),
+        ("page", "did not answer in JSON"),
+        ("half", "did not answer in JSON"),
+        ("huge", "no numbers"),
+    ],
+)
+def test_an_answer_of_no_use_is_an_error_and_nothing_of_it_is_kept(server, model, why):
+    drawer = Drawer()
+    embedder = named(f"{server}#{model}", drawer)
+    embedder.fit(TEXTS)
+    with pytest.raises(InputError, match=why):
+        embedder.encode(TEXTS)
+    assert drawer.kept == {}
+
+
+def test_a_model_that_changes_its_length_is_an_error_and_what_was_kept_stays(server):
+    drawer = Drawer()
+    first = named(f"{server}#other", drawer)
+    first.fit(TEXTS)
+    first.encode(TEXTS[:3])
+    kept = {("endpoint:small", digest): vector for (_, digest), vector in drawer.kept.items()}
+    drawer.kept = dict(kept)
+    second = named(f"{server}#small", drawer)
+    second.fit(TEXTS)
+    with pytest.raises(InputError, match="several lengths") as error:
+        second.encode(TEXTS[:4])
+    assert "32, 64" in str(error.value)
+    assert drawer.kept == kept
 
 
 def test_what_is_no_embedder_is_told_so(tmp_path):

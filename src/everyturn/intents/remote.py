@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from http import HTTPStatus
+from http.client import HTTPException
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
@@ -16,12 +17,13 @@ from everyturn.model import Json
 KEY = "EVERYTURN_LLM_KEY"
 _TRIES, _WAIT = 4, 0.5
 _SECONDS = 60
+_LONGEST_WAIT = 60.0  # seconds, whatever the endpoint asks for
 
 
 class Remote:
     """One model at one address, `https://HOST/v1#MODEL`; the key, if any, in EVERYTURN_LLM_KEY, read when it is needed.
 
-    Busy and failing answers are asked for again three times.
+    Busy, failing and broken-off answers are asked for again three times, not before the endpoint says (`Retry-After`).
 
     >>> Remote("https://llm.example/v1#small").model
     'small'
@@ -42,6 +44,7 @@ class Remote:
         data = orjson.dumps({"model": self.model, **body})
         request = Request(url, data, headers)  # noqa: S310 (the scheme was checked)
         for attempt in range(1, _TRIES + 1):
+            wait = _WAIT * 2 ** (attempt - 1)
             try:
                 with urlopen(request, timeout=_SECONDS) as answer:  # noqa: S310
                     return orjson.loads(answer.read())
@@ -50,12 +53,15 @@ class Remote:
                 busy = error.code == HTTPStatus.TOO_MANY_REQUESTS or error.code >= HTTPStatus.INTERNAL_SERVER_ERROR
                 if not busy or attempt == _TRIES:
                     raise self.refused(path, f"it answered {error.code}") from None
-            except (URLError, TimeoutError, ConnectionError) as error:
+                told = str(error.headers.get("Retry-After") or "")
+                wait = max(wait, min(float(told), _LONGEST_WAIT)) if told.isascii() and told.isdigit() else wait
+            except (URLError, TimeoutError, ConnectionError, HTTPException) as error:
                 if attempt == _TRIES:
-                    raise self.refused(path, "it cannot be reached") from error
+                    why = "its answer broke off" if isinstance(error, HTTPException) else "it cannot be reached"
+                    raise self.refused(path, why) from error
             except orjson.JSONDecodeError:
                 raise self.refused(path, "it did not answer in JSON") from None
-            time.sleep(_WAIT * 2 ** (attempt - 1))
+            time.sleep(wait)
         raise AssertionError  # the last try returns or raises
 
     def refused(self, path: str, why: str) -> InputError:

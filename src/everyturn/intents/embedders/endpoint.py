@@ -33,14 +33,19 @@ class Endpoint(Kept):
             given = [text[:_LONGEST] for text in texts[start : start + _AT_ONCE]]
             answer = self._remote.post("embeddings", {"input": given, "encoding_format": "float"})
             try:
-                data = sorted(answer["data"], key=lambda one: one["index"])
-                part = [[float(value) for value in one["embedding"]] for one in data]
+                told = {int(one["index"]): [float(value) for value in one["embedding"]] for one in answer["data"]}
             except (ValueError, KeyError, TypeError) as error:
                 raise self._remote.refused("embeddings", "the answer holds no vectors") from error
-            if len(part) != len(given) or len({len(row) for row in part}) != 1:
-                raise self._remote.refused("embeddings", f"{len(part)} vectors came back for {len(given)} texts")
-            rows += part
-        return np.array(rows, np.float32)
+            if sorted(told) != list(range(len(given))):
+                raise self._remote.refused("embeddings", f"{len(told)} vectors came back for {len(given)} texts")
+            rows += [told[i] for i in range(len(given))]
+            lengths = {len(row) for row in rows}
+            if len(lengths) != 1 or not min(lengths):
+                raise self._remote.refused(
+                    "embeddings", f"vectors of {', '.join(map(str, sorted(lengths)))} numbers came"
+                )
+        with np.errstate(over="ignore"):  # what is too large is no number any more, and refused as such
+            return np.array(rows, np.float32)
 
     def to_bytes(self) -> bytes:
         """The address."""

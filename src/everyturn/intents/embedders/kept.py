@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -45,27 +45,45 @@ class Kept(ABC):
         digests = [digest(text) if normal(text) else "" for text in texts]
         wanted = {key: text for key, text in zip(digests, texts, strict=True) if key}
         found = dict(self._store.load(self.name, list(wanted))) if self._store else {}
+        self._hold(found.values())
         missing = [key for key in wanted if key not in found]
         for start in range(0, len(missing), _KEPT_AT_ONCE):
             keys = missing[start : start + _KEPT_AT_ONCE]
-            rows = self.embed([wanted[key] for key in keys])
-            length = np.linalg.norm(rows, axis=1, keepdims=True)
-            halves = (rows / np.where(length > 0, length, 1)).astype("<f2")
-            new = {key: row.tobytes() for key, row in zip(keys, halves, strict=True)}
+            new = dict(zip(keys, self._halves([wanted[key] for key in keys]), strict=True))
             found |= new
             if self._store:
                 self._store.keep(self.name, new.items())
-        if not found:
-            return np.zeros((len(texts), self._width_of_rows()), np.float32)
-        nothing = bytes(len(next(iter(found.values()))))
-        joined = b"".join(found[key] if key else nothing for key in digests)
-        rows = np.frombuffer(joined, "<f2").reshape(len(texts), -1).astype(np.float32)
-        if len({len(row) for row in found.values()}) > 1:
-            raise InputError(f"{self.name} gave vectors of several lengths", expected="one model behind one name")
+        rows = np.zeros((len(texts), self._width_of_rows()), np.float32)
+        seen = [place for place, key in enumerate(digests) if key]
+        kept = np.frombuffer(b"".join(found[digests[place]] for place in seen), "<f2").astype(np.float32)
+        rows[seen] = kept.reshape(len(seen), rows.shape[1])
         length = np.linalg.norm(rows, axis=1, keepdims=True)
         return np.asarray(rows / np.where(length > 0, length, 1), np.float32)
 
+    def _halves(self, texts: list[str]) -> list[bytes]:
+        """The texts' own vectors at length 1, in half precision."""
+        # half a character, which some logs hold, no model reads
+        rows = np.asarray(self.embed([text.encode(errors="replace").decode() for text in texts]), np.float32)
+        if not np.isfinite(rows).all():
+            raise InputError(f"{self.name} gave vectors that are no numbers", expected="finite numbers")
+        length = np.linalg.norm(rows.astype(np.float64), axis=1, keepdims=True)
+        halves = [row.tobytes() for row in (rows / np.where(length > 0, length, 1)).astype("<f2")]
+        self._hold(halves)
+        return halves
+
+    def _hold(self, vectors: Iterable[bytes]) -> None:
+        """Refuses vectors of another length than those before."""
+        widths = {len(vector) // 2 for vector in vectors} | ({self._width} if self._width else set())
+        if len(widths) > 1:
+            raise InputError(
+                f"{self.name} gave vectors of several lengths",
+                where=", ".join(map(str, sorted(widths))),
+                expected="one model behind one name",
+            )
+        self._width = widths.pop() if widths else None
+
     def _width_of_rows(self) -> int:
         if self._width is None:
-            self._width = self.embed(["a"]).shape[1]
+            self._halves(["a"])
+        assert self._width is not None
         return self._width

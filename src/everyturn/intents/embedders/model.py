@@ -90,9 +90,14 @@ def _sentence_transformers(folder: Path) -> Callable[[Sequence[str]], Floats]:
     try:
         from sentence_transformers import SentenceTransformer
     except ImportError as error:
+        # its ONNX form beside it is read by the smaller extra, but other weights are another embedder: nobody chose that
+        also = f"\nor --embedder {folder / 'onnx'}" if (folder / "onnx" / "model.onnx").is_file() else ""
         raise MissingPackage(
-            "this model needs sentence-transformers", where=str(folder), try_="pip install 'everyturn[minilm]'"
+            "this model needs sentence-transformers", where=str(folder), try_=f"pip install 'everyturn[minilm]'{also}"
         ) from error
+    from transformers.utils.logging import disable_progress_bar
+
+    disable_progress_bar()  # of its loading: a line on stderr that nobody asked for
     model: Any = SentenceTransformer(str(folder), device="cpu", local_files_only=True)
 
     def run(texts: Sequence[str]) -> Floats:
@@ -116,8 +121,16 @@ def _onnx(weights: Path) -> Callable[[Sequence[str]], Floats]:
     tokenizer: Any = Tokenizer.from_file(str(tokenizer_file))
     tokenizer.enable_truncation(_LONGEST)
     tokenizer.enable_padding()
-    session: Any = onnxruntime.InferenceSession(str(weights), providers=["CPUExecutionProvider"])
+    try:
+        session: Any = onnxruntime.InferenceSession(str(weights), providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime has a kind of failure for each thing that may be wrong
+        raise InputError("this model cannot be read", where=str(weights), expected="a model in ONNX") from error
     asked = {given.name for given in session.get_inputs()}
+    if asked - _GIVEN:
+        raise InputError("this model asks for more than a text", where=str(weights), expected=", ".join(sorted(_GIVEN)))
+    outputs = [out.name for out in session.get_outputs()]
+    wanted = "sentence_embedding" if "sentence_embedding" in outputs else outputs[0]
+    reads_first = _reads_first(tokenizer_file.parent)
 
     def run(texts: Sequence[str]) -> Floats:
         order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
@@ -129,13 +142,33 @@ def _onnx(weights: Path) -> Callable[[Sequence[str]], Floats]:
                 "attention_mask": np.array([one.attention_mask for one in read], np.int64),
                 "token_type_ids": np.array([one.type_ids for one in read], np.int64),
             }
-            out = session.run(None, {name: value for name, value in given.items() if name in asked})[0]
-            mask = given["attention_mask"][..., None]
-            # a model that gives a vector a token is read by the mean over its tokens
-            parts.append(out if out.ndim == 2 else (out * mask).sum(axis=1) / mask.sum(axis=1))
+            out = session.run([wanted], {name: value for name, value in given.items() if name in asked})[0]
+            if out.ndim == 3:
+                mask = given["attention_mask"][..., None]
+                out = out[:, 0] if reads_first else (out * mask).sum(axis=1) / np.maximum(mask.sum(axis=1), 1)
+            parts.append(out)
         rows = np.concatenate(parts).astype(np.float32)
         back = np.empty_like(rows)
         back[order] = rows
         return back
 
     return run
+
+
+_GIVEN = {"input_ids", "attention_mask", "token_type_ids"}
+
+
+def _reads_first(folder: Path) -> bool:
+    """Whether a text's vector is that of its first token and not the mean of all, as sentence-transformers notes it."""
+    noted = folder / "1_Pooling" / "config.json"
+    if not noted.is_file():
+        return False
+    modes = {
+        name
+        for name, is_on in orjson.loads(noted.read_bytes()).items()
+        if name.startswith("pooling_mode_") and is_on is True
+    }
+    if modes not in ({"pooling_mode_mean_tokens"}, {"pooling_mode_cls_token"}):
+        raise InputError("how this model joins its tokens is not known here", where=str(noted),
+                         expected="pooling_mode_mean_tokens or pooling_mode_cls_token")  # fmt: skip
+    return modes == {"pooling_mode_cls_token"}

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from everyturn.intents.embedders.wordpiece import cut
 from everyturn.intents.embedders.worded import Worded
+from everyturn.intents.embedders.wordpiece import cut
 from everyturn.intents.grid import Floats
 from everyturn.intents.words import normal
 
