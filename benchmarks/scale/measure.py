@@ -200,7 +200,7 @@ def stored(n: int) -> dict[str, Any]:
             stages.wrap(discovering, _store="storage")
             ws.discover()
             told = stages.told() | {"loaded": loaded}
-            found = discovering.known(ws._db)
+            found = discovering.known(ws._db)  # noqa: SLF001 - what no verb tells
         rows = found.assignments.filter(pa.compute.equal(found.assignments["request"], 0)).sort_by("conversation_id")
     return told | {"requests": len(found.assignments), "distinct": found.compared} | quality(rows, np.array(intents))
 
