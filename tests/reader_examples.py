@@ -10,10 +10,12 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
+import orjson
 import pytest
 
 from everyturn import registry
 from everyturn.errors import InputError
+from everyturn.model import Message, MessageRecords, decode_tool_calls
 from everyturn.readers import KINDS, Reader
 from everyturn.readers.driver import Batch, read_paths
 from everyturn.readers.tables import SCHEMAS
@@ -83,3 +85,20 @@ def words_of(data: bytes) -> str:
 def repeats(said: str, text: str, length: int = 20) -> bool:
     """Whether a stretch of what was said stands in the text. Field names, which may be said, are shorter."""
     return any(said[i : i + length] in text for i in range(len(said) - length + 1))
+
+
+def messages_of(records: MessageRecords) -> list[Message]:
+    """The messages one by one, without their own ids."""
+    found = []
+    for i, (role, content) in enumerate(zip(records.roles, records.contents, strict=True)):
+        at, calls, call_id, name = (records.few.get(c, {}).get(i) for c in ("at", "tool_calls", "tool_call_id", "name"))
+        found.append(Message(role, content, at, decode_tool_calls(orjson.loads(calls or "[]")), call_id, name))
+    return found
+
+
+def records_of(*messages: Message, **about) -> MessageRecords:
+    """The messages as a reader gives them."""
+    records = MessageRecords(**about)
+    for message in messages:
+        records.add(message)
+    return records

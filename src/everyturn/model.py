@@ -179,13 +179,18 @@ class Conversation:
         return tuple(turns)
 
 
+def call_json(call: ToolCall) -> dict[str, Json]:
+    """The exchange form of a tool call."""
+    return {"id": call.id, "name": call.name, "arguments": call.arguments}
+
+
 def message_json(message: Message) -> dict[str, Json]:
     """The exchange form of a message: role, content, at, and tool fields only where there are any."""
     out: dict[str, Json] = {"role": message.role, "content": message.content}
     if message.at is not None:
         out["at"] = message.at
     if message.tool_calls:
-        out["tool_calls"] = [{"id": c.id, "name": c.name, "arguments": c.arguments} for c in message.tool_calls]
+        out["tool_calls"] = [call_json(c) for c in message.tool_calls]
     if message.tool_call_id is not None:
         out["tool_call_id"] = message.tool_call_id
     if message.name is not None:
@@ -215,6 +220,11 @@ def decode_messages(text: str) -> tuple[Message, ...]:
         )
         for m in orjson.loads(text)
     )
+
+
+def encode_calls(calls: Sequence[Mapping[str, Json]]) -> str:
+    """Tool calls in their exchange form as one JSON text."""
+    return orjson.dumps(calls, option=orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS).decode()
 
 
 def decode_tool_calls(calls: Sequence[Mapping[str, Json]] | None) -> tuple[ToolCall, ...]:
@@ -267,21 +277,43 @@ class TraceEnds(NamedTuple):
     ends: str
 
 
-@frozen
-class MessageRecord:
-    """One message and where it belongs.
+@dataclass(slots=True)
+class MessageRecords:
+    """Messages of one conversation in order, and where they belong: column by column, since of ten nine are a role and a text.
 
-    `position` counts within the conversation where the source lists it whole; else order is time, then the order of
-    reading. `record` numbers the input record it came from.
+    `few` holds what a message may have besides, by column and place in the list: `message_id`, `at`, `tool_calls` (`encode_calls`),
+    `tool_call_id` and `name`. `position` is the first one's in the conversation where the source lists it whole; else order
+    is time, then the order of reading. `record` numbers the input record they came from.
     """
 
     conversation_id: str
-    message: Message
     user_id: str | None = None
     position: int | None = None
-    message_id: str | None = None
     attributes: Attributes = field(default_factory=dict)
     record: int = 0
+    roles: list[Role] = field(default_factory=list)
+    contents: list[str | None] = field(default_factory=list)
+    few: dict[str, dict[int, Any]] = field(default_factory=dict)
+
+    def add(self, message: Message, message_id: str | None = None) -> None:
+        """Takes one more message, with its own id."""
+        calls = encode_calls([call_json(c) for c in message.tool_calls]) if message.tool_calls else None
+        own = {
+            "message_id": message_id,
+            "at": message.at,
+            "tool_calls": calls,
+            "tool_call_id": message.tool_call_id,
+            "name": message.name,
+        }
+        for column, value in own.items():
+            if value is not None:
+                self.put(column, value)
+        self.roles.append(message.role)
+        self.contents.append(message.content)
+
+    def put(self, column: str, value: str | datetime) -> None:
+        """Notes what the message added next has in a column."""
+        self.few.setdefault(column, {})[len(self.roles)] = value
 
 
 @dataclass(frozen=True, slots=True)
@@ -349,7 +381,7 @@ class Rejected:
     found: str = ""
 
 
-Record: TypeAlias = Span | MessageRecord | FeedbackRecord | Action | EvalCase | EvalResult | OutcomeRecord | Rejected
+Record: TypeAlias = Span | MessageRecords | FeedbackRecord | Action | EvalCase | EvalResult | OutcomeRecord | Rejected
 
 
 # --- what signals give ---------------------------------------------------------------------------------------

@@ -31,7 +31,18 @@ from typing import TypeGuard
 
 import orjson
 
-from everyturn.model import Attributes, Feedback, FeedbackRecord, Json, Message, MessageRecord, ToolCall, digest
+from everyturn.model import (
+    Attributes,
+    Feedback,
+    FeedbackRecord,
+    Json,
+    Message,
+    MessageRecords,
+    ToolCall,
+    decode_tool_calls,
+    digest,
+    encode_calls,
+)
 from everyturn.readers import BadRecord, Context, Reader, Sample, fields
 
 _ID_NAMES = (*fields.CONVERSATION_ID_NAMES, "id")
@@ -50,7 +61,6 @@ _NOT_ATTRIBUTES = frozenset(
         "functions",
     }
 )
-_NO_ATTRIBUTES: Attributes = {}
 _TIMES = frozenset(fields.TIME_NAMES)
 _MODEL_CALLS = (
     "/completions",
@@ -58,10 +68,11 @@ _MODEL_CALLS = (
     "/responses",
 )  # a captured call of a model: the history again, without its answer
 _UNSEEN = frozenset({"thinking", "redacted_thinking", "reasoning"})
+_USUAL = frozenset({"role", "content", "at", "tool_calls", "tool_call_id"})  # of a message
 _PART_TYPE = re.compile(r"[a-z][a-z_.-]{0,31}")
 
 
-def _read(record: Json, context: Context) -> Iterator[MessageRecord | FeedbackRecord]:
+def _read(record: Json, context: Context) -> Iterator[MessageRecords | FeedbackRecord]:
     if not isinstance(record, dict):
         raise BadRecord(expected="an object with a list of messages", found=fields.describe(record))
     listed = record.get("messages")
@@ -76,11 +87,10 @@ def _read(record: Json, context: Context) -> Iterator[MessageRecord | FeedbackRe
     user_id = fields.user_id(record, context.options)
     if user_id is None and context.options.user_id is None:
         user_id = fields.user_id(metadata, context.options)
-    messages = _messages(listed)
-    attributes = _attributes(record, messages, context)
-    for position, (message, message_id) in enumerate(messages):
-        yield MessageRecord(conversation_id, message, user_id, position, message_id, attributes, context.record)
-        attributes = _NO_ATTRIBUTES
+    messages = MessageRecords(conversation_id, user_id, 0, record=context.record)
+    _read_messages(listed, messages)
+    messages.attributes = _attributes(record, messages, context)
+    yield messages
     yield from _feedback(record.get("feedback"), conversation_id)
     yield from _scores(record.get("scores"), conversation_id)
 
@@ -95,37 +105,44 @@ def _conversation_id(record: Mapping[str, Json], metadata: Mapping[str, Json], c
     return found
 
 
-def _attributes(record: Mapping[str, Json], messages: list[tuple[Message, str | None]], context: Context) -> Attributes:
-    attributes = {
-        **fields.other(record, _NOT_ATTRIBUTES, context.options),
-        **fields.attributes(record.get("metadata"), "metadata", options=context.options),
-        **fields.attributes(record.get("attributes"), "attributes"),
-    }
+def _attributes(record: Mapping[str, Json], messages: MessageRecords, context: Context) -> Attributes:
+    attributes = fields.other(record, _NOT_ATTRIBUTES, context.options)
+    if "metadata" in record:
+        attributes |= fields.attributes(record["metadata"], "metadata", options=context.options)
+    if "attributes" in record:
+        attributes |= fields.attributes(record["attributes"], "attributes")
     started_at = fields.time(fields.first(record, _START_NAMES), "started_at")
-    if started_at is not None:
-        first = min((m.at for m, _ in messages if m.at is not None), default=None)
-        if started_at != first:
-            attributes["started_at"] = fields.believable(
-                started_at, "started_at", context.now + fields.AHEAD
-            ).isoformat()
+    if started_at is not None and started_at != min(messages.few.get("at", {}).values(), default=None):
+        latest = context.now + fields.AHEAD
+        attributes["started_at"] = fields.believable(started_at, "started_at", latest).isoformat()
     return attributes
 
 
-def _messages(listed: list[Json]) -> list[tuple[Message, str | None]]:
-    """The messages of a list with their own ids."""
-    found: list[tuple[Message, str | None]] = []
+def _read_messages(listed: list[Json], messages: MessageRecords) -> None:
+    """Adds the messages of a list: the usual ones straight into their columns, just as `read_message` reads them."""
+    roles, contents, put = messages.roles, messages.contents, messages.put
     for i, item in enumerate(listed):
-        if type(item) is dict and len(item) == 2 and type(content := item.get("content")) is str:
-            name = item.get("role")
-            role = fields.ROLE_NAMES.get(name) if type(name) is str else None
-            if role is not None:
-                found.append((Message(role, content), None))  # nearly all messages
-                continue
         try:
-            found += read_message(item)
+            name, content = (item.get("role"), item.get("content")) if type(item) is dict else (None, None)
+            role = fields.ROLE_NAMES.get(name) if type(name) is str else None
+            if role is None or not (content is None or type(content) is str) or not item.keys() <= _USUAL:
+                for message, message_id in read_message(item):
+                    messages.add(message, message_id)
+                continue
+            if len(item) > 2 or content is None:  # there is more to read
+                calls = _calls(item["tool_calls"]) if item.get("tool_calls") else None
+                at = fields.time(item.get("at"), "at")
+                call_id = fields.identifier(item.get("tool_call_id"), "tool_call_id")
+                if calls:
+                    put("tool_calls", encode_calls(calls))
+                if at is not None:
+                    put("at", at)
+                if call_id is not None:
+                    put("tool_call_id", call_id)
+            roles.append(role)
+            contents.append(content)
         except BadRecord as bad:
             raise BadRecord(expected=f"messages[{i}].{bad.expected}", found=bad.found) from None
-    return found
 
 
 # --- messages ----------------------------------------------------------------------------------------------------
@@ -140,8 +157,6 @@ def read_message(item: Json) -> list[tuple[Message, str | None]]:
     if role is None:
         role = fields.role(name)
     content = item.get("content")
-    if type(content) is str and (len(item) == 2 or (len(item) == 3 and "at" in item)):  # nine in ten messages
-        return [(Message(role, content, fields.time(item.get("at"), "at")), None)]
     calls = tool_calls(item["tool_calls"]) if item.get("tool_calls") else ()
     results: list[tuple[Message, str | None]] = []
     at = None if _TIMES.isdisjoint(item) else fields.time(fields.first(item, fields.TIME_NAMES), "at")
@@ -200,9 +215,14 @@ def _parts(
 
 def tool_calls(value: Json) -> tuple[ToolCall, ...]:
     """The tool calls of a list in OpenAI's form, its older and custom ones, or the export's."""
+    return decode_tool_calls(_calls(value))
+
+
+def _calls(value: Json) -> list[dict[str, Json]]:
+    """The same in the exchange form."""
     value = fields.json_value(value)
     if not value:
-        return ()
+        return []
     if not isinstance(value, list):
         raise BadRecord(expected="tool_calls: a list", found=fields.describe(value))
     calls = []
@@ -211,12 +231,12 @@ def tool_calls(value: Json) -> tuple[ToolCall, ...]:
         name = inner.get("name") if isinstance(inner, dict) else None
         if not isinstance(inner, dict) or not isinstance(name, str):
             raise BadRecord(expected="tool_calls: objects with a name each", found=fields.describe(call))
-        arguments = next((inner[n] for n in ("arguments", "args", "input") if n in inner), None)
-        if isinstance(arguments, str):
+        arguments = inner.get("arguments", inner.get("args", inner.get("input")))
+        if type(arguments) is str:
             decoded = fields.json_value(arguments)
-            arguments = decoded if isinstance(decoded, dict) else arguments
-        calls.append(ToolCall(fields.identifier(call.get("id"), "tool_calls: id"), name, arguments))
-    return tuple(calls)
+            arguments = decoded if type(decoded) is dict else arguments
+        calls.append({"id": fields.identifier(call.get("id"), "tool_calls: id"), "name": name, "arguments": arguments})
+    return calls
 
 
 # --- feedback ----------------------------------------------------------------------------------------------------

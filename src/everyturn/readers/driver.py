@@ -7,7 +7,7 @@ Each input record becomes data, or is rejected with a reason, or is skipped with
 from __future__ import annotations
 
 import os
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -36,7 +36,7 @@ from everyturn.readers.recognise import (
 from everyturn.readers.rows import parquet_rows
 from everyturn.readers.running import Parts, read_binary, read_record
 from everyturn.readers.source import Damaged, Frame, Source, damaged, is_text
-from everyturn.readers.tables import Row, table
+from everyturn.readers.tables import Tables
 
 _SAMPLE_BYTES = 4 * 2**20
 _BATCH_BYTES = 8 * 2**20
@@ -184,11 +184,10 @@ class _Load:
         self._begin_batch()
 
     def _begin_batch(self) -> None:
-        self._rows: defaultdict[str, list[tuple[str, Row]]] = defaultdict(list)
+        self._tables = Tables()
         self._rejected: list[Rejected] = []
         self._files: dict[str, _Count] = {}
         self._bytes = 0
-        self._held = 0
 
     def note(self, count: _Count) -> None:
         """Makes the next batch carry a file's count."""
@@ -198,12 +197,10 @@ class _Load:
         """What was read since the last batch, or None."""
         if not self._files:
             return None
-        tables = {}
-        for kind, rows in self._rows.items():
-            tables[kind], refused = table(kind, rows)
-            self._rejected += refused
+        tables, refused = self._tables.arrow()
+        self._rejected += refused
         files = tuple(count.snapshot() for count in self._files.values())
-        batch = Batch({k: t for k, t in tables.items() if t.num_rows}, tuple(self._rejected), files)
+        batch = Batch(tables, tuple(self._rejected), files)
         self._begin_batch()
         return batch
 
@@ -218,7 +215,7 @@ class _Load:
                 source = Source(file)
                 for frame, reader in self._recognised(count, source, path):
                     self.add(count, frame, reader)
-                    if self._bytes >= _BATCH_BYTES or self._held >= _BATCH_ROWS:
+                    if self._bytes >= _BATCH_BYTES or self._tables.length + len(self._rejected) >= _BATCH_ROWS:
                         count.bytes_read = source.bytes_read
                         if batch := self.take():
                             yield batch
@@ -341,7 +338,6 @@ class _Load:
                 try_="--on-bad collect --rejected rejected.csv, to load the others and list the bad ones",
             )
         self._rejected.append(rejected)
-        self._held += 1
 
     def add(self, count: _Count, frame: Frame, reader: Reader | None) -> None:
         """Read one record; all of its rows count or none."""
@@ -383,9 +379,8 @@ class _Load:
             count.rejected += 1
         else:
             count.skipped[parts.skipped] += 1
-        self._held += len(parts.rows)
         for kind, row in parts.rows:
-            self._rows[kind].append((where, row))
+            self._tables.add(kind, row, where)
         for rejected in parts.rejected:
             self._reject(rejected)
 

@@ -28,7 +28,7 @@ from everyturn.model import Action, Rejected, digest
 from everyturn.readers import BadRecord
 from everyturn.readers.driver import Batch, FileCount
 from everyturn.readers.fields import AHEAD
-from everyturn.readers.tables import Row, row_of, table
+from everyturn.readers.tables import Tables, row_of
 
 _LARGEST = 2_000_000  # characters a commit adds; more is a generated or vendored tree, whose lines nobody wrote
 _FORMAT = "%x01%H%x02%aE%x02%at%x02%(trailers:key=Conversation-Id,valueonly,separator=%x2C)%x02%B%x03"
@@ -135,7 +135,7 @@ class _Counts:
         self._path = path
         self._total = total
         self._latest = latest
-        self._rows: list[tuple[str, Row]] = []
+        self._tables = Tables()
         self._size = 0
         self._rejected: list[Rejected] = []
         self.records = self.data = self.bad = 0
@@ -146,14 +146,15 @@ class _Counts:
         self.records += 1
         where = f"{self._path}, commit {commit.sha[:12]}" if commit else self._path
         try:
-            rows = [(where, row_of(action, where, self._latest)[1]) for action in actions]
+            rows = [row_of(action, where, self._latest) for action in actions]
         except BadRecord as error:
             self._rejected.append(Rejected(where, error.expected, error.found))
             self.bad += commit is not None
             return
         self.data += commit is not None
-        self._rows += rows
-        self._size += sum(len(part) for _, row in rows for part in row if isinstance(part, str))
+        for kind, row in rows:
+            self._tables.add(kind, row, where)
+            self._size += sum(len(part) for part in row if isinstance(part, str))
 
     @property
     def is_full(self) -> bool:
@@ -162,12 +163,12 @@ class _Counts:
 
     def take(self) -> Batch:
         """The batch, and a new one begun."""
-        actions, refused = table("actions", self._rows)
+        tables, refused = self._tables.arrow()
         count = FileCount(
             self._path, "git", self.records, self.data, self.bad, dict(self.skipped), self.records, self._total
         )
-        batch = Batch({"actions": actions} if actions.num_rows else {}, (*self._rejected, *refused), (count,))
-        self._rows, self._rejected, self._size = [], [], 0
+        batch = Batch(tables, (*self._rejected, *refused), (count,))
+        self._tables, self._rejected, self._size = Tables(), [], 0
         return batch
 
 

@@ -12,8 +12,10 @@ Roles as in the chat format.
 
 from __future__ import annotations
 
-from everyturn.model import Json, Message, MessageRecord
-from everyturn.readers import BadRecord, Context, Reader, Sample, fields
+from collections.abc import Mapping
+
+from everyturn.model import Attributes, Json, Message, MessageRecords
+from everyturn.readers import BadRecord, Context, Reader, ReadOptions, Sample, fields
 from everyturn.readers.chat import tool_calls
 
 _ROLE_NAMES = ("role", "sender", "author", "from", "speaker")
@@ -37,12 +39,21 @@ _NOT_ATTRIBUTES = frozenset(
 )
 
 
-def _read(record: Json, context: Context) -> tuple[MessageRecord]:
+def _read(record: Json, context: Context) -> tuple[MessageRecords]:
     if not isinstance(record, dict):
         raise BadRecord(expected="a row with conversation_id, role and content", found=fields.describe(record))
     conversation_id = fields.conversation_id(record, context.options)
     if conversation_id is None:
         raise BadRecord(expected=f"{context.options.conversation_id or 'conversation_id'}: an id", found="nothing")
+    found = MessageRecords(conversation_id, record=context.record)
+    _read_message(record, found)
+    found.attributes = _attributes(record, context.options)
+    found.user_id = fields.user_id(record, context.options)
+    found.position = fields.count(record.get("position"), "position")
+    return (found,)
+
+
+def _read_message(record: Mapping[str, Json], found: MessageRecords) -> None:
     name = fields.first(record, _ROLE_NAMES)
     role = fields.ROLE_NAMES.get(name) if type(name) is str else None
     calls = tool_calls(record["tool_calls"]) if "tool_calls" in record else ()
@@ -56,24 +67,19 @@ def _read(record: Json, context: Context) -> tuple[MessageRecord]:
     )
     if message.content is None and not calls and message.role == "user":
         raise BadRecord(expected="content: a text", found="nothing")
-    attributes = fields.other(record, _NOT_ATTRIBUTES, context.options)
+    found.add(message, fields.identifier(fields.first(record, _MESSAGE_ID_NAMES), "message_id"))
+
+
+def _attributes(record: Mapping[str, Json], options: ReadOptions) -> Attributes:
+    attributes = fields.other(record, _NOT_ATTRIBUTES, options)
     if "metadata" in record:
-        attributes |= fields.attributes(record["metadata"], "metadata", options=context.options)
+        attributes |= fields.attributes(record["metadata"], "metadata", options=options)
     if "attributes" in record:
         attributes |= fields.attributes(record["attributes"], "attributes")
-    found = MessageRecord(
-        conversation_id,
-        message,
-        fields.user_id(record, context.options),
-        fields.count(record.get("position"), "position"),
-        fields.identifier(fields.first(record, _MESSAGE_ID_NAMES), "message_id"),
-        attributes,
-        context.record,
-    )
-    return (found,)
+    return attributes
 
 
-def _content(record: dict[str, Json]) -> Json:
+def _content(record: Mapping[str, Json]) -> Json:
     # An empty text in JSON is an empty reply; an empty cell of a table has been left out and is none.
     for name in _CONTENT_NAMES:
         if record.get(name) is not None:

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from everyturn.model import Json, MessageRecord, Rejected
+from everyturn.model import Json, MessageRecords, Rejected
 from everyturn.readers import BadRecord, Context, Reader, Skipped, SkipRecord
+from everyturn.readers.columns import Row
 from everyturn.readers.source import RECORD_LIMIT, Damaged, Frame, Source, damaged, too_long
-from everyturn.readers.tables import Row, row_of
+from everyturn.readers.tables import row_of
 
 
 @dataclass(slots=True)
@@ -35,7 +36,7 @@ def read_record(reader: Reader, value: Json, context: Context, latest: datetime)
                 try:
                     rows.append(row_of(record, where, latest))
                 except BadRecord as bad:
-                    if isinstance(record, MessageRecord):
+                    if isinstance(record, MessageRecords):
                         raise  # a conversation with a hole in it would be wrong
                     parts.rejected.append(Rejected(context.where, bad.expected, bad.found))
     except (BadRecord, SkipRecord):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, TypeAlias
 
@@ -18,14 +18,15 @@ from everyturn.model import (
     FeedbackRecord,
     Json,
     Message,
-    MessageRecord,
+    MessageRecords,
     OutcomeRecord,
     Rejected,
     Span,
-    ToolCall,
+    call_json,
     encode_messages,
 )
 from everyturn.readers import BadRecord
+from everyturn.readers.columns import MessageRows, Row, Rows
 from everyturn.readers.fields import believable
 from everyturn.readers.repeats import Encoded
 
@@ -39,8 +40,7 @@ SCHEMAS: Mapping[str, pa.Schema] = {
     "outcomes": model.OUTCOME_SCHEMA,
 }
 
-Row: TypeAlias = tuple[Any, ...]
-Stored: TypeAlias = "Span | MessageRecord | FeedbackRecord | Action | EvalCase | EvalResult | OutcomeRecord"
+Stored: TypeAlias = "Span | MessageRecords | FeedbackRecord | Action | EvalCase | EvalResult | OutcomeRecord"
 
 
 def row_of(record: Stored, where: str, latest: datetime) -> tuple[str, Row]:
@@ -64,27 +64,10 @@ def _attributes(attributes: Attributes) -> str:
     return _json(dict(attributes)) if attributes else "{}"
 
 
-def _call(call: ToolCall) -> dict[str, Json]:
-    return {"id": call.id, "name": call.name, "arguments": call.arguments}
-
-
-def _message(record: MessageRecord, where: str, latest: datetime) -> Row:
-    message = record.message
-    return (
-        record.conversation_id,
-        record.user_id,
-        record.position,
-        record.message_id,
-        message.role,
-        message.content,
-        _checked(message.at, "at", latest),
-        _json([_call(c) for c in message.tool_calls]) if message.tool_calls else None,
-        message.tool_call_id,
-        message.name,
-        _attributes(record.attributes) if record.attributes else "{}",
-        record.record,
-        where,
-    )
+def _messages(records: MessageRecords, _where: str, latest: datetime) -> Row:
+    for at in records.few.get("at", {}).values():
+        _checked(at, "at", latest)
+    return records, _attributes(records.attributes)
 
 
 def _span(span: Span, _where: str, latest: datetime) -> Row:
@@ -98,9 +81,9 @@ def _span(span: Span, _where: str, latest: datetime) -> Row:
         span.name,
         _checked(span.started_at, "started_at", latest),
         _checked(span.ended_at, "ended_at", latest),
-        _messages(span.input),
-        _messages(span.output),
-        None if span.tool_call is None else _json(_call(span.tool_call)),
+        _encoded(span.input),
+        _encoded(span.output),
+        None if span.tool_call is None else _json(call_json(span.tool_call)),
         span.tool_result,
         span.error,
         span.response_id,
@@ -109,7 +92,7 @@ def _span(span: Span, _where: str, latest: datetime) -> Row:
     )
 
 
-def _messages(messages: tuple[Message, ...] | None) -> str | None:
+def _encoded(messages: tuple[Message, ...] | None) -> str | None:
     if type(messages) is Encoded:
         return messages.text
     return None if messages is None else encode_messages(messages)
@@ -174,7 +157,7 @@ def _outcome(outcome: OutcomeRecord, _where: str, latest: datetime) -> Row:
 
 _ROWS: Mapping[type, tuple[str, Callable[[Any, str, datetime], Row]]] = {
     Span: ("spans", _span),
-    MessageRecord: ("messages", _message),
+    MessageRecords: ("messages", _messages),
     FeedbackRecord: ("feedback", _feedback),
     Action: ("actions", _action),
     EvalCase: ("eval_cases", _eval_case),
@@ -183,38 +166,52 @@ _ROWS: Mapping[type, tuple[str, Callable[[Any, str, datetime], Row]]] = {
 }
 
 
-def table(kind: str, rows: list[tuple[str, Row]]) -> tuple[pa.Table, list[Rejected]]:
-    """The rows (each with where it came from) as one Arrow table of the kind's schema.
+class Tables:
+    """The rows of a batch, by their tables; `length` counts them."""
 
-    A row that Arrow refuses, which only a mistake in a reader can make, is taken out and said.
-    """
-    schema = SCHEMAS[kind]
-    try:
-        return _arrow(schema, [row for _, row in rows]), []
-    except _REFUSALS:
-        kept, rejected = [], []
-        for where, row in rows:
-            row = tuple(_storable(v) for v in row)  # noqa: PLW2901 - the same row, made storable
+    def __init__(self) -> None:
+        self._rows: dict[str, Rows | MessageRows] = {}
+
+    @property
+    def length(self) -> int:
+        """How many rows there are."""
+        return sum(rows.length for rows in self._rows.values())
+
+    def add(self, kind: str, row: Row, where: str) -> None:
+        """Takes what `row_of` gave, and where it came from."""
+        rows = self._rows.get(kind)
+        if rows is None:
+            rows = self._rows[kind] = _empty(kind)
+        rows.add(row, where)
+
+    def arrow(self) -> tuple[dict[str, pa.Table], list[Rejected]]:
+        """The Arrow tables of the kinds that have rows, and the rows that Arrow refused, which only a mistake in a reader can make."""
+        tables, rejected = {}, []
+        for kind, rows in self._rows.items():
             try:
-                _arrow(schema, [row])
-            except _REFUSALS as error:
-                rejected.append(
-                    Rejected(where, "values of the table's types", f"reader failed ({type(error).__name__})")
-                )
-            else:
-                kept.append(row)
-        return _arrow(schema, kept), rejected
+                tables[kind] = rows.table()
+            except _REFUSALS:
+                tables[kind], refused = _without_refused(kind, rows)
+                rejected += refused
+        return {kind: table for kind, table in tables.items() if table.num_rows}, rejected
 
 
 _REFUSALS = (pa.ArrowException, TypeError, ValueError, OverflowError)
 
 
-def _arrow(schema: pa.Schema, rows: Iterable[Row]) -> pa.Table:
-    columns: Iterator[Row] = zip(*rows, strict=True)
-    arrays = [pa.array(column, field.type) for field, column in zip(schema, columns, strict=False)]
-    return pa.Table.from_arrays(arrays, schema=schema) if arrays else schema.empty_table()
+def _empty(kind: str) -> Rows | MessageRows:
+    return MessageRows() if kind == "messages" else Rows(SCHEMAS[kind])
 
 
-def _storable(value: Any) -> Any:
-    """The value with lone surrogates replaced by U+FFFD; Arrow, as UTF-8, has none."""
-    return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace") if isinstance(value, str) else value
+def _without_refused(kind: str, rows: Rows | MessageRows) -> tuple[pa.Table, list[Rejected]]:
+    kept, rejected = _empty(kind), []
+    for row, where in rows.one_by_one():
+        alone = _empty(kind)
+        alone.add(row, where)
+        try:
+            alone.table()
+        except _REFUSALS as error:
+            rejected.append(Rejected(where, "values of the table's types", f"reader failed ({type(error).__name__})"))
+        else:
+            kept.add(row, where)
+    return kept.table(), rejected

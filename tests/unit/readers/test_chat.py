@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from everyturn.model import Feedback, Message, MessageRecord, ToolCall
+from everyturn.model import Feedback, Message, MessageRecords, ToolCall
 from everyturn.readers import BadRecord, Context, ReadOptions, Sample
 from everyturn.readers.chat import READER
+from reader_examples import messages_of, records_of
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 ASK = {"role": "user", "content": "Where is my order?"}
@@ -19,11 +20,12 @@ def read(record, **options):
 
 
 def messages(*items):
-    return [r.message for r in read({"id": "c", "messages": list(items)})]
+    (found,) = read({"id": "c", "messages": list(items)})
+    return messages_of(found)
 
 
-def test_positions_user_and_record_are_on_every_message_and_attributes_on_the_first():
-    first, second = read(
+def test_a_conversation_has_its_ids_its_attributes_and_its_record():
+    (found,) = read(
         {
             "conversation_id": "c",
             "user_id": 7,
@@ -31,8 +33,8 @@ def test_positions_user_and_record_are_on_every_message_and_attributes_on_the_fi
             "messages": [ASK, {"role": "assistant", "content": "Here."}],
         }
     )
-    assert first == MessageRecord("c", Message("user", "Where is my order?"), "7", 0, None, {"plan": "pro"}, 5)
-    assert second == MessageRecord("c", Message("assistant", "Here."), "7", 1, None, {}, 5)
+    about = {"conversation_id": "c", "user_id": "7", "position": 0, "attributes": {"plan": "pro"}, "record": 5}
+    assert found == records_of(Message("user", "Where is my order?"), Message("assistant", "Here."), **about)
 
 
 @pytest.mark.parametrize(
@@ -119,7 +121,7 @@ def test_the_start_is_kept_where_the_messages_do_not_tell_it():
         "started_at": "2026-03-01T09:30:00+00:00"
     }
     assert read({"id": "c", "started_at": "2026-03-01T09:30:00Z", "messages": [timed]})[0].attributes == {}
-    assert read({"id": "c", "messages": [timed]})[0].message.at == datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
+    assert messages(timed)[0].at == datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
 
 
 def test_metadata_gives_ids_and_attributes():
@@ -174,7 +176,7 @@ def test_feedback_in_every_form():
             "great",
         ],
     }
-    given = [r for r in read(record) if not isinstance(r, MessageRecord)]
+    given = [r for r in read(record) if not isinstance(r, MessageRecords)]
     assert [r.feedback for r in given] == [
         Feedback("thumbs", 1.0, None, "fine", 0),
         Feedback("rating", 2.0),

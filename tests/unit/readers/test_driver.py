@@ -16,9 +16,10 @@ import pytest
 import zstandard
 
 from everyturn.errors import InputError, UnknownFormat, UnknownName
-from everyturn.model import Message, MessageRecord
+from everyturn.model import Message
 from everyturn.readers import Context, Reader, ReadOptions, Sample, Skipped, recognise, running
 from everyturn.readers.driver import read_paths
+from reader_examples import records_of
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 
@@ -405,11 +406,11 @@ def test_nothing_is_unread_when_a_reader_gives_odd_things(file, monkeypatch):
         if record["n"] == 1:
             yield Skipped("a part")
         if record["n"] == 2:
-            yield MessageRecord(7, Message("user", "x"))  # an id of the wrong type
+            yield records_of(Message("user", "x"), conversation_id=7)  # an id of the wrong type
         if record["n"] == 3:
-            yield MessageRecord("c", Message("user", "x\ud800"))
+            yield records_of(Message("user", "x\ud800"), conversation_id="c")
         if record["n"] == 4:
-            yield MessageRecord("c", Message("user", "never counted"))
+            yield records_of(Message("user", "never counted"), conversation_id="c")
             raise RecursionError
 
     odd = Reader("odd", "conversations", "", lambda sample: float(isinstance(sample.records[0], dict)), read)
@@ -437,7 +438,7 @@ def test_a_binary_format_is_decoded_whole(file, monkeypatch):
         return [{"text": part.decode()} for part in data[4:].split(b"\x00")]
 
     def read(record, context):
-        yield MessageRecord("c", Message("user", record["text"]))
+        yield records_of(Message("user", record["text"]), conversation_id="c")
 
     monkeypatch.setattr(
         recognise.registry, "find", lambda *_: {"bin": Reader("bin", "conversations", "", looks_like, read, decode)}

@@ -12,7 +12,7 @@ from everyturn.model import (
     EvalResult,
     FeedbackRecord,
     Message,
-    MessageRecord,
+    MessageRecords,
     OutcomeRecord,
     ToolCall,
 )
@@ -23,6 +23,7 @@ from everyturn.readers.capture import READER as CAPTURE
 from everyturn.readers.evals import READER as EVALS
 from everyturn.readers.outcomes import READER as OUTCOMES
 from everyturn.readers.plain import READER as PLAIN
+from reader_examples import messages_of, records_of
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 AT = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
@@ -42,7 +43,8 @@ def bad(reader: Reader, record, **options) -> str:
 
 
 def test_a_plain_row_under_its_usual_and_its_other_names():
-    expected = MessageRecord("c1", Message("user", "hi", AT), "u1", None, "m1", {"plan": "pro"}, 3)
+    expected = MessageRecords("c1", "u1", None, {"plan": "pro"}, 3)
+    expected.add(Message("user", "hi", AT), "m1")
     usual = {
         "conversation_id": "c1",
         "user_id": "u1",
@@ -72,7 +74,7 @@ def test_a_plain_row_may_carry_tool_calls_and_a_position():
         "position": "2",
     }
     (found,) = read(PLAIN, row)
-    assert found.message == Message("assistant", None, tool_calls=(ToolCall("t", "f", {}),))
+    assert messages_of(found) == [Message("assistant", None, tool_calls=(ToolCall("t", "f", {}),))]
     assert found.position == 2
 
 
@@ -83,7 +85,7 @@ def test_plain_rows_that_are_none():
     assert bad(PLAIN, {**row, "content": None}) == "content: a text"
     assert bad(PLAIN, {**row, "role": "x"}).startswith("role: one of")
     assert bad(PLAIN, {**row, "at": "x"}).startswith("at: a time")
-    assert read(PLAIN, {**row, "content": ""})[0].message.content == ""
+    assert read(PLAIN, {**row, "content": ""})[0].contents == [""]
 
 
 # --- actions -----------------------------------------------------------------------------------------------------
@@ -256,7 +258,7 @@ CHAT = {"id": "c1", "messages": [{"role": "user", "content": "hi"}]}
 @pytest.mark.parametrize("body", [CHAT, [CHAT], '{"id": "c1", "messages": [{"role": "user", "content": "hi"}]}'])
 def test_a_body_is_read_by_the_format_that_knows_it(body):
     (found,) = read(CAPTURE, request(body))
-    assert found == MessageRecord("c1", Message("user", "hi"), None, 0, None, {}, 3)
+    assert found == records_of(Message("user", "hi"), conversation_id="c1", position=0, record=3)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from everyturn.model import (
     Feedback,
     FeedbackRecord,
     Message,
-    MessageRecord,
+    MessageRecords,
     OutcomeRecord,
     Span,
     ToolCall,
@@ -22,7 +22,8 @@ from everyturn.model import (
     decode_tool_calls,
 )
 from everyturn.readers import BadRecord
-from everyturn.readers.tables import SCHEMAS, row_of, table
+from everyturn.readers.tables import SCHEMAS, Tables, row_of
+from reader_examples import records_of
 
 AT = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
 LATEST = AT + timedelta(days=1)
@@ -30,16 +31,19 @@ LATEST = AT + timedelta(days=1)
 
 def stored(record):
     kind, row = row_of(record, "f:1", LATEST)
-    made, refused = table(kind, [("f:1", row)])
+    tables = Tables()
+    tables.add(kind, row, "f:1")
+    made, refused = tables.arrow()
     assert refused == []
-    assert made.schema.equals(SCHEMAS[kind])
-    return kind, made.to_pylist()[0]
+    assert list(made) == [kind]
+    assert made[kind].schema.equals(SCHEMAS[kind])
+    return kind, made[kind].to_pylist()[0]
 
 
 @pytest.mark.parametrize(
     ("make", "name"),
     [
-        (lambda at: MessageRecord("c", Message("user", "x", at)), "at"),
+        (lambda at: records_of(Message("user", "x", at), conversation_id="c"), "at"),
         (lambda at: Span("t", "s", started_at=at), "started_at"),
         (lambda at: Span("t", "s", ended_at=at), "ended_at"),
         (lambda at: FeedbackRecord("f", Feedback("thumbs", at=at)), "at"),
@@ -81,9 +85,9 @@ def test_a_span_keeps_its_messages_and_calls():
 
 def test_a_message_keeps_its_place():
     calls = (ToolCall(None, "find", '{"broken'),)
-    _, row = stored(
-        MessageRecord("c", Message("assistant", None, AT, calls, "t", "n"), "u", 4, "m", {"plan": "pro"}, 9)
-    )
+    records = MessageRecords("c", "u", 4, {"plan": "pro"}, 9)
+    records.add(Message("assistant", None, AT, calls, "t", "n"), "m")
+    _, row = stored(records)
     assert decode_tool_calls(orjson.loads(row.pop("tool_calls"))) == calls
     assert row == {
         "conversation_id": "c",

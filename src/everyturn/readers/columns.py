@@ -1,0 +1,126 @@
+"""The rows of a batch -> Arrow: of most kinds as they are, messages column by column."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from everyturn.model import MESSAGE_SCHEMA, MessageRecords, Role
+
+Row: TypeAlias = (
+    Any  # the values in the order of the table's schema; of messages the records with their attributes as JSON
+)
+
+
+_COMMON = ("conversation_id", "user_id", "position", "record", "where")
+_FEW = ("message_id", "at", "tool_calls", "tool_call_id", "name")
+
+
+class Rows:
+    """Rows of one kind, each with where it came from."""
+
+    def __init__(self, schema: pa.Schema) -> None:
+        self._schema = schema
+        self._rows: list[Row] = []
+        self._wheres: list[str] = []
+        self.length = 0
+
+    def add(self, row: Row, where: str) -> None:
+        """Takes one row."""
+        self._rows.append(row)
+        self._wheres.append(where)
+        self.length += 1
+
+    def table(self) -> pa.Table:
+        """All rows as one table."""
+        if not self._rows:
+            return self._schema.empty_table()
+        columns = zip(*self._rows, strict=True)
+        arrays = [pa.array(column, field.type) for field, column in zip(self._schema, columns, strict=True)]
+        return pa.Table.from_arrays(arrays, schema=self._schema)
+
+    def one_by_one(self) -> Iterator[tuple[Row, str]]:
+        """Each row, with lone surrogates replaced, and where it came from."""
+        for row, where in zip(self._rows, self._wheres, strict=True):
+            yield tuple(_storable(v) for v in row), where
+
+
+class MessageRows:
+    """Rows of messages, each with where it came from: what a record's have in common once, what few have by their numbers."""
+
+    def __init__(self) -> None:
+        self._lengths: list[int] = []  # how many each record has
+        self._common: list[tuple[Any, ...]] = []  # of each record, in the order of _COMMON
+        self._attributes: dict[int, str] = {}
+        self._roles: list[Role] = []
+        self._contents: list[str | None] = []
+        self._few: dict[str, dict[int, Any]] = {name: {} for name in _FEW}
+        self.length = 0
+
+    def add(self, row: Row, where: str) -> None:
+        """Takes the rows of one record."""
+        record, attributes = row
+        length, start = len(record.roles), self.length
+        if not length:
+            return
+        self._lengths.append(length)
+        self._common.append((record.conversation_id, record.user_id, record.position, record.record, where))
+        self._roles += record.roles
+        self._contents += record.contents
+        for name, values in record.few.items():
+            known = self._few[name]
+            for i, value in values.items():
+                known[start + i] = value
+        if attributes != "{}":
+            self._attributes[start] = attributes
+        self.length += length
+
+    def table(self) -> pa.Table:
+        """All messages as one table."""
+        if not self.length:
+            return MESSAGE_SCHEMA.empty_table()
+        lengths = np.array(self._lengths)
+        of_record = pa.array(np.repeat(np.arange(len(lengths)), lengths))
+        common = dict(zip(_COMMON, zip(*self._common, strict=True), strict=True))
+        arrays = []
+        for name, kind in zip(MESSAGE_SCHEMA.names, MESSAGE_SCHEMA.types, strict=True):
+            if name in common:
+                arrays.append(pa.array(common[name], kind).take(of_record))
+            else:
+                arrays.append(pa.array(self._column(name), kind))
+        within = np.arange(self.length) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        position = MESSAGE_SCHEMA.get_field_index("position")
+        arrays[position] = pc.add(arrays[position], pa.array(within, pa.int32()))
+        return pa.Table.from_arrays(arrays, schema=MESSAGE_SCHEMA)
+
+    def _column(self, name: str) -> list[Any]:
+        if name == "role":
+            return self._roles
+        if name == "content":
+            return self._contents
+        values: list[Any] = ["{}" if name == "attributes" else None] * self.length
+        for number, value in (self._attributes if name == "attributes" else self._few[name]).items():
+            values[number] = value
+        return values
+
+    def one_by_one(self) -> Iterator[tuple[Row, str]]:
+        """Each message alone, with lone surrogates replaced, and where it came from."""
+        number = 0
+        for (conversation_id, user_id, first, record, where), length in zip(self._common, self._lengths, strict=True):
+            for i in range(length):
+                few = {name: {0: _storable(v[number])} for name, v in self._few.items() if number in v}
+                alone = MessageRecords(_storable(conversation_id), _storable(user_id), record=record, few=few)
+                alone.position = None if first is None else first + i
+                alone.roles.append(self._roles[number])
+                alone.contents.append(_storable(self._contents[number]))
+                yield (alone, self._attributes.get(number, "{}")), where
+                number += 1
+
+
+def _storable(value: Any) -> Any:
+    """The value with lone surrogates replaced by U+FFFD; Arrow, as UTF-8, has none."""
+    return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace") if isinstance(value, str) else value
