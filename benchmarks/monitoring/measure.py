@@ -2,8 +2,10 @@
 
     python benchmarks/monitoring/measure.py null --per-week 2000 --runs 10
     python benchmarks/monitoring/measure.py ramp --per-week 2000 --runs 20
+    python benchmarks/monitoring/measure.py null --per-week 2000 --runs 10 --world busiest
 
-Prints one JSON object a run (what rang, and when), then a summary. `--likeness 0.3`, `--use 12` make the other worlds.
+Prints one JSON object a run (what rang, and when), then a summary. `--world` names a product of `world.WORLDS` that lives otherwise;
+`--marked` tells the monitor its holidays.
 """
 
 from __future__ import annotations
@@ -13,80 +15,90 @@ import json
 import statistics
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from world import FIRST, SCENARIOS, World, asked, totals
+import pyarrow.compute as pc
+from truth import FIRST, WORSE, Place, finds, is_true, planted
+from world import SCENARIOS, WORLDS, World, asked, totals
 
+from everyturn.analysis.alarms import Alarm, Marks
 from everyturn.analysis.incidents import group_alarms
 from everyturn.analysis.monitor import Monitor
 from everyturn.analysis.shares import Demand
 
-WORSE = {"acceptance": -1, "edit_share": 1, "rework": 1}
-CHANGES = {  # what counts as having found it: signal, cohort, intent (None: any)
-    "ramp": lambda a, _: a.signal == "acceptance" and a.direction < 0,
-    "release": lambda a, _: a.signal == "acceptance" and a.direction < 0,
-    "masked": lambda a, _: a.signal in {"acceptance", "trust"} and a.direction < 0 and a.cohort == "Researchers",
-    "divergence": lambda a, w: a.signal == "acceptance" and a.direction < 0 and a.intent == w.truth["intent"],
-    "new_intent": lambda a, _: a.signal == "share" and a.intent == "i40" and a.direction > 0,
-}
+
+def place_of(alarm: Alarm) -> Place:
+    """Where it rang, and which way."""
+    return Place(alarm.signal, alarm.cohort, alarm.intent, alarm.direction)
 
 
-def is_true(alarm, world) -> bool:  # noqa: PLR0911 - one answer a scenario
-    """Whether the alarm's own node really changed that way at that time."""
-    if alarm.day < FIRST + world.truth["onset"]:
-        return False
-    s = world.scenario
-    if s == "masked":
-        return alarm.signal in {"acceptance", "trust"} and (
-            (alarm.cohort == "Researchers" and alarm.direction < 0)
-            or (alarm.cohort == "Writers" and alarm.direction > 0)
-        )
-    if s == "divergence":
-        return alarm.signal == "acceptance" and alarm.direction < 0 and alarm.intent in {None, world.truth["intent"]}
-    if s == "mix":
-        return alarm.signal == "share"
-    if s == "erosion":
-        return (alarm.signal, alarm.direction) in {("edit_share", 1), ("trust", -1)}
-    if s == "new_intent":
-        return alarm.signal == "share"
-    return s in {"ramp", "release"} and alarm.signal in {"acceptance", "trust"} and alarm.direction < 0
-
-
-def run(scenario: str, per_week: int, seed: int, *, weeks: int, budget: float, **options) -> dict:
-    world = World(per_week=per_week, weeks=weeks, seed=seed, scenario=scenario, **options)
+def run(world: World, *, budget: float, marked: bool) -> dict:
+    """One product's life, and what the monitor told of it."""
     made = world.play()
-    rates, days = totals(made), asked(made)
+    rates, days = totals(made, world.names), asked(made, world.names)
+    marks = Marks(holidays=frozenset((FIRST + world.free_days()).tolist() if marked else ()))
     start = time.process_time()
-    monitor, demand = Monitor(WORSE, budget), Demand(budget)
-    monitor.fold(rates, until=(FIRST + weeks * 7) * 4)
-    demand.fold(days, until=FIRST + weeks * 7)
-    cost = time.process_time() - start
+    monitor, demand = Monitor(WORSE, budget, marks), Demand(budget, marks)
+    monitor.fold(rates, until=(FIRST + world.weeks * 7) * 4)
+    demand.fold(days, until=FIRST + world.weeks * 7)
+    cost, answers = time.process_time() - start, pc.sum(rates["n"]).as_py()
     alarms = [*monitor.alarms, *demand.alarms]
-    onset = FIRST + world.truth["onset"]
-    incidents = group_alarms(alarms)
-    paged = [i for i in incidents if i.tier == "page"]
-    false = [i for i in paged if not is_true(i.first, world)]
-    listed = [i for i in incidents if not is_true(i.first, world)]
-    hits = [a for a in alarms if scenario in CHANGES and a.day >= onset and CHANGES[scenario](a, world)]
-    first = {t: min((a.block / 4 - onset for a in hits if a.tier == t), default=None) for t in ("page", "list")}
-    answers = rates.num_rows
+    onset, what = FIRST + world.onset, (world.scenario, world.truth)
+
+    def right(alarm: Alarm) -> bool:
+        return alarm.day >= onset and is_true(place_of(alarm), *what)
+
+    def delay(found: list[Alarm]) -> float | None:
+        return min((a.block / 4 - onset for a in found if a.day >= onset), default=None)
+
+    wrong = [i for i in group_alarms(alarms) if not right(i.first)]
+    false = [i.first for i in wrong if i.tier == "page"]
+    hits = [a for a in alarms if finds(place_of(a), *what)]
+    paged = [a for a in hits if a.tier == "page"]
     return {
-        "scenario": scenario,
-        "per_week": per_week,
-        "seed": seed,
+        "scenario": world.scenario,
+        "per_week": world.per_week,
+        "seed": world.seed,
         "false": len(false),
-        "false_list": len(listed),
+        "false_after": sum(a.day >= onset for a in false),
+        "false_list": len(wrong),
         "false_kinds": [
-            f"{i.first.kind} {i.first.level} {i.first.signal} {i.first.direction:+d} {(i.first.block / 4 - onset):.1f}"
-            for i in false
+            f"{a.kind} {a.level} {a.signal} {a.direction:+d} {a.block / 4 - onset:.1f} {a.cohort} {a.intent}"
+            for a in false
         ],
-        "delay": first["page"],
-        "delay_list": first["list"],
+        "delay": delay(paged),
+        "delay_there": delay([a for a in paged if place_of(a) == planted(*what)]),
+        "delay_list": delay([a for a in hits if a.tier == "list"]),
         "streams": len(monitor.streams.keys()) + demand.product.shape[0] * demand.product.shape[1],
         "bytes": len(monitor.to_bytes()),
         "microseconds": round(cost / answers * 1e6, 2),
+    }
+
+
+def summary(rows: list[dict], weeks: int, onset: int) -> dict:
+    """What all runs say together."""
+    years, after = len(rows) * (weeks * 7 - 28) / 365, len(rows) * (weeks * 7 - onset) / 365
+    kinds = Counter(" ".join(kind.split()[:4]) for r in rows for kind in r["false_kinds"])
+    told = {}
+    for name in ("delay", "delay_there"):
+        delays = [float("inf") if r[name] is None else r[name] for r in rows]
+        middle = statistics.median(delays)
+        told |= {
+            name: sum(d < float("inf") for d in delays),
+            f"{name}_median": None if middle == float("inf") else middle,
+        }
+    return {
+        "runs": len(rows),
+        "years": round(years, 1),
+        "false_a_year": round(sum(r["false"] for r in rows) / years, 2),
+        "false_a_year_after_onset": round(sum(r["false_after"] for r in rows) / after, 2),
+        "false_list_a_year": round(sum(r["false_list"] for r in rows) / years, 2),
+        **told,
+        "kinds": dict(kinds.most_common()),
+        "microseconds": statistics.median(r["microseconds"] for r in rows),
     }
 
 
@@ -98,38 +110,17 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--weeks", type=int)
     parser.add_argument("--budget", type=float, default=12.0)
-    parser.add_argument("--likeness", type=float, default=0.10)
-    parser.add_argument("--use", type=float, default=2.0)
+    parser.add_argument("--world", choices=WORLDS, default="plain")
+    parser.add_argument("--marked", action="store_true")
     given = parser.parse_args()
     weeks = given.weeks or (56 if given.scenario == "null" else 16)
     rows = []
     for seed in range(given.first, given.first + given.runs):
-        row = run(
-            given.scenario,
-            given.per_week,
-            seed,
-            weeks=weeks,
-            budget=given.budget,
-            likeness=given.likeness,
-            use=given.use,
-        )
-        rows.append(row)
-        print(json.dumps(row), flush=True)
-    years = len(rows) * (weeks * 7 - 28) / 365
-    delays = [r["delay"] if r["delay"] is not None else float("inf") for r in rows]
-    print(
-        json.dumps(
-            {
-                "summary": f"{given.scenario} {given.per_week} likeness {given.likeness} use {given.use} budget {given.budget}",
-                "runs": len(rows),
-                "false_a_year": round(sum(r["false"] for r in rows) / years, 2),
-                "false_list_a_year": round(sum(r["false_list"] for r in rows) / years, 2),
-                "found": sum(d < float("inf") for d in delays) / len(delays),
-                "median_days": statistics.median(delays),
-                "microseconds": statistics.median(r["microseconds"] for r in rows),
-            }
-        )
-    )
+        world = World(given.per_week, weeks, seed, given.scenario, **WORLDS[given.world])
+        rows.append(run(world, budget=given.budget, marked=given.marked))
+        print(json.dumps(rows[-1]), flush=True)
+    named = {"summary": f"{given.scenario} {given.per_week} world {given.world} budget {given.budget}"}
+    print(json.dumps(named | summary(rows, weeks, world.onset)))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
 About 250 nodes and 990 streams. Every user has rates of their own around those of their cohort and intents (beta-distributed; two
 answers of one user correlate by `likeness`), a heavy-tailed weekly use, a taste for some intents, sessions of several
-conversations, and stays for 26 weeks on average. Planted changes begin at `onset` (after 8 weeks).
+conversations, and stays for 26 weeks on average. Planted changes begin at `onset` (after 8 weeks). `WORLDS` names products that
+live otherwise: none of their peculiarities is a change of quality.
 """
 
 from __future__ import annotations
@@ -12,13 +13,30 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 from scipy.special import betaincinv
+from truth import FIRST, SIGNALS
 
 COHORTS = ("Writers", "Researchers", "Analysts", "Support", "Admins")
 SHARES = np.array([0.70, 0.15, 0.08, 0.05, 0.02])
-INTENTS = 40
-DAY0 = 20_454  # Thursday 1 January 2026 ... the first Monday after it is day 20,458
-FIRST = 20_458
 SCENARIOS = ("null", "ramp", "masked", "mix", "new_intent", "release", "divergence", "erosion")
+WEEKDAY = np.array([1.15, 1.2, 1.2, 1.15, 1.05, 0.65, 0.6])
+DIP = np.array([0, 0, 0, 0, -0.01, -0.02, -0.02])
+MEAN_SHARE = 0.4  # of an edited output's text, that is edited
+WORLDS: dict[str, dict] = {
+    "plain": {},
+    "alike": {"likeness": 0.30},
+    "heavy": {"use": 12.0},
+    "season": {"season": 2.0},
+    "churn": {"stay": 6.0},
+    "busiest": {"busiest": 0.5},
+    "wide": {"cohorts": 12, "intents": 80},
+    "late": {"late": 21},
+    "outage": {"outage": True},
+    "bursts": {"bursts": True},
+    "growth": {"growth": 3.0},
+    "holidays": {"holidays": True},
+}
+_SCRIPTS = 5
+_USERS, _COHORTS, _INTENTS = 1 << 18, 16, 128  # room in a key
 
 
 @dataclass
@@ -30,42 +48,107 @@ class World:
     likeness: float = 0.10
     use: float = 2.0  # conversations a user and week, mean
     onset: int = 56  # days
+    season: float = 1.0  # how deep the week's shape is, in traffic and in acceptance
+    stay: float = 26.0  # weeks a user stays, mean
+    busiest: float = 0.0  # share of all conversations that one user has
+    cohorts: int = 5
+    intents: int = 40
+    late: int = 0  # days an answer's outcome takes at most, beside the seven of rework
+    outage: bool = False  # days 140 to 146 are missing
+    bursts: bool = False  # every ten days or so a script sends a tenth of a week's conversations within two hours
+    growth: float = 1.0  # how many times the users of day 0 are there after 26 weeks
+    holidays: bool = False  # one day in 37 and nine days in a row: a quarter of the traffic, 3 points less accepted
     truth: dict = field(default_factory=dict)
 
-    def play(self) -> dict[str, np.ndarray]:  # noqa: PLR0915 - one product, drawn in one order
-        rng = np.random.default_rng([self.seed, SCENARIOS.index(self.scenario), self.per_week])
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the cohorts."""
+        return COHORTS if self.cohorts == len(COHORTS) else tuple(f"cohort {k:02d}" for k in range(self.cohorts))
+
+    @property
+    def shares(self) -> np.ndarray:
+        """The cohorts' shares of all users."""
+        if self.cohorts == len(COHORTS):
+            return SHARES
+        falling = 1 / np.arange(1, self.cohorts + 1) ** 1.2
+        return falling / falling.sum()
+
+    def free_days(self) -> np.ndarray:
+        """Days that are holidays."""
         days = self.weeks * 7
+        found = np.r_[np.arange(30, days, 37), np.arange(200, min(209, days))] if self.holidays else np.zeros(0, int)
+        return np.unique(found)
+
+    def play(self) -> dict[str, np.ndarray]:
+        """The product's conversations in the order of time; `truth` says what was planted."""
+        key = [self.seed, SCENARIOS.index(self.scenario), self.per_week]
+        rng, more = np.random.default_rng(key), np.random.default_rng([*key, 1])
+        self.onset = 35 if self.scenario == "new_intent" else self.onset
+        cohort, level = self._people(rng, more)
+        self._levels(rng)
+        made = self._visits(rng, cohort, level)
+        if self.bursts:
+            made = self._with_bursts(more, made)
+        self._answer(rng, made)
+        if self.bursts:
+            self._answer_bursts(more, made)
+        if self.outage:
+            there = (made["time"] < 140) | (made["time"] >= 147)
+            made = {name: values[there] for name, values in made.items()}
+        order = np.lexsort((np.arange(len(made["time"])), made["time"]))
+        made = {name: values[order] for name, values in made.items()}
+        made["final"] = made["time"] + (more.uniform(0, self.late, len(order)) if self.late else 0.0)
+        return made
+
+    def _people(self, rng: np.random.Generator, more: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Each user's cohort, and how many conversations to expect of them on each day."""
+        days, stay = self.weeks * 7, self.stay * 7
         here = max(round(self.per_week / self.use), 20)
-        stay = 26 * 7
         users = here + round(here * days / stay)
         born = np.r_[np.full(here, -1.0), rng.uniform(0, days, users - here)]
         gone = born + rng.exponential(stay, users)
         gone[:here] = rng.exponential(stay, here)
-        cohort = rng.choice(5, users, p=SHARES)
-        weight = rng.lognormal(-0.5, 1.0, users)
-        # the product's own levels
-        base = (
-            0.72
-            + rng.normal(0, 0.03, 5)[:, None]
-            + rng.normal(0, 0.07, INTENTS)[None]
-            + rng.normal(0, 0.03, (5, INTENTS))
+        size = 1 + (self.growth - 1) * np.minimum(np.arange(days) / 182, 1.0)  # how large the product is by now
+        if self.growth != 1:
+            rate = here * (np.gradient(size).clip(0) + (size - 1) / stay)
+            born = np.r_[born, np.repeat(np.arange(days), more.poisson(rate)) + 0.0]
+            gone = np.r_[gone, born[users:] + more.exponential(stay, len(born) - users)]
+            users = len(born)
+        self.users = users
+        cohort = rng.choice(self.cohorts, users, p=self.shares)
+        level = rng.lognormal(-0.5, 1.0, users)[:, None] * (
+            (born[:, None] <= np.arange(days)) & (np.arange(days) < gone[:, None])
         )
-        base = np.clip(base, 0.4, 0.93)
-        edit = np.clip(0.22 + rng.normal(0, 0.04, (5, INTENTS)), 0.08, 0.5)
-        redo = np.clip(0.12 + rng.normal(0, 0.02, (5, INTENTS)), 0.04, 0.3)
-        popular = 1 / np.arange(1, INTENTS + 1) ** 0.6
-        popular = rng.permutation(popular / popular.sum())
-        wants = np.stack([rng.dirichlet(60 * popular) for _ in range(5)])
-        tastes = rng.gamma(np.maximum(8 * wants[cohort], 1e-3))
-        tastes = np.cumsum(tastes / tastes.sum(1, keepdims=True), axis=1)
-        weekday = np.array([1.15, 1.2, 1.2, 1.15, 1.05, 0.65, 0.6])
-        dip = np.array([0, 0, 0, 0, -0.01, -0.02, -0.02])
-        active = (born[:, None] <= np.arange(days)) & (np.arange(days) < gone[:, None])
-        level = weight[:, None] * active
         if self.scenario == "mix":  # Researchers come more: 15 % -> 40 %
-            more = np.where(np.arange(days) >= self.onset, 0.40 / 0.60 / (0.15 / 0.85), 1.0)
-            level = level * np.where((cohort == 1)[:, None], more[None], 1.0)
-        level = level / level.sum(0, keepdims=True) * self.per_week / 7 * weekday[np.arange(days) % 7]
+            times = np.where(np.arange(days) >= self.onset, 0.40 / 0.60 / (0.15 / 0.85), 1.0)
+            level = level * np.where((cohort == 1)[:, None], times[None], 1.0)
+        level = level / level.sum(0, keepdims=True)
+        if self.busiest:
+            level[1:] *= (1 - self.busiest) / level[1:].sum(0, keepdims=True)
+            level[0], cohort[0] = self.busiest, 0
+        weekday = 1 + self.season * (WEEKDAY - 1)
+        level = level * self.per_week / 7 * weekday[np.arange(days) % 7] * size
+        level[:, self.free_days()] *= 0.25
+        return cohort, level
+
+    def _levels(self, rng: np.random.Generator) -> None:
+        """The product's own rates and what its cohorts want."""
+        c, k = self.cohorts, self.intents
+        base = 0.72 + rng.normal(0, 0.03, c)[:, None] + rng.normal(0, 0.07, k)[None] + rng.normal(0, 0.03, (c, k))
+        self.base = np.clip(base, 0.4, 0.93)
+        self.edit = np.clip(0.22 + rng.normal(0, 0.04, (c, k)), 0.08, 0.5)
+        self.redo = np.clip(0.12 + rng.normal(0, 0.02, (c, k)), 0.04, 0.3)
+        popular = 1 / np.arange(1, k + 1) ** 0.6
+        self.popular = rng.permutation(popular / popular.sum())
+        self.wants = np.stack([rng.dirichlet(1.5 * k * self.popular) for _ in range(c)])
+        if self.scenario == "mix":
+            self.base[1] = np.clip(self.base[1] - 0.18, 0.3, 0.9)
+
+    def _visits(self, rng: np.random.Generator, cohort: np.ndarray, level: np.ndarray) -> dict[str, np.ndarray]:
+        """Who comes when, and wants what."""
+        users, days = level.shape
+        tastes = rng.gamma(np.maximum(8 * self.wants[cohort], 1e-3))
+        tastes = np.cumsum(tastes / tastes.sum(1, keepdims=True), axis=1)
         sessions = rng.poisson(level / 1.4)
         u, d = np.divmod(np.repeat(np.arange(users * days), sessions.ravel()), days)
         length = rng.geometric(1 / 1.4, len(u))
@@ -73,18 +156,35 @@ class World:
         user, day = np.repeat(u, length), np.repeat(d, length)
         step = np.concatenate([np.arange(n) for n in length]) if len(length) else np.zeros(0)
         time = day + np.minimum(np.repeat(hour, length) + step * 0.008, 0.999)
-        first = (rng.random(len(u))[:, None] > tastes[u]).sum(1).clip(0, INTENTS - 1)
-        again = (rng.random(len(user))[:, None] > tastes[user]).sum(1).clip(0, INTENTS - 1)
+        first = (rng.random(len(u))[:, None] > tastes[u]).sum(1).clip(0, self.intents - 1)
+        again = (rng.random(len(user))[:, None] > tastes[user]).sum(1).clip(0, self.intents - 1)
         intent = np.where(rng.random(len(user)) < 0.6, np.repeat(first, length), again)
-        c = cohort[user]
+        return {"time": time, "user": user, "cohort": cohort[user], "intent": intent}
+
+    def _with_bursts(self, more: np.random.Generator, made: dict) -> dict[str, np.ndarray]:
+        """Five scripts that ask one thing each, with users and cohorts of their own."""
+        starts = np.sort(more.uniform(28, self.weeks * 7, more.poisson((self.weeks * 7 - 28) / 10)))
+        script, size = more.integers(0, _SCRIPTS, len(starts)), self.per_week // 10
+        cohort, intent = more.choice(self.cohorts, _SCRIPTS, p=self.shares), more.integers(0, self.intents, _SCRIPTS)
+        each = np.repeat(script, size)
+        added = {
+            "time": np.minimum(np.repeat(starts, size) + more.uniform(0, 1 / 12, len(each)), self.weeks * 7 - 1e-3),
+            "user": self.users + each,
+            "cohort": cohort[each],
+            "intent": intent[each],
+        }
+        self.users += _SCRIPTS
+        return {name: np.r_[values, added[name]] for name, values in made.items()}
+
+    def _answer(self, rng: np.random.Generator, made: dict) -> None:
+        """What the users did with what they got; `rate` is what was to be expected of users like them."""
+        time, user, c, intent = made["time"], made["user"], made["cohort"], made["intent"]
+        day, onset, users = time.astype(int), self.onset, self.users
         new = np.zeros(len(user), bool)
-        onset = 35 if self.scenario == "new_intent" else self.onset
         if self.scenario == "new_intent":
             new = rng.random(len(user)) < 0.06 * np.clip((time - onset) / 56, 0, 1)
-        if self.scenario == "mix":
-            base[1] = np.clip(base[1] - 0.18, 0.3, 0.9)
-        p = base[c, intent] + dip[day % 7]
-        e, r = edit[c, intent], redo[c, intent]
+        p = self.base[c, intent] + self.season * DIP[day % 7] - 0.03 * np.isin(day, self.free_days())
+        e, r = self.edit[c, intent], self.redo[c, intent]
         late = time >= onset
         erode = np.zeros(users, bool)
         if self.scenario == "ramp":
@@ -94,15 +194,15 @@ class World:
         elif self.scenario == "release":
             p = p - 0.05 * late
         elif self.scenario == "divergence":
-            target = int(np.argmin(abs(popular - 0.043)))
+            target = int(np.argmin(abs(self.popular - 0.043)))
             p = p - 0.12 * late * (intent == target)
             self.truth["intent"] = f"i{target:02d}"
         elif self.scenario == "erosion":
             erode = rng.random(users) < 0.04
             e = np.where(erode[user] & late, 0.95, e)
         p = np.where(new, 0.05, p)
-        self.truth |= {"onset": onset, "eroding": [f"u{i}" for i in np.flatnonzero(erode)], "rate": p, "new": new}
-        intent = np.where(new, INTENTS, intent)
+        self.truth["onset"] = onset
+        made["intent"] = np.where(new, self.intents, intent)
         s = 1 / self.likeness - 1
         own = rng.random((3, users))
 
@@ -112,64 +212,51 @@ class World:
             rate = betaincinv(grid * s, (1 - grid) * s, own[kind][user])
             return rng.random(len(user)) < rate
 
-        accepted = draw(0, p)
-        edited = draw(1, e)
-        share = np.where(edited, rng.beta(2, 3, len(user)), 0.0)
-        reworked = np.where(accepted, draw(2, r), np.nan)
-        order = np.lexsort((np.arange(len(time)), time))
-        return {
-            "time": time[order],
-            "user": user[order],
-            "cohort": c[order],
-            "intent": intent[order],
-            "acceptance": accepted[order].astype(float),
-            "edit_share": share[order],
-            "rework": reworked[order],
-        }
+        accepted, edited = draw(0, p), draw(1, e)
+        made["acceptance"] = accepted.astype(float)
+        made["edit_share"] = np.where(edited, rng.beta(2, 3, len(user)), 0.0)
+        made["rework"] = np.where(accepted, draw(2, r), np.nan)
+        made["rate"], made["edit_rate"], made["rework_rate"] = p, MEAN_SHARE * e, r
+
+    def _answer_bursts(self, more: np.random.Generator, made: dict) -> None:
+        """Each script takes nearly all it gets, or nearly nothing, and never edits."""
+        at = np.flatnonzero(made["user"] >= self.users - _SCRIPTS)
+        takes = more.choice([0.02, 0.98], _SCRIPTS)[made["user"][at] - self.users + _SCRIPTS]
+        accepted = more.random(len(at)) < takes
+        made["acceptance"][at], made["edit_share"][at] = accepted, 0.0
+        made["rework"][at] = np.where(accepted, 0.0, np.nan)
 
 
-def totals(made: dict[str, np.ndarray], signals=("acceptance", "edit_share", "rework")) -> pa.Table:
+def totals(made: dict[str, np.ndarray], names: tuple[str, ...] = COHORTS) -> pa.Table:
     """The totals per person and block of six hours, as the workspace's query gives them."""
-    block = np.floor(made["time"] * 4).astype(np.int64) + FIRST * 4
+    block = np.floor(made["final"] * 4).astype(np.int64) + FIRST * 4
     tables = []
-    for name in signals:
-        value = made[name]
+    for signal in SIGNALS:
+        value = made[signal]
         known = ~np.isnan(value)
-        key = (
-            ((block + 28 * (name == "rework"))[known] * 200_000 + made["user"][known]) * 8 + made["cohort"][known]
-        ) * 64 + made["intent"][known]
-        keys, place = np.unique(key, return_inverse=True)
-        rest, intent = np.divmod(keys, 64)
-        rest, cohort = np.divmod(rest, 8)
-        b, user = np.divmod(rest, 200_000)
-        tables.append(
-            pa.table(
-                {
-                    "block": b,
-                    "signal": pa.array([name] * len(keys)),
-                    "user_id": pa.array(np.char.add("u", user.astype(str))),
-                    "cohort": pa.array(np.array(COHORTS)[cohort]),
-                    "intent_id": pa.array(np.char.add("i", np.char.zfill(intent.astype(str), 2))),
-                    "n": np.bincount(place).astype(float),
-                    "y": np.round(np.bincount(place, weights=value[known]), 6),
-                }
-            )
-        )
+        keys, place = np.unique(_keys(block + 28 * (signal == "rework"), made)[known], return_inverse=True)
+        b, columns = _of_keys(keys, names)
+        n, y = np.bincount(place).astype(float), np.round(np.bincount(place, weights=value[known]), 6)
+        tables.append(pa.table({"block": b, "signal": pa.array([signal] * len(keys)), **columns, "n": n, "y": y}))
     return pa.concat_tables(tables)
 
 
-def asked(made: dict[str, np.ndarray]) -> pa.Table:
+def asked(made: dict[str, np.ndarray], names: tuple[str, ...] = COHORTS) -> pa.Table:
     """Who asked for what on which day."""
-    day = np.floor(made["time"]).astype(np.int64) + FIRST
-    key = np.unique(((day * 200_000 + made["user"]) * 8 + made["cohort"]) * 64 + made["intent"])
-    rest, intent = np.divmod(key, 64)
-    rest, cohort = np.divmod(rest, 8)
-    d, user = np.divmod(rest, 200_000)
-    return pa.table(
-        {
-            "day": d,
-            "user_id": pa.array(np.char.add("u", user.astype(str))),
-            "cohort": pa.array(np.array(COHORTS)[cohort]),
-            "intent_id": pa.array(np.char.add("i", np.char.zfill(intent.astype(str), 2))),
-        }
-    )
+    day, columns = _of_keys(np.unique(_keys(np.floor(made["time"]).astype(np.int64) + FIRST, made)), names)
+    return pa.table({"day": day, **columns})
+
+
+def _keys(when: np.ndarray, made: dict[str, np.ndarray]) -> np.ndarray:
+    return ((when * _USERS + made["user"]) * _COHORTS + made["cohort"]) * _INTENTS + made["intent"]
+
+
+def _of_keys(keys: np.ndarray, names: tuple[str, ...]) -> tuple[np.ndarray, dict[str, pa.Array]]:
+    rest, intent = np.divmod(keys, _INTENTS)
+    rest, cohort = np.divmod(rest, _COHORTS)
+    when, user = np.divmod(rest, _USERS)
+    return when, {
+        "user_id": pa.array(np.char.add("u", user.astype(str))),
+        "cohort": pa.array(np.array(names)[cohort]),
+        "intent_id": pa.array(np.char.add("i", np.char.zfill(intent.astype(str), 2))),
+    }
