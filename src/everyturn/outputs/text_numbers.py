@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
@@ -22,6 +22,13 @@ def draw_measure(result: Result) -> Iterator[RenderableType]:
     if not rows:
         yield Text("There is nothing to measure with these conditions.")
         return
+    yield from draw_rates(rows)
+    if result.get("note"):
+        yield Text(result["note"])
+
+
+def draw_rates(rows: Sequence[Result]) -> Iterator[RenderableType]:
+    """A row per group: what was counted, what the table lets expect of it, what it could show; and what these are."""
     groups = list(dict.fromkeys(chain.from_iterable(fields(row, "group") for row in rows)))
     has_drawn, has_least = (any(name in row for row in rows) for name in ("drawn", "smallest_change"))
     heads = [">value", ">range", ">known", ">unknown", ">users"]
@@ -37,12 +44,10 @@ def draw_measure(result: Result) -> Iterator[RenderableType]:
         yield soft(f"ranges: {'; '.join(methods)}")
     if has_drawn:
         yield soft(
-            f"drawn: where {' and '.join(groups)} let expect it, the nearer the fewer answers; with a range of its own"
+            f"drawn: moved towards what the whole table lets expect, the more so the fewer answers; with a range of its own"
         )
     if has_least:
         yield soft("could show: the smallest change that four more weeks would probably show")
-    if result.get("note"):
-        yield Text(result["note"])
 
 
 def _answers(row: Result) -> tuple[RenderableType, ...]:

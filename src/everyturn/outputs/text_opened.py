@@ -18,6 +18,7 @@ from everyturn.outputs.terminal import grid, printable, soft, strong, word_diff
 from everyturn.outputs.text_fields import draw_fields
 from everyturn.outputs.text_findings import draw_findings
 from everyturn.outputs.text_intents import draw_contexts, draw_intents
+from everyturn.outputs.text_numbers import draw_rates
 
 
 def draw_shown(result: Result) -> Iterator[RenderableType]:
@@ -32,6 +33,9 @@ def draw_shown(result: Result) -> Iterator[RenderableType]:
         yield from (Text(printable(line)) for line in lives(result))
         yield ""
         yield from draw_intents({"intents": [intent], "period": result.get("period")})
+        if by_cohort := items(result, "by_cohort"):
+            yield ""
+            yield from draw_rates(by_cohort)
         yield from draw_contexts(result)
     elif finding := fields(result, "finding"):
         yield from draw_findings([finding], otherwise="")

@@ -81,9 +81,18 @@ def test_each_slice_says_what_it_could_show(ws):
 
 def test_the_text_shows_both(ws):
     text = str(ws.measure("acceptance", by="cohort,intent"))
-    assert "drawn: where cohort and intent let expect it" in text
+    assert "drawn: moved towards what the whole table lets expect" in text
     assert "could show" in text
     line = next(line for line in text.splitlines() if "teams" in line and "login" in line)
     assert "6 users, 10 needed" in line
     assert line.count("%") == 2  # raw share and drawn rate
     assert "nothing" in line
+
+
+def test_an_intent_is_shown_by_cohort_as_it_is_measured(ws):
+    measured = by_group(ws.measure("acceptance", by="cohort,intent"))
+    shown = ws.show("intent", "login", limit=1)
+    assert [row["group"]["cohort"] for row in shown["by_cohort"]] == ["free", "pro", "teams"]
+    for row in shown["by_cohort"]:
+        assert row["drawn"] == measured[row["group"]["cohort"], "login"]["drawn"]
+    assert "teams" in str(shown)
