@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from everyturn.analysis.evals import Evals
 from everyturn.analysis.panel import Panel, Rows
-from everyturn.stats import Estimate, NotEnough
-from everyturn.stats.intervals import NEEDED_USERS, rate, wilson
+from everyturn.stats import Estimate, NotEnough, Summary
+from everyturn.stats.intervals import NEEDED_USERS, rate, smallest_change, wilson
 from everyturn.stats.summaries import Floats, summarise, summarise_one
+
+DEPTH = 0.25  # a fall of an intent's score that its cases should be able to show; at 90 % it takes about 30 of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +43,40 @@ class UncoveredIntent:
 
 
 @dataclass(frozen=True, slots=True)
+class ThinIntent:
+    """An intent that eval cases test in name: too few for two runs to show its score fall by `DEPTH`.
+
+    `smallest_fall` is the fall they would probably show, None where they would show none.
+    """
+
+    intent_id: str
+    intent: str
+    share: Estimate | NotEnough
+    outputs: int
+    cases: int
+    smallest_fall: float | None
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields as a plain dict."""
+        return {
+            "intent": self.intent,
+            "share": self.share.to_json().get("value"),
+            "intent_id": self.intent_id,
+            "outputs": self.outputs,
+            "cases": self.cases,
+            "smallest_fall": self.smallest_fall,
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Coverage:
     """The share of real traffic whose intent has an eval case, with its range per user.
 
     `of_failures` is the same share among outputs users did not accept, `of_intents` that of the intents themselves, each counted
     once (its range takes them for a draw of those there could be); `unclear` the share of all outputs whose request fits no
     intent: they can be neither covered nor uncovered and are left out of the other numbers. `uncovered` comes largest first.
+    `in_depth` is the share whose intent has enough cases that two runs would probably show its score fall by `DEPTH`, None where
+    nothing was scored; `thin` the other covered intents, largest first.
     """
 
     traffic: Estimate | NotEnough
@@ -54,6 +85,8 @@ class Coverage:
     unclear: float
     cases: int
     uncovered: tuple[UncoveredIntent, ...]
+    in_depth: Estimate | NotEnough | None
+    thin: tuple[ThinIntent, ...]
 
     def steps(self) -> list[dict[str, Any]]:
         """What coverage costs: how many further cases, one an intent and the largest first, reach each ten points more."""
@@ -79,10 +112,12 @@ class Coverage:
             "estimate": traffic,
             "of_failures": self.of_failures.to_json(),
             "of_intents": self.of_intents.to_json(),
+            "in_depth": None if self.in_depth is None else self.in_depth.to_json(),
             "steps": self.steps(),
             "unclear": round(self.unclear, 6),
             "cases": self.cases,
             "uncovered": [intent.to_json() for intent in self.uncovered],
+            "thin": [intent.to_json() for intent in self.thin],
         }
 
 
@@ -91,12 +126,13 @@ def measure_coverage(
     evals: Evals,
     names: Mapping[str, str],
     *,
-    also: Collection[str] = (),
+    also: Mapping[str, int] = MappingProxyType({}),
     needed: int = NEEDED_USERS,
 ) -> Coverage:
-    """Coverage over everything the panel holds, and as it would be had the intents in `also` a case too.
+    """Coverage over everything the panel holds, and as it would be had the intents in `also` so many cases more.
 
-    One case covers an intent: how well is for its score to say.
+    One case covers an intent in name. In depth it is covered by as many as it takes to tell a run in which its score fell by
+    `DEPTH` from one in which it did not; an intent whose cases have no score yet is taken to do as well as the suites in all.
     """
     tested = np.array([i is not None and (i in also or evals.count(i) > 0) for i in panel.intents], dtype=bool)
     named = np.array([i is not None for i in panel.intents], dtype=bool)
@@ -122,6 +158,24 @@ def measure_coverage(
             )
         )
     failures = answered.n - answered.y
+    falls = {
+        str(panel.intents[code]): _smallest_fall(evals, str(panel.intents[code]), also)
+        for code in np.flatnonzero(named & tested).tolist()
+    }
+    deep = np.array([(least := falls.get(i or "")) is not None and least <= DEPTH for i in panel.intents], dtype=bool)
+    thin = [
+        ThinIntent(
+            intent_id,
+            names.get(intent_id, intent_id),
+            _share(clear, clear.n * own, needed),
+            round(float(clear.n[own].sum())),
+            evals.count(intent_id) + also.get(intent_id, 0),
+            least,
+        )
+        for intent_id, least in falls.items()
+        if (least is None or least > DEPTH) and (own := clear.intent == panel.intents.index(intent_id)).any()
+    ]
+    is_scored = isinstance(evals.latest(), Estimate)
     return Coverage(
         _share(clear, clear.n * tested[clear.intent], needed),
         rate(summarise_one(answered.user, failures, failures * tested[answered.intent]), needed=needed),
@@ -129,7 +183,23 @@ def measure_coverage(
         float(1 - clear.n.sum() / traffic.n.sum()) if len(traffic) else 0.0,
         evals.cases,
         tuple(sorted(uncovered, key=lambda u: (-u.outputs, u.intent_id))),
+        _share(clear, clear.n * deep[clear.intent], needed) if is_scored else None,
+        tuple(sorted(thin, key=lambda t: (-t.outputs, t.intent_id))) if is_scored else (),
     )
+
+
+def _smallest_fall(evals: Evals, intent_id: str, also: Mapping[str, int]) -> float | None:
+    """The smallest change of an intent's score between two runs of its cases that would probably show; None where none would."""
+    score = evals.latest(intent_id)
+    if isinstance(score, NotEnough):
+        score = evals.latest()
+    cases = evals.count(intent_id) + also.get(intent_id, 0)
+    if isinstance(score, NotEnough) or cases < 2:
+        return None
+    # Each case is one answer and nobody else's: a suite is a group of that many users who were asked once.
+    run = Summary(cases, cases, cases * score.value, cases, cases * score.value, cases * score.value)
+    least = smallest_change(run, weeks=1, ahead=1, needed=2)
+    return round(least, 6) if isinstance(least, float) and least < score.value else None
 
 
 def _share(rows: Rows, part: Floats, needed: int) -> Estimate | NotEnough:

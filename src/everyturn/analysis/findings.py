@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from everyturn.analysis import Finding
 from everyturn.analysis.alarms import BLOCKS_A_DAY, LIST, PAGE, SHARE, TRUST, TRUSTING, Alarm, Marks
+from everyturn.analysis.blind import BlindSpots, blind_spots
 from everyturn.analysis.demand import MIX_WEEKS, mix_shift, new_intents, read_asked, share_changes
 from everyturn.analysis.demand_sentences import say_gap, say_mix, say_new_intent, say_queue, say_share
 from everyturn.analysis.drift import DAY_ZERO, RateChange, describe, read_answers
@@ -54,10 +55,11 @@ _STORIES = ("new intent", "slide", "cohort", "rework", "erosion")
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """The findings, best first, and one sentence on all of them: an honest one where there are none."""
+    """The findings, best first, one sentence on all of them (an honest one where there are none), and where none could be seen."""
 
     findings: tuple[Finding, ...]
     sentence: str
+    blind: tuple[BlindSpots, ...] = ()
     muted: int = 0
 
     def to_json(self) -> dict[str, Any]:
@@ -67,6 +69,7 @@ class Watch:
             "findings": [f for f in found if f["tier"] == PAGE],
             "watch_list": [f for f in found if f["tier"] == LIST],
             "sentence": self.sentence,
+            "blind_spots": [spots.to_json() for spots in self.blind],
             "muted": self.muted,
         }
 
@@ -120,7 +123,7 @@ def watch(
     changes = _changes(teller, _Heard(incidents, totals, asked), tickets, budget / _LOOKS) if everything.weeks else []
     told = {finding.intent_id for finding in changes if finding.intent_id}
     found = _ranked([*changes, *(finding for finding in standing if finding.intent_id not in told)])
-    return Watch(found, _summary(teller.panel, found, needed))
+    return Watch(found, _summary(teller.panel, found, needed), blind_spots(teller.panel, names, needed=needed))
 
 
 def _recent(incidents: Sequence[Incident], panel: Panel) -> list[Incident]:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from everyturn.analysis.blind import least_change
 from everyturn.analysis.evals import Evals, Run
 from everyturn.analysis.opening import Opened, share_trend, when_opened
 from everyturn.analysis.panel import Panel, Rows
@@ -40,7 +41,7 @@ class GapRow:
     and the suite's overall score says nothing of it. `lost` counts the outputs users would have accepted had the intent done
     as well as the product as a whole. `trend` is the intent's share of all outputs in the last four finished weeks less that in
     the four before, None where there are fewer. `opened` says since when the evals promise more than users get, None where they
-    do not for certain.
+    do not for certain. `smallest_change` is the least change of acceptance that four more weeks would probably show.
     """
 
     intent_id: str
@@ -60,6 +61,7 @@ class GapRow:
     status: tuple[str, ...]
     trend: Estimate | None = None
     opened: Opened | None = None
+    smallest_change: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The row as `gap` prints it: plain numbers (null where unknown), and every estimate whole under its own name."""
@@ -77,6 +79,7 @@ class GapRow:
             "share": round(self.share, 6),
             "users": self.users,
             "lost": round(self.lost, 3),
+            "smallest_change": self.smallest_change,
             "status": list(self.status),
             "opened": self.opened.to_json() if self.opened else None,
             "weekly": [{"week": week.isoformat(), "n": n} for week, n in self.weekly],
@@ -182,6 +185,7 @@ def measure_gap(panel: Panel, evals: Evals, names: Mapping[str, str], *, needed:
                 _status((cases, acceptance, distance), head, any_cases=evals.cases > 0),
                 share_trend(panel, code, needed=needed),
                 when_opened(panel, evals, code, distance, needed=needed),
+                least_change(known[code], weeks, needed=needed),
             )
         )
     return Gap(head, tuple(sorted(rows, key=lambda r: (-round(r.lost, 6), -round(_apart(r, head), 9), r.intent_id))))

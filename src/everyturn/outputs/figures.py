@@ -110,6 +110,16 @@ def coverage_figure(report: Mapping[str, Any]) -> Figure:
     return figure({"value": coverage.get("coverage"), "low": coverage.get("low"), "high": coverage.get("high")})
 
 
+def depth_of_coverage(report: Mapping[str, Any]) -> str:
+    """How much of it is covered in depth, in words; nothing where that is not known.
+
+    >>> depth_of_coverage({"coverage": {"in_depth": {"value": 0.45, "low": 0.44, "high": 0.47}}})
+    '45 % in depth'
+    """
+    deep = figure(fields(report, "coverage").get("in_depth"))
+    return f"{deep.text} in depth" if deep.known else ""
+
+
 def has_evals(report: Mapping[str, Any]) -> bool:
     """Whether any eval case or score is loaded."""
     return bool(fields(report, "counts").get("eval_cases") or fields(report, "headline").get("eval_score"))

@@ -16,6 +16,7 @@ from everyturn.outputs.figures import (
     count,
     counted,
     coverage_figure,
+    depth_of_coverage,
     eval_figure,
     fields,
     figure,
@@ -50,6 +51,7 @@ def arrange(report: Result) -> View:
         "headline": _headline(report),
         "findings": [_finding(i, finding, report, links) for i, finding in enumerate(items(report, "findings"), 1)],
         "quiet": quiet(report),
+        "blind_spots": [str(spots.get("sentence") or "") for spots in items(report, "blind_spots")],
         "intents": [_intent(intent, report, links) for intent in items(report, "intents")],
         "intents_note": _intents_note(report),
         "map": arrange_map(report),
@@ -223,9 +225,16 @@ def _intent(intent: Mapping[str, Any], report: Result, links: Mapping[str, View]
             ("Edited before keeping", figure(intent.get("edit_rate"), of="kept outputs")),
             ("A person asked for", figure(intent.get("escalation"), of="conversations")),
         ],
+        "could_show": _could_show(intent),
         "weekly": svg.trend(weekly, svg.axis(weekly), label=f"Acceptance of {name}"),
         "conversations": [links.get(str(i)) or missing_link(str(i)) for i in items(intent, "conversations")],
     }
+
+
+def _could_show(row: Mapping[str, Any]) -> str:
+    """The smallest change of acceptance that four more weeks would probably show."""
+    least = number(row.get("smallest_change"))
+    return "no change" if least is None else f"{points(least, signed=False)} or more"
 
 
 def _why_no_gap(acceptance: Figure, evals: Figure, cases: object) -> str:
@@ -259,6 +268,7 @@ def _cohorts(report: Result) -> list[View]:
             ),
             "trust": figure(cohort.get("trust")),
             "acceptance": figure(cohort.get("acceptance")),
+            "could_show": _could_show(cohort),
             "chart": svg.trend(weekly, shared, label=f"Trust of {cohort.get('cohort') or 'unnamed'}"),
             "caption": _per_week([int(p.n) for p in weekly if p.n is not None and p.complete], "users"),
         }
@@ -274,6 +284,10 @@ def _coverage(report: Result) -> View:
         "figure": coverage,
         "chart": _coverage_chart(coverage),
         "note": _coverage_note(report),
+        "thin": [
+            f"{row.get('intent') or 'unnamed'}: {counted(row.get('cases'), 'case')} for {counted(row.get('outputs'), 'output')}"
+            for row in items(fields(report, "coverage"), "thin")
+        ],
         "uncovered": [
             {
                 "name": str(row.get("intent") or "unnamed"),
@@ -297,7 +311,11 @@ def _coverage_note(report: Result) -> str:
     tested = sum(1 for intent in intents if intent.get("cases"))
     total = counts.get("outputs")
     of = f"of {counted(total, 'output')}" if total is not None else "of outputs"
-    return f"{of}, by {counted(counts.get('eval_cases'), 'eval case')} in {tested} of {counted(len(intents), 'intent')}"
+    cases = (
+        f"{of}, by {counted(counts.get('eval_cases'), 'eval case')} in {tested} of {counted(len(intents), 'intent')}"
+    )
+    deep = depth_of_coverage(report)
+    return f"{cases}; {deep}" if deep else cases
 
 
 # --- what several parts need ------------------------------------------------------------------------------------

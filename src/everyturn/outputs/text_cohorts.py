@@ -11,7 +11,7 @@ from rich.text import Text
 from everyturn.outputs import Result
 from everyturn.outputs.figures import count, fields, figure, items, number
 from everyturn.outputs.terminal import brief, grid, heading, printable, rate_lines, soft, sparkline, strong, two_lines
-from everyturn.outputs.text_numbers import say_least
+from everyturn.outputs.text_numbers import COULD_SHOW, say_least
 
 
 def draw_cohorts(report: Result) -> Iterator[RenderableType]:
@@ -20,7 +20,7 @@ def draw_cohorts(report: Result) -> Iterator[RenderableType]:
     if not cohorts:
         yield Text("No cohort has enough users to show.")
         return
-    table = grid("cohort", ">users", "trust by week", ">trust", ">accepted")
+    table = grid("cohort", ">users", "trust by week", ">trust", ">accepted", ">could show")
     for cohort in cohorts:
         table.add_row(
             printable(cohort.get("cohort") or "unnamed"),
@@ -28,8 +28,10 @@ def draw_cohorts(report: Result) -> Iterator[RenderableType]:
             sparkline(items(cohort, "trust_weekly"), key="value", top=1.0, complete_until=until),
             brief(figure(cohort.get("trust"))),
             two_lines(*rate_lines(cohort.get("acceptance"))),
+            say_least(cohort),
         )
     yield table
+    yield soft(COULD_SHOW.format(" of acceptance"))
 
 
 def draw_groups(result: Result) -> Iterator[RenderableType]:
@@ -52,7 +54,7 @@ def draw_groups(result: Result) -> Iterator[RenderableType]:
         for cohort in declared:
             table.add_row(strong(cohort["cohort"]), *_of_cohort(cohort, firmness=None))
         yield table
-    yield soft("could show: the smallest change of acceptance that four more weeks would probably show.")
+    yield soft(COULD_SHOW.format(" of acceptance"))
 
 
 def _of_cohort(row: Mapping[str, Any], *, firmness: object) -> tuple[str, str, str, str]:

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from everyturn.outputs import Result
 from everyturn.outputs.days import day, say_day
-from everyturn.outputs.figures import UNKNOWN, count, counted, fields, figure, items, number, percent
+from everyturn.outputs.figures import UNKNOWN, count, counted, fields, figure, items, number, percent, points
 from everyturn.outputs.terminal import as_figure, brief, distance_lines, grid, printable, soft, strong, two_lines
 
 
@@ -51,10 +51,27 @@ def draw_coverage(result: Result) -> Iterator[RenderableType]:
     covered = {"value": value, "low": result.get("low"), "high": result.get("high")}
     f = figure(covered if value is not None else result)
     yield strong(f"{brief(f)} of outputs answer something an eval case tests" if f.known else str(f))
+    if (deep := as_figure(result.get("in_depth"))).known:
+        yield Text(
+            f"{brief(deep)} of outputs something tested in depth: two runs could show its score fall by 25 points"
+        )
     shares = (("of outputs users did not accept", "of_failures"), ("of intents, each counted once", "of_intents"))
     for words, name in shares:
         if (share := as_figure(result.get(name))).known:
             yield Text(f"{brief(share)} {words}")
+    if thin := items(result, "thin"):
+        yield ""
+        table = grid("tested in name", ">share", ">outputs", ">cases", ">could show a fall of")
+        for row in thin:
+            least = number(row.get("smallest_fall"))
+            table.add_row(
+                printable(row.get("intent") or "unnamed"),
+                percent(number(row.get("share"))),
+                count(row.get("outputs")),
+                count(row.get("cases")),
+                "nothing" if least is None else points(least, signed=False),
+            )
+        yield table
     if uncovered := items(result, "uncovered"):
         yield ""
         table = grid("not tested", ">share", ">accepted")

@@ -46,3 +46,12 @@ def draw_watch(result: Result) -> Iterator[RenderableType]:
     if listed := items(result, "watch_list"):
         yield from heading("Watch list: clear, but not clear enough to page anyone")
         yield from draw_findings(listed, otherwise="")
+    yield from draw_blind_spots(items(result, "blind_spots"))
+
+
+def draw_blind_spots(spots: Sequence[Any]) -> Iterator[RenderableType]:
+    """Where a change would not have been seen."""
+    if spots:
+        yield ""
+    for each in spots:
+        yield soft(printable(each.get("sentence")))

@@ -13,6 +13,8 @@ from everyturn.outputs import Result
 from everyturn.outputs.figures import UNKNOWN, count, fields, figure, items, number, percent, points, points_span
 from everyturn.outputs.terminal import brief, grid, printable, soft, strong
 
+COULD_SHOW = "could show: the smallest change{} that four more weeks would probably show"
+
 
 def draw_measure(result: Result) -> Iterator[RenderableType]:
     """A signal's rate by group, with its range or why there is none."""
@@ -44,10 +46,10 @@ def draw_rates(rows: Sequence[Result]) -> Iterator[RenderableType]:
         yield soft(f"ranges: {'; '.join(methods)}")
     if has_drawn:
         yield soft(
-            f"drawn: moved towards what the whole table lets expect, the more so the fewer answers; with a range of its own"
+            "drawn: moved towards what the whole table lets expect, the more so the fewer answers; with a range of its own"
         )
     if has_least:
-        yield soft("could show: the smallest change that four more weeks would probably show")
+        yield soft(COULD_SHOW.format(""))
 
 
 def _answers(row: Result) -> tuple[RenderableType, ...]:

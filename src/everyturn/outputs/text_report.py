@@ -13,6 +13,7 @@ from everyturn.outputs.figures import (
     UNKNOWN,
     counted,
     coverage_figure,
+    depth_of_coverage,
     eval_figure,
     fields,
     figure,
@@ -24,7 +25,7 @@ from everyturn.outputs.figures import (
 from everyturn.outputs.findings import quiet
 from everyturn.outputs.terminal import brief, grid, heading, soft, strong
 from everyturn.outputs.text_cohorts import draw_cohorts
-from everyturn.outputs.text_findings import draw_findings
+from everyturn.outputs.text_findings import draw_blind_spots, draw_findings
 from everyturn.outputs.text_intents import draw_contexts, draw_intents
 
 
@@ -45,6 +46,7 @@ def draw_report(report: Result) -> Iterator[RenderableType]:
     yield from _headline(report)
     yield from heading("Findings")
     yield from draw_findings(items(report, "findings"), otherwise=quiet(report))
+    yield from draw_blind_spots(items(report, "blind_spots"))
     yield from heading("Intents")
     yield from draw_intents(report)
     yield from draw_contexts(report)
@@ -72,7 +74,7 @@ def _headline(report: Result) -> Iterator[RenderableType]:
     for rank, (label, f) in enumerate(lines):
         basis = f.basis
         if label == "evals cover" and f.known and counts.get("outputs") is not None:
-            basis = f"of {counted(counts['outputs'], 'output')}"
+            basis = ", ".join(filter(None, (f"of {counted(counts['outputs'], 'output')}", depth_of_coverage(report))))
         table.add_row(label, strong(brief(f)) if rank < 3 else brief(f), soft(basis))
     yield table
     if health := _health(fields(report, "dashboard")):

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from everyturn.analysis.behaviour import SMALLEST_GROUP, group_users
+from everyturn.analysis.blind import least_change
 from everyturn.engines import inputs, metrics
 from everyturn.engines import shapes as engine
 from everyturn.engines.local import Database
 from everyturn.stats.intervals import rate
-from everyturn.workspace.measuring import Asked, least_change, summary_of, weeks_of
+from everyturn.workspace.measuring import Asked, summary_of, weeks_of
 
 
 def cohorts_of(db: Database) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -224,7 +225,7 @@ def _rubric(row: Mapping[str, Any], turn: int) -> str:
 def coverage_with(db: Database, panel: Panel, proposals: Sequence[Proposal]) -> Coverage:
     """Coverage as it will be once the proposed cases are loaded."""
     evals, names = read_evals(inputs.evals(db)), intent_names(inputs.intents(db))
-    return measure_coverage(panel, evals, names, also={proposal.intent_id for proposal in proposals})
+    return measure_coverage(panel, evals, names, also=Counter(proposal.intent_id for proposal in proposals))
 
 
 # --- proposals -> cases ------------------------------------------------------------------------------------------

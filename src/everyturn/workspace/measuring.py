@@ -8,13 +8,14 @@ from typing import Any
 
 import pyarrow.compute as pc
 
+from everyturn.analysis.blind import least_change
 from everyturn.engines import metrics
 from everyturn.engines.local import Database
 from everyturn.errors import NoUserIds
 from everyturn.model import Json
 from everyturn.stats import Estimate, NotEnough, Summary
 from everyturn.stats.cells import Grid, draw_cells
-from everyturn.stats.intervals import rate, smallest_change
+from everyturn.stats.intervals import rate
 from everyturn.workspace.result import plain
 from everyturn.workspace.verifying import SUCCESS, UNVERIFIED, WITH_INTENTS, registered
 
@@ -78,12 +79,6 @@ def weeks_of(db: Database, asked: Asked) -> float:
     """How many weeks the known answers come from."""
     table = metrics.summarise(db, asked.signal, by=["week"], where=asked.where, unit=asked.unit)
     return max(float(table.filter(pc.field("n") > 0).num_rows), 1.0)
-
-
-def least_change(total: Summary, weeks: float) -> float | None:
-    """The smallest change that four more weeks would probably show, None where they would show none."""
-    least = smallest_change(total, weeks=weeks)
-    return round(least, 6) if isinstance(least, float) and least < 1 else None
 
 
 def needs_intents(signal: str, groups: Sequence[str], where: str | None) -> bool:

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from everyturn.analysis import Finding
+from everyturn.analysis.blind import least_change
 from everyturn.analysis.contexts import Context
 from everyturn.analysis.findings import Watch
 from everyturn.analysis.gap import Gap, GapRow
@@ -17,7 +18,9 @@ from everyturn.engines.local import Database
 from everyturn.model import Conversation, Json
 from everyturn.signals.actions import EDITED, Use, uses_by_turn
 from everyturn.stats import Estimate
+from everyturn.stats.intervals import rate
 from everyturn.version import __version__
+from everyturn.workspace.measuring import summary_of
 
 _FINDINGS = 5  # what a meeting has time for; `watch` gives all
 _EXAMPLES = 3  # conversations shown for each intent; findings have their own five
@@ -30,7 +33,7 @@ DEFINITIONS = (
     ("Redone (shadow rework)", "Accepted in the conversation, and within 7 days rewritten by more than half, taken to a human, or reverted."),
     ("Kept", "Accepted and not redone."),
     ("Trust", "How far users act on outputs without checking: inferred from what they do, no claim about what they feel."),
-    ("Covered", "The request's intent holds at least one eval case."),
+    ("Covered", "The request's intent holds at least one eval case; in depth, enough of them that two runs could show its score fall by 25 points."),
     ("Gap", "Eval score minus acceptance. An intent without cases has no eval score and so no gap."),
     ("Range", "95 % confidence, with the person as the unit: one person's turns resemble each other."),
 )  # fmt: skip
@@ -70,9 +73,10 @@ def build(
         "findings": [finding.to_json() for finding in findings],
         "more_findings": len(watched.findings) - len(findings),
         "watch": watched.sentence,
+        "blind_spots": [spots.to_json() for spots in watched.blind],
         "intents": intents,
         "contexts": told,
-        "cohorts": _cohorts(database, trust),
+        "cohorts": _cohorts(database, trust, weeks=len(panel.weeks)),
         "coverage": coverage,
         "conversations": shown_conversations(database, wanted),
         "notes": _notes(counts, complete),
@@ -132,6 +136,7 @@ def intent_json(database: Database, row: GapRow, *, is_new: bool = False) -> dic
         "users": row.users,
         "weekly": form["weekly"],
         "acceptance": estimates["acceptance"],
+        "smallest_change": row.smallest_change,
         "acceptance_weekly": form["acceptance_weekly"],
         "rework": estimates.get("rework"),
         "edit_rate": estimates.get("edit_rate"),
@@ -151,7 +156,7 @@ def _texts(phrases: str | None) -> list[str]:
     return found
 
 
-def _cohorts(database: Database, trust: Sequence[CohortTrust]) -> list[dict[str, Json]]:
+def _cohorts(database: Database, trust: Sequence[CohortTrust], *, weeks: int) -> list[dict[str, Json]]:
     known = {c.cohort: c for c in trust}
     rows = []
     for cohort in inputs.cohorts(database):
@@ -161,18 +166,10 @@ def _cohorts(database: Database, trust: Sequence[CohortTrust]) -> list[dict[str,
             continue
         summaries = metrics.summarise(database, "acceptance", where=f"cohort = '{name.replace(chr(39), chr(39) * 2)}'")
         form = found.to_json()
-        rows.append({**cohort, "acceptance": estimate_of(summaries.to_pylist()[0]), **form})
+        total = summary_of(summaries.to_pylist()[0])
+        least = least_change(total, weeks)
+        rows.append({**cohort, "acceptance": rate(total).to_json(), "smallest_change": least, **form})
     return rows
-
-
-def estimate_of(row: dict[str, Any]) -> dict[str, Json]:
-    """The JSON of the rate that a row of `metrics.summarise` gives."""
-    from everyturn.stats import Summary
-    from everyturn.stats.intervals import rate
-
-    names = ("users", "n", "y", "nn", "ny", "yy", "unknown")
-    form: dict[str, Json] = rate(Summary(*(row[n] for n in names))).to_json()
-    return form
 
 
 def shown_conversations(database: Database, ids: Iterable[str]) -> dict[str, dict[str, Json]]:

@@ -173,6 +173,53 @@ def test_coverage_is_the_tested_share_of_traffic(product):
     assert {"intent", "share", "acceptance"} <= set(shape["uncovered"][0])
 
 
+def test_an_intent_of_few_cases_is_covered_in_name_only(product):
+    tables, panel, _ = product
+    scores = tables["evals"]
+    few = pc.or_(
+        pc.not_equal(scores["intent_id"], "i2"),
+        pc.is_in(scores["case_id"], pa.array(["case 2-0", "case 2-1", "case 2-2"])),
+    )
+    more = pa.concat_tables(
+        [scores, scores.set_column(1, "case_id", pc.binary_join_element_wise(scores["case_id"], "twin", " "))]
+    )
+    names = intent_names(tables["intents"])
+    made = measure_coverage(
+        panel,
+        read_evals(
+            more.filter(
+                pc.fill_null(
+                    pc.or_(pc.not_equal(more["intent_id"], "i2"), pc.is_in(more["case_id"], pa.array(["case 2-0"]))),
+                    True,
+                )
+            )
+        ),
+        names,
+    )
+    assert [(t.intent, t.cases, t.smallest_fall) for t in made.thin] == [("intent 2", 1, None)]
+    assert made.in_depth.value == pytest.approx(made.traffic.value - made.thin[0].share.value)
+    # Twenty cases an intent tell a fall of about 30 points: all are in name only, and three cases tell nothing at all.
+    thin = measure_coverage(panel, read_evals(scores.filter(few)), names)
+    assert thin.in_depth.value < 0.5 * thin.traffic.value
+    least = {t.intent: t.smallest_fall for t in thin.thin}
+    assert least["intent 2"] is None
+    assert all(0.25 < fall < 0.4 for name, fall in least.items() if name != "intent 2")
+    # With thirty cases more it is as deep as any.
+    then = measure_coverage(panel, read_evals(scores.filter(few)), names, also={"i2": 30})
+    assert "intent 2" not in {t.intent for t in then.thin}
+    assert then.in_depth.value > thin.in_depth.value
+
+
+def test_without_scores_nothing_is_said_of_depth(product):
+    tables, panel, _ = product
+    none = tables["evals"].set_column(5, "score", pa.nulls(tables["evals"].num_rows, pa.float64()))
+    made = measure_coverage(panel, read_evals(none), {})
+    assert made.traffic.value > 0.5
+    assert made.in_depth is None
+    assert made.thin == ()
+    assert made.to_json()["in_depth"] is None
+
+
 def test_unclear_requests_are_neither_covered_nor_uncovered(product):
     tables, _, evals = product
     cells = tables["cells"]

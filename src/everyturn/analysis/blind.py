@@ -1,0 +1,106 @@
+"""Where a fall would go unseen: slices with too few answers for four weeks to show one that matters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from everyturn.analysis.panel import Panel
+from everyturn.analysis.words import counted, listed, percent, quoted
+from everyturn.stats import Summary
+from everyturn.stats.intervals import NEEDED_USERS, smallest_change
+from everyturn.stats.summaries import summarise
+
+WORTH = 0.1  # points of acceptance: a fall nobody would want to miss
+AHEAD = 4  # weeks
+_NAMED = 4
+
+
+@dataclass(frozen=True, slots=True)
+class BlindSpots:
+    """The cohorts, or the intents, in which a fall of `WORTH` would probably go unseen, the most asked first.
+
+    `slices` has each by name with the smallest change four weeks would probably show, None where they would show none; `of` counts all
+    there are, `unnamed` those of the blind ones with too few people to name, `share` is the blind ones' share of all answers.
+    """
+
+    kind: str
+    slices: tuple[tuple[str, float | None], ...]
+    unnamed: int
+    of: int
+    share: float
+
+    @property
+    def sentence(self) -> str:
+        """What to know where nothing was found.
+
+        >>> print(BlindSpots("cohort", (("Support", 0.18), ("Admins", None)), 0, 5, 0.07).sentence)
+        In 2 of 5 cohorts (7 % of answers) acceptance could fall by 10 points and four weeks would probably not show it clearly: Support could show 18 points, Admins no change.
+        """
+        worth = f"{WORTH * 100:.0f} points"
+        blind = len(self.slices) + self.unnamed
+        if not blind:
+            return f"A fall of acceptance by {worth} in any {self.kind} would probably show within four weeks."
+        quote = quoted if self.kind == "intent" else str
+        named = [
+            f"{quote(name)} could show {_change(least)}" if i == 0 else f"{quote(name)} {_change(least)}"
+            for i, (name, least) in enumerate(self.slices[:_NAMED])
+        ]
+        more = blind - len(named)
+        rest = [f"{more} more"] if named and more else [] if named else [f"all with fewer than {NEEDED_USERS} people"]
+        return (
+            f"In {blind} of {counted(self.of, self.kind)} ({percent(self.share)} of answers) acceptance could fall by {worth} and"
+            f" four weeks would probably not show it clearly: {_listed([*named, *rest])}."
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields as a plain dict."""
+        return {
+            "kind": self.kind,
+            "slices": [{self.kind: name, "smallest_change": least} for name, least in self.slices],
+            "unnamed": self.unnamed,
+            "of": self.of,
+            "share": round(self.share, 6),
+            "sentence": self.sentence,
+        }
+
+
+def least_change(total: Summary, weeks: float, *, needed: int = NEEDED_USERS) -> float | None:
+    """The smallest change that four more weeks would probably show, where `total` took `weeks`; None where they would show none."""
+    least = smallest_change(total, weeks=max(weeks, 1), ahead=AHEAD, needed=needed)
+    return round(least, 6) if isinstance(least, float) and least < 1 else None
+
+
+def blind_spots(panel: Panel, names: Mapping[str, str], *, needed: int = NEEDED_USERS) -> tuple[BlindSpots, ...]:
+    """The blind spots of the cohorts, where there are several, and of the intents; nothing where there is no answer yet."""
+    rows, weeks = panel.trend("acceptance")
+    if not len(rows):
+        return ()
+    found = []
+    intents = [None if i is None else names.get(i, i) for i in panel.intents]
+    for kind, code, labels in (("cohort", rows.cohort, list(panel.cohorts)), ("intent", rows.intent, intents)):
+        totals = summarise(code, rows.user, rows.n, rows.y, groups=len(labels))
+        there = [(name, total) for name, total in zip(labels, totals, strict=True) if name is not None and total.n > 0]
+        if kind == "cohort" and len(there) < 2:
+            continue
+        blind, unnamed, answers = [], 0, 0.0
+        for name, total in sorted(there, key=lambda each: (-each[1].n, each[0])):
+            least = least_change(total, weeks, needed=needed)
+            if least is not None and round(least, 2) <= WORTH:
+                continue
+            answers += total.n
+            if total.users < needed:
+                unnamed += 1
+            else:
+                blind.append((name, least))
+        found.append(BlindSpots(kind, tuple(blind), unnamed, len(there), answers / float(rows.n.sum())))
+    return tuple(found)
+
+
+def _change(least: float | None) -> str:
+    return "no change" if least is None else f"{least * 100:.0f} points"
+
+
+def _listed(parts: list[str]) -> str:
+    return ", ".join(parts) if not parts[-1].endswith(" more") else listed(parts)
