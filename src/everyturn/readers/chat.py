@@ -87,12 +87,14 @@ def _read(record: Json, context: Context) -> Iterator[MessageRecords | FeedbackR
     user_id = fields.user_id(record, context.options)
     if user_id is None and context.options.user_id is None:
         user_id = fields.user_id(metadata, context.options)
-    messages = MessageRecords(conversation_id, user_id, 0, record=context.record)
+    messages = MessageRecords(conversation_id, user_id, 0, {}, context.record, [], [], {})
     _read_messages(listed, messages)
     messages.attributes = _attributes(record, messages, context)
     yield messages
-    yield from _feedback(record.get("feedback"), conversation_id)
-    yield from _scores(record.get("scores"), conversation_id)
+    if "feedback" in record:
+        yield from _feedback(record["feedback"], conversation_id)
+    if "scores" in record:
+        yield from _scores(record["scores"], conversation_id)
 
 
 def _conversation_id(record: Mapping[str, Json], metadata: Mapping[str, Json], context: Context) -> str:
@@ -112,7 +114,8 @@ def _attributes(record: Mapping[str, Json], messages: MessageRecords, context: C
     if "attributes" in record:
         attributes |= fields.attributes(record["attributes"], "attributes")
     started_at = fields.time(fields.first(record, _START_NAMES), "started_at")
-    if started_at is not None and started_at != min(messages.few.get("at", {}).values(), default=None):
+    times = messages.few.get("at")
+    if started_at is not None and not (times and started_at == min(times.values())):
         latest = context.now + fields.AHEAD
         attributes["started_at"] = fields.believable(started_at, "started_at", latest).isoformat()
     return attributes
@@ -120,29 +123,47 @@ def _attributes(record: Mapping[str, Json], messages: MessageRecords, context: C
 
 def _read_messages(listed: list[Json], messages: MessageRecords) -> None:
     """Adds the messages of a list: the usual ones straight into their columns, just as `read_message` reads them."""
-    roles, contents, put = messages.roles, messages.contents, messages.put
+    roles, contents = messages.roles, messages.contents
     for i, item in enumerate(listed):
         try:
-            name, content = (item.get("role"), item.get("content")) if type(item) is dict else (None, None)
-            role = fields.ROLE_NAMES.get(name) if type(name) is str else None
-            if role is None or not (content is None or type(content) is str) or not item.keys() <= _USUAL:
-                for message, message_id in read_message(item):
-                    messages.add(message, message_id)
-                continue
-            if len(item) > 2 or content is None:  # there is more to read
-                calls = _calls(item["tool_calls"]) if item.get("tool_calls") else None
-                at = fields.time(item.get("at"), "at")
-                call_id = fields.identifier(item.get("tool_call_id"), "tool_call_id")
-                if calls:
-                    put("tool_calls", encode_calls(calls))
-                if at is not None:
-                    put("at", at)
-                if call_id is not None:
-                    put("tool_call_id", call_id)
+            role, content = fields.ROLE_NAMES[item["role"]], item["content"]
+        except (KeyError, TypeError):
+            _add(item, messages, i)
+            continue
+        if type(content) is str and len(item) == 2:
             roles.append(role)
             contents.append(content)
-        except BadRecord as bad:
-            raise BadRecord(expected=f"messages[{i}].{bad.expected}", found=bad.found) from None
+        elif (content is None or type(content) is str) and item.keys() <= _USUAL:
+            _note_usual(item, messages, i)
+            roles.append(role)
+            contents.append(content)
+        else:
+            _add(item, messages, i)
+
+
+def _note_usual(item: Mapping[str, Json], messages: MessageRecords, number: int) -> None:
+    """Notes what a message with the usual fields has beside its role and content."""
+    try:
+        calls = _calls(item["tool_calls"]) if item.get("tool_calls") else None
+        at = fields.time(item.get("at"), "at")
+        call_id = fields.identifier(item.get("tool_call_id"), "tool_call_id")
+    except BadRecord as bad:
+        raise BadRecord(expected=f"messages[{number}].{bad.expected}", found=bad.found) from None
+    if calls:
+        messages.put("tool_calls", encode_calls(calls))
+    if at is not None:
+        messages.put("at", at)
+    if call_id is not None:
+        messages.put("tool_call_id", call_id)
+
+
+def _add(item: Json, messages: MessageRecords, number: int) -> None:
+    """Adds a message of any form."""
+    try:
+        for message, message_id in read_message(item):
+            messages.add(message, message_id)
+    except BadRecord as bad:
+        raise BadRecord(expected=f"messages[{number}].{bad.expected}", found=bad.found) from None
 
 
 # --- messages ----------------------------------------------------------------------------------------------------
@@ -233,7 +254,7 @@ def _calls(value: Json) -> list[dict[str, Json]]:
             raise BadRecord(expected="tool_calls: objects with a name each", found=fields.describe(call))
         arguments = inner.get("arguments", inner.get("args", inner.get("input")))
         if type(arguments) is str:
-            decoded = fields.json_value(arguments)
+            decoded = fields.decoded(arguments)
             arguments = decoded if type(decoded) is dict else arguments
         calls.append({"id": fields.identifier(call.get("id"), "tool_calls: id"), "name": name, "arguments": arguments})
     return calls

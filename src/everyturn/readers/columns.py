@@ -27,13 +27,12 @@ class Rows:
         self._schema = schema
         self._rows: list[Row] = []
         self._wheres: list[str] = []
-        self.length = 0
 
-    def add(self, row: Row, where: str) -> None:
-        """Takes one row."""
+    def add(self, row: Row, where: str) -> int:
+        """Takes one row; gives how many rows it took."""
         self._rows.append(row)
         self._wheres.append(where)
-        self.length += 1
+        return 1
 
     def table(self) -> pa.Table:
         """All rows as one table."""
@@ -59,14 +58,11 @@ class MessageRows:
         self._roles: list[Role] = []
         self._contents: list[str | None] = []
         self._few: dict[str, dict[int, Any]] = {name: {} for name in _FEW}
-        self.length = 0
 
-    def add(self, row: Row, where: str) -> None:
-        """Takes the rows of one record."""
+    def add(self, row: Row, where: str) -> int:
+        """Takes the rows of one record; gives how many rows it took."""
         record, attributes = row
-        length, start = len(record.roles), self.length
-        if not length:
-            return
+        length, start = len(record.roles), len(self._roles)
         self._lengths.append(length)
         self._common.append((record.conversation_id, record.user_id, record.position, record.record, where))
         self._roles += record.roles
@@ -75,13 +71,13 @@ class MessageRows:
             known = self._few[name]
             for i, value in values.items():
                 known[start + i] = value
-        if attributes != "{}":
+        if length and attributes != "{}":
             self._attributes[start] = attributes
-        self.length += length
+        return length
 
     def table(self) -> pa.Table:
         """All messages as one table."""
-        if not self.length:
+        if not self._roles:
             return MESSAGE_SCHEMA.empty_table()
         lengths = np.array(self._lengths)
         of_record = pa.array(np.repeat(np.arange(len(lengths)), lengths))
@@ -92,7 +88,7 @@ class MessageRows:
                 arrays.append(pa.array(common[name], kind).take(of_record))
             else:
                 arrays.append(pa.array(self._column(name), kind))
-        within = np.arange(self.length) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        within = np.arange(len(self._roles)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
         position = MESSAGE_SCHEMA.get_field_index("position")
         arrays[position] = pc.add(arrays[position], pa.array(within, pa.int32()))
         return pa.Table.from_arrays(arrays, schema=MESSAGE_SCHEMA)
@@ -102,7 +98,7 @@ class MessageRows:
             return self._roles
         if name == "content":
             return self._contents
-        values: list[Any] = ["{}" if name == "attributes" else None] * self.length
+        values: list[Any] = ["{}" if name == "attributes" else None] * len(self._roles)
         for number, value in (self._attributes if name == "attributes" else self._few[name]).items():
             values[number] = value
         return values

@@ -111,6 +111,7 @@ class DecodedRecords:
     ) -> None:
         self._reader = readers()[format]
         self._load = _Load(self._reader.kind, self._reader, now, options or ReadOptions(), is_single=False)
+        self._load.begin(source)
         self._count = _Count(source, format=format)
 
     def read(self, values: Sequence[Json], size: int) -> Batch:
@@ -178,10 +179,12 @@ class _Load:
         self._is_single = is_single
         self._now = now
         self._latest = now + AHEAD
-        self._occurrence = Occurrences()
         self._record = 0
-        self._header: Json = None
         self._begin_batch()
+
+    def begin(self, path: str) -> None:
+        """Begins a file; what is counted as equal is so by file, since the n-th of one export is the n-th of any other."""
+        self._context = Context(0, path, self._now, self._options, occurrence=Occurrences(), path=path)
 
     def _begin_batch(self) -> None:
         self._tables = Tables()
@@ -207,7 +210,7 @@ class _Load:
     def read_file(self, path: Path) -> Iterator[Batch]:
         """The batches that fill up while the file is read."""
         count = _Count(str(path).encode("utf-8", "backslashreplace").decode())  # a file's name may be any bytes
-        self._occurrence = Occurrences()  # by file: the n-th equal record of one export is the n-th of any other
+        self.begin(count.path)
         self.note(count)
         try:
             with path.open("rb") as file:
@@ -342,19 +345,10 @@ class _Load:
     def add(self, count: _Count, frame: Frame, reader: Reader | None) -> None:
         """Read one record; all of its rows count or none."""
         where = count.path + frame.place
+        context = self._context
         if not count.records:
-            self._header = frame.value
-        context = Context(
-            self._record,
-            where,
-            self._now,
-            self._options,
-            None,
-            self._occurrence,
-            count.path,
-            count.records,
-            self._header,
-        )
+            context.header = frame.value
+        context.record, context.where, context.index = self._record, where, count.records
         self._record += 1
         self._bytes += frame.size
         count.records += 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import datetime
 
 from everyturn.model import Json, MessageRecords, Rejected
@@ -13,19 +12,21 @@ from everyturn.readers.source import RECORD_LIMIT, Damaged, Frame, Source, damag
 from everyturn.readers.tables import row_of
 
 
-@dataclass(slots=True)
 class Parts:
     """What one record came to: its rows with their tables, its bad parts, and why there is nothing where there is not."""
 
-    rows: list[tuple[str, Row]] = field(default_factory=list)
-    rejected: list[Rejected] = field(default_factory=list)
-    skipped: str = "nothing to read in it"
+    __slots__ = ("rejected", "rows", "skipped")
+
+    def __init__(self, skipped: str = "nothing to read in it") -> None:
+        self.rows: list[tuple[str, Row]] = []
+        self.rejected: list[Rejected] = []
+        self.skipped = skipped
 
 
 def read_record(reader: Reader, value: Json, context: Context, latest: datetime) -> Parts:
     """What a reader gives for one record; what it should not raise becomes a `BadRecord`."""
     parts = Parts()
-    where, rows = context.where, parts.rows
+    where = context.where
     try:
         for record in reader.read(value, context):
             if isinstance(record, Rejected):
@@ -34,11 +35,11 @@ def read_record(reader: Reader, value: Json, context: Context, latest: datetime)
                 parts.skipped = record.reason
             else:
                 try:
-                    rows.append(row_of(record, where, latest))
+                    parts.rows.append(row_of(record, where, latest))
                 except BadRecord as bad:
                     if isinstance(record, MessageRecords):
                         raise  # a conversation with a hole in it would be wrong
-                    parts.rejected.append(Rejected(context.where, bad.expected, bad.found))
+                    parts.rejected.append(Rejected(where, bad.expected, bad.found))
     except (BadRecord, SkipRecord):
         raise
     except Exception as error:  # our mistake, and no reason to lose the other records

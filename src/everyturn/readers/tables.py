@@ -170,19 +170,15 @@ class Tables:
     """The rows of a batch, by their tables; `length` counts them."""
 
     def __init__(self) -> None:
+        self.length = 0
         self._rows: dict[str, Rows | MessageRows] = {}
-
-    @property
-    def length(self) -> int:
-        """How many rows there are."""
-        return sum(rows.length for rows in self._rows.values())
 
     def add(self, kind: str, row: Row, where: str) -> None:
         """Takes what `row_of` gave, and where it came from."""
         rows = self._rows.get(kind)
         if rows is None:
             rows = self._rows[kind] = _empty(kind)
-        rows.add(row, where)
+        self.length += rows.add(row, where)
 
     def arrow(self) -> tuple[dict[str, pa.Table], list[Rejected]]:
         """The Arrow tables of the kinds that have rows, and the rows that Arrow refused, which only a mistake in a reader can make."""
