@@ -199,7 +199,7 @@ def sample_report() -> dict[str, Any]:
                 "theme": ("Money", "Orders", "Settings")[number % 3],
                 "x": round(math.cos(2.4 * number) * math.sqrt(number / 12), 4),
                 "y": round(math.sin(2.4 * number) * math.sqrt(number / 12), 4),
-                "status": status + (["no cases"] if cases == 0 else []),
+                "status": status + (["no eval cases"] if cases == 0 else []),
                 "volume": volume,
                 "share": share,
                 "weekly": _counts(volume, since, rng, new=name == "Connect a warehouse scanner"),
@@ -378,6 +378,7 @@ def sample_report() -> dict[str, Any]:
             "coverage": 0.748,
             "low": 0.739,
             "high": 0.757,
+            "estimate": {"value": 0.748, "low": 0.739, "high": 0.757, "users": 2118, "n": 18640, "unknown": 0},
             "uncovered": [
                 {"intent": i["intent"], "share": i["share"], "acceptance": i["acceptance"]}
                 for i in sorted(intents, key=lambda i: -i["share"])
@@ -557,7 +558,7 @@ def without_evals() -> dict[str, Any]:
     report["headline"].update(eval_score=None, eval_runs=[], sentence="Users keep 62 % of what the agent gives them.")
     for intent in report["intents"]:
         intent.update(
-            cases=None, eval_score=None, distance=None, status=[s for s in intent["status"] if s != "no cases"]
+            cases=None, eval_score=None, distance=None, status=[s for s in intent["status"] if s != "no eval cases"]
         )
     report["coverage"] = None
     report["findings"] = [f for f in report["findings"] if f["kind"] != "gap"]

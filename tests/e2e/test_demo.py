@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from datetime import date, timedelta
@@ -92,10 +93,17 @@ def test_about_31_percent_of_accepted_drafts_are_redone(played):
     assert found["low"] < found["size"] < found["high"]
 
 
-def test_users_whose_trust_erodes_are_counted(played):
+def test_users_whose_trust_erodes_are_named_and_hardly_anyone_else(played):
     _, report, truth = played
     found = finding(report, "user")
-    assert 3 <= found["size"] <= len(truth["planted"].get("eroding_users", [])) + 3 or found["size"] <= 20
+    named = {detail.split(":")[0] for detail in found["details"]}
+    planted = set(truth["realised"]["eroding_users"])
+    assert len(named) == found["size"]
+    assert len(named & planted) >= len(planted) / 2
+    assert len(named - planted) <= max(2, 0.2 * len(named))
+    numbers = re.search(r"took (\d+) % of .* now take (\d+) % \(−(\d+) points", found["sentence"])
+    before, since, moved = map(int, numbers.groups())
+    assert abs(before - since - moved) <= 1, found["sentence"]
 
 
 def test_every_finding_shows_conversations_to_read_and_the_page_holds_them(played):

@@ -46,8 +46,7 @@ def say_new_intent(t: Teller, fact: NewIntent, others: Rows, *, tickets: float) 
     details = [f"First clear on {day(fact.found_at, t.latest)}; {so_far}."]
     if isinstance(total, Estimate) and isinstance(elsewhere, Estimate):
         details.append(
-            f"It moves total acceptance by {points(total.value - elsewhere.value)}: {percent(elsewhere.value)} without it,"
-            f" {percent(total.value)} with it."
+            f"It moves total acceptance by {points(total.value - elsewhere.value)}, to {percent(total.value)}."
         )
     if isinstance(rest, Estimate) and not steady:
         details.append(f"Acceptance of everything else: {moved(rest.value, rest.low, rest.high)}.")

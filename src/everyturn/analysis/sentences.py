@@ -160,17 +160,18 @@ def say_trust(t: Teller, fact: TrustDrop, *, tier: str, rarity: float) -> Findin
 
 def say_erosion(t: Teller, facts: Sequence[ErodingUser], *, found_week: int, false_share: float) -> Finding:
     """Users who keep coming and no longer take what they get."""
-    before, after = (
-        float(np.mean([f.accepted_before for f in facts])),
-        float(np.mean([f.accepted_since for f in facts])),
-    )
     use = float(np.mean([f.weekly_before for f in facts])), float(np.mean([f.weekly_since for f in facts]))
     by_chance = max(round(false_share * len(facts)), 1)
     since = sorted(f.since for f in facts)[len(facts) // 2]
     rows = t.panel.rows("acceptance")
     own = rows.take(np.isin(rows.user, [f.user for f in facts]))
     shift = t.shift(own, since)
-    change = f" ({moved(shift.value, shift.low, shift.high)})" if isinstance(shift, Estimate) else ""
+    early = own.take(own.week < since)
+    before, after = float(early.y.sum() / early.n.sum()), float(np.mean([f.accepted_since for f in facts]))
+    change = ""
+    if isinstance(shift, Estimate):  # the change with its users paired, so that the three numbers add up
+        after = max(before + shift.value, 0.0)
+        change = f" ({moved(shift.value, shift.low, shift.high)})"
     users = tuple(t.panel.users[f.user] for f in facts)
     return Finding(
         "user",

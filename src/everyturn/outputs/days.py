@@ -54,10 +54,14 @@ def say_period(period: Mapping[str, Any] | None) -> str:
     '3 March to 8 May 2025'
     >>> say_period({"from": "2024-12-02", "to": "2025-01-05"})
     '2 December 2024 to 5 January 2025'
+    >>> say_period({"from": "2025-03-03", "to": "2025-03-03"})
+    '3 March 2025'
     """
     first, last = day((period or {}).get("from")), day((period or {}).get("to"))
     if first is None or last is None:
         return "period unknown"
+    if first == last:
+        return say_day(last, year=True)
     return f"{say_day(first, year=first.year != last.year)} to {say_day(last, year=True)}"
 
 

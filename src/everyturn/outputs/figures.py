@@ -76,9 +76,7 @@ def figure(estimate: Mapping[str, Any] | None, *, of: str = "outputs", absent: s
         percent(value),
         span=percent_span(low, high, beside=value),
         basis=", ".join(_some(basis)),
-        brief=", ".join(
-            _some((f"n {count(n)}" if n is not None else "", f"{count(unknown)} unknown" if unknown else ""))
-        ),
+        brief=_rests_on(users, n, unknown, of),
         value=value,
         low=low,
         high=high,
@@ -118,6 +116,16 @@ def depth_of_coverage(report: Mapping[str, Any]) -> str:
     """
     deep = figure(fields(report, "coverage").get("in_depth"))
     return f"{deep.text} in depth" if deep.known else ""
+
+
+def coverage_basis(report: Mapping[str, Any]) -> str:
+    """What coverage is a share of: what fits no intent can be neither tested nor untested, and is left out.
+
+    >>> coverage_basis({"coverage": {"estimate": {"n": 15646}}})
+    'of 15,646 outputs that fit an intent'
+    """
+    n = fields(fields(report, "coverage"), "estimate").get("n")
+    return f"of {counted(n, 'output')} that fit an intent" if number(n) is not None else "of outputs that fit an intent"
 
 
 def has_evals(report: Mapping[str, Any]) -> bool:
@@ -164,8 +172,8 @@ def percent_span(low: float | None, high: float | None, *, beside: float | None 
 def points(value: float | None, *, signed: bool = True) -> str:
     """A difference of two shares in percentage points.
 
-    >>> points(-0.213), points(0.32, signed=False), points(0.004)
-    ('−21 points', '32 points', '+0.4 points')
+    >>> points(-0.213), points(0.32, signed=False), points(0.0149)
+    ('−21 points', '32 points', '+1.5 points')
     >>> points(0.01, signed=False)
     '1 point'
     """
@@ -242,8 +250,18 @@ def _digits(value: float, *, beside: float) -> str:
     return f"{value * 100:.1f}" if abs(beside) < 0.0995 or beside > 0.9905 else f"{value * 100:.0f}"
 
 
+def _rests_on(users: float | None, n: float | None, unknown: float | None, of: str) -> str:
+    """The denominator where room is short."""
+    if unknown and n is not None:
+        return f"{count(n)} known, {count(unknown)} unknown"
+    if n is not None and n == users:  # one of each user: they are what is counted
+        return _counted(users, "user")
+    return "" if n is None else f"{count(n)} {of}"
+
+
 def _signed(value: float, *, signed: bool) -> str:
-    magnitude = f"{abs(value) * 100:.1f}" if 0 < abs(value) < 0.0095 else f"{abs(value) * 100:.0f}"
+    size = abs(value) * 100  # one decimal below three, as the sentences of findings say it
+    magnitude = f"{size:.1f}".removesuffix(".0") if size < 2.95 else f"{size:.0f}"
     if value < 0 and float(magnitude):
         return f"{MINUS}{magnitude}"
     return f"+{magnitude}" if signed and float(magnitude) else magnitude

@@ -7,19 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from everyturn.outputs.days import say_period
-from everyturn.outputs.figures import (
-    NOT_ENOUGH,
-    UNKNOWN,
-    count,
-    counted,
-    fields,
-    figure,
-    number,
-    percent,
-    percent_span,
-    points,
-    points_span,
+from everyturn.outputs.figures import NOT_ENOUGH, fields, figure, number
+
+NO_INTENTS = (
+    "No intents: there are too few requests for like things. One needs at least five users who ask for the same."
 )
+"""Every verb that needs intents has looked for them, so there is nothing to run first."""
 
 
 def kind_of_change(finding: Mapping[str, Any]) -> str:
@@ -46,45 +39,20 @@ def kind_of_change(finding: Mapping[str, Any]) -> str:
     return said[:1].upper() + said[1:]
 
 
-def size_of_change(finding: Mapping[str, Any]) -> str:
-    """How large a finding is, with its range.
-
-    A moved rate or share is a signed difference in points; a gap is a distance; a new intent is its share of the
-    outputs, a standing condition its rate; people are a number.
-
-    >>> size_of_change({"kind": "level", "unit": "rate", "size": -0.21, "low": -0.26, "high": -0.16})
-    '−21 points (−26 to −16)'
-    >>> size_of_change({"kind": "new_intent", "unit": "share", "size": 0.06, "low": 0.05, "high": 0.07})
-    '6.0 % of outputs (5.0–7.0)'
-    """
-    size, low, high = (number(finding.get(key)) for key in ("size", "low", "high"))
-    if size is None:
-        return UNKNOWN
-    if finding.get("unit") == "count":
-        said = counted(size, "user") if finding.get("kind") == "user" else count(size)
-        return f"{said} ({count(low)} to {count(high)})" if low is not None and high is not None else said
-    if finding.get("kind") == "new_intent":
-        text, span = f"{percent(size)} of outputs", percent_span(low, high, beside=size)
-    elif finding.get("kind") == "level" and finding.get("unit") == "share":
-        text, span = percent(size), percent_span(low, high, beside=size)
-    else:
-        signed = finding.get("kind") != "gap"
-        text, span = points(size, signed=signed), points_span(low, high, signed=signed)
-    return f"{text} ({span})" if span else text
-
-
 def quiet(report: Mapping[str, Any]) -> str:
     """What to say where nothing was found: that nothing moved, or that nobody could have seen it.
 
     >>> quiet({"counts": {"conversations": 9}, "headline": {"acceptance": {"not_enough": {"users": 4, "needed": 10}}}})
     'Too little data to say whether anything moved: 4 users, 10 needed.'
+    >>> quiet({"counts": {"conversations": 9}, "watch": "Changes need 5 finished weeks to show; there are 2 so far."})
+    'Changes need 5 finished weeks to show; there are 2 so far.'
     """
     if not fields(report, "counts").get("conversations"):
         return "There are no conversations to look at yet."
     acceptance = figure(fields(report, "headline").get("acceptance"))
     if acceptance.text == NOT_ENOUGH:
         return f"Too little data to say whether anything moved: {acceptance.basis}."
-    return f"Nothing moved beyond its usual range, {say_period(fields(report, 'period'))}."
+    return str(report.get("watch") or f"Nothing moved beyond its usual range, {say_period(fields(report, 'period'))}.")
 
 
 def lead_of(text: str) -> tuple[str, str]:

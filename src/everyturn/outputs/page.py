@@ -15,6 +15,7 @@ from everyturn.outputs.figures import (
     Figure,
     count,
     counted,
+    coverage_basis,
     coverage_figure,
     depth_of_coverage,
     eval_figure,
@@ -28,7 +29,7 @@ from everyturn.outputs.figures import (
     points_span,
     seconds,
 )
-from everyturn.outputs.findings import kind_of_change, lead_of, quiet, size_of_change
+from everyturn.outputs.findings import NO_INTENTS, kind_of_change, lead_of, quiet
 from everyturn.outputs.map import arrange_map, intent_anchor
 from everyturn.outputs.transcript import View, arrange_conversation, link, missing_link
 
@@ -54,6 +55,7 @@ def arrange(report: Result) -> View:
         "blind_spots": [str(spots.get("sentence") or "") for spots in items(report, "blind_spots")],
         "intents": [_intent(intent, report, links) for intent in items(report, "intents")],
         "intents_note": _intents_note(report),
+        "no_intents": NO_INTENTS,
         "map": arrange_map(report),
         "contexts": [
             (
@@ -90,8 +92,12 @@ def _headline(report: Result) -> View:
     rework_absent = "no actions loaded" if counts.get("actions") == 0 else "unknown"
     measures = [
         ("Accepted", acceptance, "of known outcomes"),
-        ("Redone after acceptance", figure(head.get("rework"), absent=rework_absent), "shadow rework"),
-        ("Edited before keeping", figure(head.get("edit_rate")), "of accepted and edited"),
+        (
+            "Redone after acceptance",
+            figure(head.get("rework"), of="accepted outputs", absent=rework_absent),
+            "shadow rework",
+        ),
+        ("Edited before keeping", figure(head.get("edit_rate"), of="kept outputs"), "of accepted and edited"),
     ]
     return {
         "sentence": head.get("sentence"),
@@ -157,8 +163,9 @@ def _finding(rank: int, finding: Mapping[str, Any], report: Result, links: Mappi
     ns = [int(p.n) for p in series if p.n is not None and p.complete]
     scope = [str(finding[key]) for key in ("cohort", "intent") if finding.get(key)]
     signal = str(finding.get("signal") or "").replace("_", " ")
-    measured = {"share": "share of outputs"}.get(unit) or signal or {"count": "outputs"}.get(unit, "rate")
-    counted_in = "outputs"
+    # A user's trust is drawn by its plainest part: a week of one user is too short for the others.
+    measured = "answers taken unchanged" if finding.get("kind") == "user" else signal
+    measured = {"share": "share of outputs"}.get(unit) or measured or {"count": "outputs"}.get(unit, "rate")
     details = [str(detail) for detail in items(finding, "details")]
     behind = [links.get(str(i)) or missing_link(str(i)) for i in items(finding, "conversations")]
     lead, rest = lead_of(finding.get("sentence") or finding.get("title") or "")
@@ -171,12 +178,12 @@ def _finding(rank: int, finding: Mapping[str, Any], report: Result, links: Mappi
         "title": finding.get("title"),
         "sentence": lead,
         "rest": rest,
-        "size": size_of_change(finding),
-        "since": f"began in the week of {say_day(since)}" if since else "",
         "details": details,
         "more": " and ".join((["What else is known"] if details else []) + more),
         "chart": svg.trend(series, svg.axis(series, unit=unit), label=", ".join([measured, *scope]), since=since),
-        "caption": f"{measured[:1].upper()}{measured[1:]} by week, {_per_week(ns, counted_in)}" if series else "",
+        "caption": f"{measured[:1].upper()}{measured[1:]} by week, {_per_week(ns, 'users' if signal == 'trust' and finding.get('cohort') else 'outputs')}"
+        if series
+        else "",
         "conversations": behind,
     }
 
@@ -309,13 +316,10 @@ def _coverage_chart(coverage: Figure) -> str:
 def _coverage_note(report: Result) -> str:
     counts, intents = fields(report, "counts"), items(report, "intents")
     tested = sum(1 for intent in intents if intent.get("cases"))
-    total = counts.get("outputs")
-    of = f"of {counted(total, 'output')}" if total is not None else "of outputs"
-    cases = (
-        f"{of}, by {counted(counts.get('eval_cases'), 'eval case')} in {tested} of {counted(len(intents), 'intent')}"
-    )
+    cases = counted(counts.get("eval_cases"), "eval case")
+    named = f"{coverage_basis(report)}, by {cases} in {tested} of {counted(len(intents), 'intent')}"
     deep = depth_of_coverage(report)
-    return f"{cases}; {deep}" if deep else cases
+    return f"{named}; {deep}" if deep else named
 
 
 # --- what several parts need ------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from everyturn.outputs.text_fields import draw_fields
 from everyturn.outputs.text_findings import draw_watch
 from everyturn.outputs.text_intents import draw_discovery
 from everyturn.outputs.text_loads import draw_load
-from everyturn.outputs.text_numbers import draw_checks, draw_comparison, draw_measure
+from everyturn.outputs.text_numbers import draw_checks, draw_comparison, draw_fit, draw_measure
 from everyturn.outputs.text_opened import draw_shown
 from everyturn.outputs.text_report import draw_report
 
@@ -46,7 +46,7 @@ def render(result: Result, *, width: int = 100, colour: bool = False) -> str:
     with console.capture() as capture:
         for part in draw(result):
             console.print(part, soft_wrap=False)
-    return "".join(f"{line.rstrip()}\n" for line in capture.get().splitlines())
+    return "".join(f"{line.rstrip()}\n" for line in capture.get().strip("\n").splitlines())
 
 
 def render_text(report: Result, *, width: int = 100, colour: bool = False) -> str:
@@ -62,6 +62,7 @@ _DRAWN: dict[str, Callable[[Result], Iterator[RenderableType]]] = {
     "measure": draw_measure,
     "compare": draw_comparison,
     "check": draw_checks,
+    "fit": draw_fit,
     "watch": draw_watch,
     "cohorts": draw_groups,
     "gap": draw_gap,

@@ -9,7 +9,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from everyturn.outputs import Result
-from everyturn.outputs.figures import count, fields, figure, items, number
+from everyturn.outputs.figures import count, counted, fields, figure, items, number
 from everyturn.outputs.terminal import brief, grid, heading, printable, rate_lines, soft, sparkline, strong, two_lines
 from everyturn.outputs.text_numbers import COULD_SHOW, say_least
 
@@ -46,7 +46,8 @@ def draw_groups(result: Result) -> Iterator[RenderableType]:
         table.add_row(strong(group["name"]), *_of_cohort(group, firmness=group.get("firmness")), apart)
     if groups:
         yield table
-    yield soft(f"{count(result.get('new'))} users are new: too little history to tell.")
+    if (new := number(result.get("new"))) is not None:
+        yield soft(f"New, with too little history to tell: {counted(new, 'user')}.")
     declared = items(result, "declared")
     if declared:
         yield from heading(f"Declared: {result.get('attribute')}")
@@ -54,7 +55,8 @@ def draw_groups(result: Result) -> Iterator[RenderableType]:
         for cohort in declared:
             table.add_row(strong(cohort["cohort"]), *_of_cohort(cohort, firmness=None))
         yield table
-    yield soft(COULD_SHOW.format(" of acceptance"))
+    if groups or declared:
+        yield soft(COULD_SHOW.format(" of acceptance"))
 
 
 def _of_cohort(row: Mapping[str, Any], *, firmness: object) -> tuple[str, str, str, str]:

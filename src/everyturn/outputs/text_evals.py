@@ -10,6 +10,7 @@ from rich.text import Text
 from everyturn.outputs import Result
 from everyturn.outputs.days import day, say_day
 from everyturn.outputs.figures import UNKNOWN, count, counted, fields, figure, items, number, percent, points
+from everyturn.outputs.findings import NO_INTENTS
 from everyturn.outputs.terminal import as_figure, brief, distance_lines, grid, printable, soft, strong, two_lines
 
 
@@ -17,7 +18,7 @@ def draw_gap(result: Result) -> Iterator[RenderableType]:
     """A row per intent: evals beside users, the widest distance first."""
     rows = items(result, "rows")
     if not rows:
-        yield Text("No intents yet: everyturn discover")
+        yield Text(NO_INTENTS)
         return
     table = grid("intent", ">outputs", ">cases", ">evals", ">accepted", ">gap, points", ">lost", "since")
     for row in rows:

@@ -9,14 +9,15 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from everyturn.outputs import Result
-from everyturn.outputs.days import day, say_day
 from everyturn.outputs.figures import counted, items
-from everyturn.outputs.findings import kind_of_change, lead_of, size_of_change
+from everyturn.outputs.findings import lead_of
 from everyturn.outputs.terminal import grid, heading, printable, soft, strong
 
+_DETAILS = 4  # of a finding in a list; `show` tells all
 
-def draw_findings(findings: Sequence[Any], *, otherwise: str) -> Iterator[RenderableType]:
-    """Findings by rank, each with its facts and how to read on; `otherwise` is said where there is none."""
+
+def draw_findings(findings: Sequence[Any], *, otherwise: str, whole: bool = False) -> Iterator[RenderableType]:
+    """Findings by rank, each with its first details (`whole`: all) and how to read on; `otherwise` where there is none."""
     if not findings:
         yield Text(otherwise)
     for rank, finding in enumerate(findings, 1):
@@ -26,12 +27,12 @@ def draw_findings(findings: Sequence[Any], *, otherwise: str) -> Iterator[Render
         table.add_row(str(rank), strong(lead))
         if rest:
             table.add_row("", printable(rest))
-        since = f"began in the week of {say_day(finding['since'])}" if day(finding.get("since")) else ""
-        scope = [str(finding[key]) for key in ("cohort", "intent") if finding.get(key)]
-        facts = [kind_of_change(finding), *scope, size_of_change(finding), since]
-        table.add_row("", soft(" · ".join(fact for fact in facts if fact)))
-        for detail in items(finding, "details"):
-            table.add_row("", printable(detail))
+        details = items(finding, "details")
+        shown = details if whole else details[:_DETAILS]
+        for detail in shown:
+            table.add_row("", soft(detail))
+        if len(details) > len(shown):
+            table.add_row("", soft(f"and {len(details) - len(shown)} more"))
         if finding.get("id"):
             behind = counted(len(items(finding, "conversations")), "conversation")
             table.add_row("", soft(f"everyturn show {finding['id']}  ({behind})"))
@@ -42,7 +43,11 @@ def draw_findings(findings: Sequence[Any], *, otherwise: str) -> Iterator[Render
 
 def draw_watch(result: Result) -> Iterator[RenderableType]:
     """What changed, then what is clear but not clear enough to page anyone."""
-    yield from draw_findings(items(result, "findings"), otherwise="Nothing moved beyond its usual range.")
+    said = str(result.get("sentence") or "Nothing moved beyond its usual range.")
+    yield from draw_findings(items(result, "findings"), otherwise=said)
+    if items(result, "findings"):
+        yield ""
+        yield soft(said)
     if listed := items(result, "watch_list"):
         yield from heading("Watch list: clear, but not clear enough to page anyone")
         yield from draw_findings(listed, otherwise="")

@@ -10,6 +10,7 @@ from rich.text import Text
 from everyturn.outputs import Result
 from everyturn.outputs.days import is_complete
 from everyturn.outputs.figures import count, counted, fields, items
+from everyturn.outputs.findings import NO_INTENTS
 from everyturn.outputs.terminal import (
     UNFINISHED,
     as_figure,
@@ -27,17 +28,19 @@ from everyturn.outputs.terminal import (
 def draw_discovery(result: Result) -> Iterator[RenderableType]:
     """The intents found."""
     yield from draw_intents({**result, "counts": result})
+    if (asked := result.get("requests")) is not None:
+        yield soft(f"{counted(asked, 'request')} read, {count(result.get('unclear'))} unclear")
 
 
 def draw_intents(report: Result) -> Iterator[RenderableType]:
     """A row per intent: how much is asked, what users make of it, and what the evals say."""
     intents, until = items(report, "intents"), fields(report, "period").get("complete_until")
     if not intents:
-        yield Text("No intents yet: everyturn discover")
+        yield Text(NO_INTENTS)
         return
     table = grid("intent", ">volume", "by week", ">accepted", ">redone", ">cases", ">evals", ">gap")
     for intent in intents:
-        told = [str(s) for s in items(intent, "status") if s != "no cases"]  # the cases have a column
+        told = [str(s) for s in items(intent, "status") if s != "no eval cases"]  # the cases have a column
         evals = as_figure(intent.get("eval_score"), absent="none")
         table.add_row(
             printable(intent.get("intent") or "unnamed") + (f" ({', '.join(told)})" if told else ""),

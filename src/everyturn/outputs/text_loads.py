@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from rich.console import RenderableType
 from rich.text import Text
@@ -11,10 +12,12 @@ from everyturn.outputs import Result
 from everyturn.outputs.figures import count, counted, fields, items
 from everyturn.outputs.terminal import grid, printable, soft, strong
 
+_SHOWN = 5  # reasons, and places of each
+
 
 def draw_load(result: Result) -> Iterator[RenderableType]:
     """What became of the records, and what the data lack."""
-    rejected, shown = items(result, "rejected"), 10
+    rejected = items(result, "rejected")
     sizes = [
         counted(result[key], key.removesuffix("s")) for key in ("records", "conversations", "users") if key in result
     ]
@@ -23,12 +26,7 @@ def draw_load(result: Result) -> Iterator[RenderableType]:
         yield ""
         rest = "the rest are loaded" if result.get("data_records") else "nothing else was there to load"
         yield Text(f"{counted(len(rejected), 'record')} not read; {rest}")
-        table = grid("where", "expected", "found")
-        for row in rejected[:shown]:
-            table.add_row(*(printable(row.get(name)) for name in ("where", "expected", "found")))
-        yield table
-        if len(rejected) > shown:
-            yield soft(f"and {count(len(rejected) - shown)} more; --rejected FILE writes them all")
+        yield from _refused(rejected)
     for reason, skipped in fields(result, "skipped").items():
         yield soft(f"{counted(skipped, 'record')} left out: {reason}")
     if wordless := result.get("without_content"):
@@ -49,6 +47,24 @@ def draw_load(result: Result) -> Iterator[RenderableType]:
             "--user-id FIELD names the field that holds it"
         )
     yield from _silent(result)
+
+
+def _refused(rejected: Sequence[Mapping[str, Any]]) -> Iterator[RenderableType]:
+    """The records refused, those for one reason together."""
+    reasons: dict[tuple[str, str], list[str]] = {}
+    for row in rejected:
+        reasons.setdefault((str(row.get("expected")), str(row.get("found"))), []).append(str(row.get("where")))
+    table = grid("", "", heads=False)
+    for (expected, found), places in list(reasons.items())[:_SHOWN]:
+        if table.row_count:
+            table.add_row("", "")
+        more = [f"and {count(len(places) - _SHOWN)} more"] if len(places) > _SHOWN else []
+        table.add_row(soft("  where"), printable("\n".join([*places[:_SHOWN], *more])))
+        table.add_row(soft("  expected"), printable(expected))
+        table.add_row(soft("  found"), printable(found))
+    yield table
+    if len(reasons) > _SHOWN or any(len(places) > _SHOWN for places in reasons.values()):
+        yield soft("--rejected FILE writes them all")
 
 
 def _silent(result: Result) -> Iterator[RenderableType]:

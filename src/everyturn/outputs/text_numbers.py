@@ -92,7 +92,20 @@ def draw_comparison(result: Result) -> Iterator[RenderableType]:
 def draw_checks(result: Result) -> Iterator[RenderableType]:
     """The verdict, and a row per check."""
     yield strong(f"{printable(result.get('verdict') or UNKNOWN)}: {printable(result.get('sentence'))}")
-    table = grid("", "", heads=False)
+    table = grid("", "", "", heads=False)
     for row in items(result, "checks"):
-        table.add_row(printable(row.get("verdict")), printable(row.get("sentence")))
+        table.add_row(*(printable(row.get(name)) for name in ("verdict", "name", "sentence")))
     yield table
+
+
+def draw_fit(result: Result) -> Iterator[RenderableType]:
+    """Whether the fitted words are used, and how they compare with the rule where that could be seen."""
+    yield strong(result.get("sentence"))
+    rule, fitted, gain = (number(result.get(name)) for name in ("rule", "fitted", "gain"))
+    if rule is None or fitted is None or gain is None:
+        return
+    low, high = number(result.get("low")), number(result.get("high"))
+    between = f" ({low:+.3f} to {high:+.3f})" if low is not None and high is not None else ""
+    yield soft(
+        f"area under the ROC curve on users held back: rule {rule:.3f}, fitted {fitted:.3f}, gain {gain:+.3f}{between}"
+    )

@@ -38,10 +38,12 @@ def draw_shown(result: Result) -> Iterator[RenderableType]:
             yield from draw_rates(by_cohort)
         yield from draw_contexts(result)
     elif finding := fields(result, "finding"):
-        yield from draw_findings([finding], otherwise="")
+        yield from draw_findings([finding], otherwise="", whole=True)
     else:
         yield from draw_fields(fields(result, "signal") or result)
         yield from draw_contexts(result)
+    if result.get("conversations") == []:
+        yield Text("No conversation stands behind it.")
     for conversation in items(result, "conversations"):
         yield ""
         if isinstance(conversation, Mapping):

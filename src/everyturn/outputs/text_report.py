@@ -12,6 +12,7 @@ from everyturn.outputs.days import say_period
 from everyturn.outputs.figures import (
     UNKNOWN,
     counted,
+    coverage_basis,
     coverage_figure,
     depth_of_coverage,
     eval_figure,
@@ -73,8 +74,8 @@ def _headline(report: Result) -> Iterator[RenderableType]:
     table = grid("", "", "", heads=False)
     for rank, (label, f) in enumerate(lines):
         basis = f.basis
-        if label == "evals cover" and f.known and counts.get("outputs") is not None:
-            basis = ", ".join(filter(None, (f"of {counted(counts['outputs'], 'output')}", depth_of_coverage(report))))
+        if label == "evals cover" and f.known:
+            basis = ", ".join(filter(None, (coverage_basis(report), depth_of_coverage(report))))
         table.add_row(label, strong(brief(f)) if rank < 3 else brief(f), soft(basis))
     yield table
     if health := _health(fields(report, "dashboard")):

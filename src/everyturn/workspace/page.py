@@ -35,7 +35,7 @@ DEFINITIONS = (
     ("Trust", "How far users act on outputs without checking: inferred from what they do, no claim about what they feel."),
     ("Covered", "The request's intent holds at least one eval case; in depth, enough of them that two runs could show its score fall by 25 points."),
     ("Gap", "Eval score minus acceptance. An intent without cases has no eval score and so no gap."),
-    ("Range", "95 % confidence, with the person as the unit: one person's turns resemble each other."),
+    ("Range", "Where the true value lies with 95 % confidence, with the person as the unit: one person's turns resemble each other. Bars and bands draw it."),
 )  # fmt: skip
 
 
@@ -79,7 +79,7 @@ def build(
         "cohorts": _cohorts(database, trust, weeks=len(panel.weeks)),
         "coverage": coverage,
         "conversations": shown_conversations(database, wanted),
-        "notes": _notes(counts, complete),
+        "notes": _notes(counts, complete if panel.complete > 0 else None),
         "definitions": [{"term": term, "meaning": meaning} for term, meaning in DEFINITIONS],
         "provenance": {**provenance, "window_days": 7, "version": __version__},
     }
@@ -244,5 +244,5 @@ def _notes(counts: dict[str, Json], complete: date | None) -> list[str]:
             "Task success is not verifiable: words cannot tell it, and no success check is registered (everyturn.toml)."
         )
     if complete is not None:
-        notes.append(f"Trends end with the week of {complete.isoformat()}, the last one that is over.")
+        notes.append(f"Trends end with the week of {complete.day} {complete:%B %Y}, the last one that is over.")
     return notes

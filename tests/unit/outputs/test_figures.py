@@ -3,14 +3,13 @@ from __future__ import annotations
 import pytest
 
 from everyturn.outputs.figures import fields, figure, items, percent, percent_span, points
-from everyturn.outputs.findings import size_of_change
 
 
 def test_an_estimate_keeps_its_range_and_what_it_rests_on() -> None:
     shown = figure({"value": 0.624, "low": 0.597, "high": 0.651, "users": 2118, "n": 14120, "unknown": 5084})
     assert (shown.text, shown.span) == ("62 %", "60–65")
     assert shown.basis == "14,120 known outputs, 5,084 unknown, 2,118 users"
-    assert shown.brief == "n 14,120, 5,084 unknown"
+    assert shown.brief == "14,120 known, 5,084 unknown"
 
 
 def test_unknowns_give_the_bounds_of_all_going_one_way() -> None:
@@ -53,14 +52,8 @@ def test_a_range_has_the_decimals_of_its_number() -> None:
 
 
 def test_a_difference_that_rounds_to_nothing_has_no_sign() -> None:
-    assert points(-0.0001) == "0.0 points"
+    assert points(-0.0001) == "0 points"
     assert points(-0.27) == "−27 points"
-
-
-def test_the_size_of_a_finding_speaks_its_unit() -> None:
-    assert size_of_change({"kind": "gap", "size": 0.56, "low": 0.51, "high": 0.61}) == "56 points (51 to 61)"
-    assert size_of_change({"kind": "user", "unit": "count", "size": 12, "low": 8, "high": 12}) == "12 users (8 to 12)"
-    assert size_of_change({"kind": "level", "size": None}) == "unknown"
 
 
 def test_fields_and_lists_of_the_wrong_type_are_absent() -> None:

@@ -70,11 +70,9 @@ def test_the_headline_sets_evals_beside_users_with_both_ranges(read: Reader) -> 
     assert "46 % to 72 % if every unknown had gone one way" in read.text
 
 
-def test_every_finding_has_its_sentence_size_start_and_conversations(read: Reader) -> None:
+def test_every_finding_has_its_sentence_and_conversations(read: Reader) -> None:
     for finding in sample_report()["findings"]:
         assert finding["sentence"] in read.text
-    assert "−27 points (−33 to −21)" in read.text
-    assert "began in the week of 31 March" in read.text
     assert "What else is known and 5 conversations behind it" in read.text
 
 

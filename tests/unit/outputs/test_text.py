@@ -26,7 +26,7 @@ def test_the_terminal_page_has_the_headline_findings_intents_and_trust() -> None
     text = squeezed(render_text(sample_report(), width=110))
     assert "evals say 94 % (91–97) 187 eval cases" in text
     assert "users keep 62 % (60–64) 14,120 known outputs, 5,084 unknown, 2,118 users" in text
-    assert "evals cover 75 % (74–76) of 19,204 outputs" in text
+    assert "evals cover 75 % (74–76) of 18,640 outputs that fit an intent" in text
     assert all(finding["sentence"] in text for finding in sample_report()["findings"])
     assert "everyturn show f-7c1e (5 conversations)" in text
     assert "Enterprise 312" in text
@@ -88,11 +88,59 @@ def test_a_load_prints_its_ledger() -> None:
     assert text.startswith("61,300 records, 4,120 conversations, 812 users, 12 rejected\n")
     assert "no conversation id in 2 conversations" in text
     assert "300 of 9,000 model calls came without content" in text
-    assert "day1.jsonl, line 9 " in text
-    assert "day1.jsonl, line 10" not in text
-    assert "and 2 more; --rejected FILE writes them all" in text
+    assert "day1.jsonl, line 4\n" in text
+    assert "day1.jsonl, line 5" not in text
+    assert "and 7 more" in text
+    assert text.count("a trace id") == 1
+    assert "--rejected FILE writes them all" in text
     assert "120 records left out: an evaluation run" in text
     assert "rework stays silent: it needs actions, user ids" in text
+
+
+def test_records_refused_for_different_reasons_are_told_apart() -> None:
+    rejected = [
+        {"where": "notes.md", "expected": "a known format: chat, otlp", "found": "text without records"},
+        {"where": "cases.jsonl", "expected": "a known format: chat, otlp", "found": "evals (--as evals)"},
+        {"where": "runs.jsonl", "expected": "a known format: chat, otlp", "found": "evals (--as evals)"},
+    ]
+    text = squeezed(render({"verb": "load", "records": 3, "rejected": rejected}))
+    assert "where notes.md expected a known format: chat, otlp found text without records" in text
+    assert "where cases.jsonl runs.jsonl expected a known format: chat, otlp found evals (--as evals)" in text
+
+
+def test_too_little_data_is_told_by_every_verb_and_sends_nobody_in_a_circle() -> None:
+    said = "Changes need 5 finished weeks to show; there are 0 so far."
+    assert render({"verb": "watch", "findings": [], "watch_list": [], "sentence": said}) == f"{said}\n"
+    for result in ({"verb": "discover", "intents": [], "requests": 3, "unclear": 3}, {"verb": "gap", "rows": []}):
+        text = render(result)
+        assert text.startswith("No intents: there are too few requests for like things.")
+        assert "everyturn discover" not in text
+    assert "New, with too little history to tell: 1 user." in render({"verb": "cohorts", "groups": [], "new": 1})
+    assert "could show" not in render({"verb": "cohorts", "groups": [], "new": 1})
+    shown = render({"verb": "show", "signal": {"signal": "acceptance"}, "conversations": []})
+    assert "No conversation stands behind it." in shown
+
+
+def test_a_fit_says_what_it_did_and_compares_only_what_was_compared() -> None:
+    kept = "The word rule stays: 0 labelled rows of the rarer class, 25 are needed."
+    assert render({"verb": "fit", "sentence": kept, "labelled": 3, "rule": None}) == f"{kept}\n"
+    used = {"verb": "fit", "sentence": "Fitted.", "rule": 0.61, "fitted": 0.7, "gain": 0.09, "low": 0.02, "high": 0.16}
+    assert "rule 0.610, fitted 0.700, gain +0.090 (+0.020 to +0.160)" in squeezed(render(used))
+
+
+def test_a_check_says_which_it_is() -> None:
+    checks = [{"verdict": "passed", "name": "acceptance at least 60 %", "sentence": "It is 64 % (61–67)."}]
+    text = squeezed(render({"verb": "check", "verdict": "passed", "sentence": "1 passed.", "checks": checks}))
+    assert "passed acceptance at least 60 % It is 64 % (61–67)." in text
+
+
+def test_a_list_of_findings_is_short_and_a_finding_alone_is_whole() -> None:
+    finding = {"id": "f", "sentence": "It fell.", "details": [f"detail {i}" for i in range(9)], "conversations": []}
+    listed = render({"verb": "watch", "findings": [finding], "sentence": "1 thing changed."})
+    assert "detail 3" in listed
+    assert "detail 4" not in listed
+    assert "and 5 more" in listed
+    assert "detail 8" in render({"verb": "show", "finding": finding})
 
 
 def test_a_measure_prints_numbers_with_ranges_and_too_little_data_as_such() -> None:
