@@ -198,13 +198,18 @@ def message_json(message: Message) -> dict[str, Json]:
     return out
 
 
+def encoded_messages(messages: Iterable[Message]) -> bytes:
+    """The messages as one JSON text in UTF-8."""
+    return orjson.dumps([message_json(m) for m in messages], option=orjson.OPT_UTC_Z)
+
+
 def encode_messages(messages: Iterable[Message]) -> str:
     """The messages as one JSON text; `decode_messages` gives back equal values.
 
     >>> decode_messages(encode_messages([Message("user", "hi")]))
     (Message(role='user', content='hi', at=None, tool_calls=(), tool_call_id=None, name=None),)
     """
-    return orjson.dumps([message_json(m) for m in messages], option=orjson.OPT_UTC_Z).decode()
+    return encoded_messages(messages).decode()
 
 
 def decode_messages(text: str) -> tuple[Message, ...]:
@@ -235,6 +240,9 @@ def decode_tool_calls(calls: Sequence[Mapping[str, Json]] | None) -> tuple[ToolC
 # --- what readers give ---------------------------------------------------------------------------------------
 
 
+Operation: TypeAlias = Literal["chat", "invoke_agent", "execute_tool", "other"]
+
+
 @frozen
 class Span:
     """One recorded step of an agent, whatever the client called it; a late or partial record of the same step merges.
@@ -249,7 +257,7 @@ class Span:
     parent_id: str | None = None
     conversation_id: str | None = None
     user_id: str | None = None
-    operation: Literal["chat", "invoke_agent", "execute_tool", "other"] = "other"
+    operation: Operation = "other"
     name: str | None = None
     started_at: datetime | None = None
     ended_at: datetime | None = None

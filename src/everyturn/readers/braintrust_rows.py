@@ -17,13 +17,13 @@ from everyturn.model import (
     FeedbackRecord,
     Json,
     Message,
+    Operation,
     Span,
     digest,
 )
 from everyturn.readers import BadRecord, ReadOptions, fields, steps
 from everyturn.readers.feedback_names import source_of
 from everyturn.readers.forms import as_openai, failure, reply
-from everyturn.readers.genai import Operation
 from everyturn.readers.langfuse import question
 from everyturn.readers.namespaces import is_plain, joined
 

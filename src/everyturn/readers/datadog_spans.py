@@ -10,9 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from everyturn.model import EvalCase, Json, Message, Span, ToolCall
+from everyturn.model import EvalCase, Json, Message, Operation, Span, ToolCall
 from everyturn.readers import BadRecord, ReadOptions, fields, steps
-from everyturn.readers.genai import Operation
 from everyturn.readers.namespaces import is_plain, joined
 
 _OPERATIONS: Mapping[str, Operation] = {

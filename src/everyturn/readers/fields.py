@@ -44,7 +44,7 @@ CONVERSATION_ID_NAMES = (
 USER_ID_NAMES = ("user_id", "userId", "user", "customer_id", "customerId", "end_user_id")
 TIME_NAMES = ("at", "timestamp", "created_at", "createdAt", "time", "created", "date")
 
-_IDS = frozenset({*CONVERSATION_ID_NAMES, *USER_ID_NAMES})
+ID_NAMES = frozenset({*CONVERSATION_ID_NAMES, *USER_ID_NAMES})
 EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 AHEAD = timedelta(days=1)  # clocks and time zones are off by hours, not by days
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -344,11 +344,11 @@ def attributes(group: Json, name: str, *, options: ReadOptions | None = None) ->
     group = json_value(group)
     if not isinstance(group, Mapping):
         raise BadRecord(expected=f"{name}: an object", found=describe(group))
-    ids = _with_declared(_IDS, options) if options is not None else frozenset()
+    ids = with_declared(ID_NAMES, options) if options is not None else frozenset()
     return {str(k): plain_text(v) for k, v in group.items() if v is not None and k not in ids}
 
 
-def _with_declared(known: frozenset[str], options: ReadOptions) -> frozenset[str]:
+def with_declared(known: frozenset[str], options: ReadOptions) -> frozenset[str]:
     """The known names and those of the fields that were declared to hold an id."""
     if options.user_id is None and options.conversation_id is None:
         return known
@@ -366,7 +366,7 @@ def other(record: Mapping[str, Json], known: frozenset[str], options: ReadOption
     A field that was declared to hold an id is known: a copy of a user's id among the attributes would outlive
     forgetting that user.
     """
-    known = _with_declared(known, options)
+    known = with_declared(known, options)
     if record.keys() <= known:
         return {}
     return {str(k): plain_text(v) for k, v in record.items() if k not in known and v is not None and _is_flat(v)}

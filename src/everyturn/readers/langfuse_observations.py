@@ -7,13 +7,13 @@ the user. A trace stands as a span with the trace's own id, the parent of all ob
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from everyturn.model import Json, Span
+from everyturn.model import Json, Operation, Span
 from everyturn.readers import ReadOptions, fields, steps
-from everyturn.readers.genai import Operation, conversation_id, error_of, user_id
+from everyturn.readers.genai import conversation_id, error_of, user_id
 from everyturn.readers.namespaces import is_plain, joined
 from everyturn.readers.otlp_wire import OtlpSpan
 
@@ -30,6 +30,7 @@ _EVALUATION_ENVIRONMENTS = (
     "sdk-experiment",
     "langfuse-",
 )  # the second begins those Langfuse reserves for its own judges
+SCOPE = "langfuse-sdk"
 _TRACE = "langfuse.trace."
 _METADATA = "langfuse.trace.metadata."
 
@@ -100,9 +101,9 @@ class Observation:
 # --- as OTLP attributes -------------------------------------------------------------------------------------------
 
 
-def is_langfuse(span: OtlpSpan) -> bool:
-    """Whether Langfuse's SDK made the span."""
-    return "langfuse.observation.type" in span.attributes or span.scope == "langfuse-sdk"
+def is_langfuse(names: Collection[str]) -> bool:
+    """Whether attributes are those of Langfuse's SDK."""
+    return "langfuse.observation.type" in names
 
 
 def read_span(span: OtlpSpan, options: ReadOptions) -> Span:

@@ -13,10 +13,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from everyturn.model import DEFAULT_SUITE, EvalResult, Json, Message, Span
+from everyturn.model import DEFAULT_SUITE, EvalResult, Json, Message, Operation, Span
 from everyturn.readers import ReadOptions, fields, steps
 from everyturn.readers.forms import as_openai, failure, reply
-from everyturn.readers.genai import Operation
 from everyturn.readers.namespaces import is_plain, joined
 
 _OPERATIONS: Mapping[str, Operation] = {

@@ -27,7 +27,7 @@ from everyturn.model import Feedback, FeedbackRecord, Json, Rejected, Span
 from everyturn.readers import BadRecord, Context, Reader, ReadOptions, Sample, Skipped, fields, steps
 from everyturn.readers.feedback_names import source_of
 from everyturn.readers.mlflow_spans import read_span
-from everyturn.readers.namespaces import own_attributes
+from everyturn.readers.namespaces import Names, own_attributes
 from everyturn.readers.otlp_wire import OtlpSpan, exception_of, instant
 
 _OWN = "mlflow."  # begins the metadata and tags that MLflow itself sets: places, versions, the machine's user
@@ -129,6 +129,7 @@ def _otlp_span(item: Json, trace_id: str) -> OtlpSpan:
         if isinstance(event, dict) and event.get("name") == "exception":
             exception = exception_of(_texts(event.get("attributes")))
     has_failed = str(status.get("code")).removeprefix("STATUS_CODE_") in {"ERROR", "2"}
+    attributes = {"mlflow.spanType": "UNKNOWN", **_texts(item.get("attributes"))}
     return OtlpSpan(
         trace_id=trace_id,
         span_id=span_id,
@@ -139,8 +140,9 @@ def _otlp_span(item: Json, trace_id: str) -> OtlpSpan:
         error=(fields.text(status.get("message"), "status.message") or "") if has_failed else None,
         exception=exception,
         scope="mlflow",
-        attributes={"mlflow.spanType": "UNKNOWN", **_texts(item.get("attributes"))},
+        attributes=attributes,
         resource={},
+        names=Names.of(attributes),
     )
 
 

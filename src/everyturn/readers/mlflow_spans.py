@@ -6,11 +6,11 @@ a span: there each trace is a conversation of its own unless a span says `sessio
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
-from everyturn.model import Json, Span
+from everyturn.model import Json, Operation, Span
 from everyturn.readers import ReadOptions, fields, steps
-from everyturn.readers.genai import Operation, conversation_id, environment, error_of, user_id
+from everyturn.readers.genai import conversation_id, environment, error_of, user_id
 from everyturn.readers.otlp_wire import OtlpSpan
 
 _TYPE = "mlflow.spanType"
@@ -31,9 +31,9 @@ _CONVERSATION_IDS = ("mlflow.trace.session", "session.id", "gen_ai.conversation.
 _USER_IDS = ("mlflow.trace.user", "user.id")
 
 
-def is_mlflow(span: OtlpSpan) -> bool:
-    """Whether MLflow made the span."""
-    return _TYPE in span.attributes
+def is_mlflow(names: Collection[str]) -> bool:
+    """Whether attributes are MLflow's."""
+    return _TYPE in names
 
 
 def read_span(span: OtlpSpan, options: ReadOptions) -> Span:
@@ -50,16 +50,10 @@ def read_span(span: OtlpSpan, options: ReadOptions) -> Span:
         for name, value in (("model", model), ("environment", environment(span.resource)))
         if isinstance(value, str) and value
     }
-    return Span(
-        trace_id=span.trace_id,
-        span_id=span.span_id,
-        parent_id=span.parent_id,
-        conversation_id=conversation_id(ids, span.resource, options, _CONVERSATION_IDS),
-        user_id=user_id(ids, span.resource, options, _USER_IDS),
-        operation=operation,
-        name=span.name or None,
-        started_at=span.started_at,
-        ended_at=span.ended_at,
+    return span.told(
+        operation,
+        conversation_id(ids, span.resource, options, _CONVERSATION_IDS),
+        user_id(ids, span.resource, options, _USER_IDS),
         input=None if operation == "execute_tool" else steps.given(given) if is_call else steps.asked(given),
         output=None if operation == "execute_tool" else steps.made(made) if is_call else steps.answered(made),
         tool_call=steps.tool_call(span.name, _as_arguments(given)) if is_tool else None,

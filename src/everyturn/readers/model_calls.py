@@ -30,7 +30,7 @@ from datetime import datetime
 from everyturn.model import Json, Message, Span, ToolCall, digest, encode_messages
 from everyturn.readers import BadRecord, Context, Reader, ReadOptions, Sample, fields
 from everyturn.readers.chat import tool_calls
-from everyturn.readers.genai import openai_messages
+from everyturn.readers.genai_messages import openai_messages
 
 _REQUESTS = ("request", "request_body", "input", "body")
 _RESPONSES = ("response", "response_body", "output", "completion")

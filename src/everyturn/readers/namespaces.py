@@ -6,8 +6,9 @@ under none of them the application set itself, and its short values are kept as 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
+from typing import TypeVar, cast
 
 from everyturn.model import Json
 from everyturn.readers import ReadOptions, fields
@@ -135,22 +136,70 @@ _CONVENTIONS = frozenset(
 )
 
 
-def own_attributes(found: Mapping[str, Json], options: ReadOptions) -> dict[str, str]:
-    """The attributes of a span that are the application's own, without ids.
+_MOST_NAMES = 300  # of one set that is remembered
+
+T = TypeVar("T")
+
+
+class Names:
+    """The names of a span's attributes, in their order.
+
+    Most spans have the very names that others had: what names tell without their values is found out once for each set.
+    """
+
+    __slots__ = ("_told", "all")
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        self.all = names
+        self._told: dict[Callable[[tuple[str, ...]], object], object] = {}
+
+    @staticmethod
+    def of(found: Mapping[str, Json]) -> Names:
+        """The names of the attributes."""
+        names = tuple(found)
+        return _remembered(names) if len(names) <= _MOST_NAMES else Names(names)
+
+    def tell(self, what: Callable[[tuple[str, ...]], T]) -> T:
+        """What a function of the names alone finds.
+
+        >>> Names.of({"a": 1, "b": 2}).tell(len)
+        2
+        """
+        told = self._told.get(what)
+        if told is None:
+            told = self._told[what] = what(self.all)
+        return cast("T", told)
+
+
+@lru_cache(1024)
+def _remembered(names: tuple[str, ...]) -> Names:
+    return Names(names)
+
+
+def own_attributes(found: Mapping[str, Json], options: ReadOptions, names: Names | None = None) -> dict[str, str]:
+    """The attributes of a span that are the application's own, without ids; `names` are those of the attributes.
 
     >>> found = {"http.route": "/chat", "app.plan": "pro", "shop.country": "DE", "seats": 3, "user_id": "u1", "note": "x" * 501}
     >>> own_attributes(found, ReadOptions())
     {'plan': 'pro', 'shop.country': 'DE', 'seats': '3'}
     """
     kept: dict[str, str] = {}
-    for name, value in found.items():
-        own = _own_name(name)
-        if own is not None and is_plain(value) and len(text := joined(value)) <= _LONGEST:
+    for name, own in (names or Names.of(found)).tell(_own_names):
+        value = found[name]
+        if type(value) is str:
+            if len(value) <= _LONGEST:
+                kept[own] = value
+        elif is_plain(value) and len(text := joined(value)) <= _LONGEST:
             kept[own] = text
-    return fields.attributes(kept, "attributes", options=options) if kept else kept
+    ids = fields.with_declared(fields.ID_NAMES, options)
+    return kept if ids.isdisjoint(kept) else {name: text for name, text in kept.items() if name not in ids}
 
 
-@lru_cache(4096)
+def _own_names(names: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """The application's own among the names, each with what it is called."""
+    return tuple((name, own) for name in names if (own := _own_name(name)) is not None)
+
+
 def _own_name(name: str) -> str | None:
     """What an attribute of the application's own is called; None for a convention's."""
     first, dot, rest = name.partition(".")

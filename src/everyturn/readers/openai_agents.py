@@ -15,9 +15,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from everyturn.model import Json, Message, Rejected, Span, ToolCall
+from everyturn.model import Json, Message, Operation, Rejected, Span, ToolCall
 from everyturn.readers import BadRecord, Context, Reader, ReadOptions, Sample, Skipped, fields, steps
-from everyturn.readers.genai import Operation, openai_messages
+from everyturn.readers.genai_messages import openai_messages
 from everyturn.readers.namespaces import own_attributes
 
 _OPERATIONS: Mapping[str, Operation] = {

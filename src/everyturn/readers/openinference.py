@@ -11,24 +11,16 @@ A span may carry `gen_ai.*` beside its own attributes; these are then not read a
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
 
-from everyturn.model import Feedback, FeedbackRecord, Json, Message, Span, ToolCall, digest
+from everyturn.model import Feedback, FeedbackRecord, Json, Message, Operation, Span, ToolCall, digest
 from everyturn.readers import ReadOptions, fields, steps
 from everyturn.readers.feedback_names import source_of
 from everyturn.readers.forms import as_openai, failure, reply
-from everyturn.readers.genai import (
-    Operation,
-    conversation_id,
-    environment,
-    error_of,
-    one_reply,
-    openai_messages,
-    user_id,
-    with_calls_joined,
-)
+from everyturn.readers.genai import environment, error_of, ids_of
+from everyturn.readers.genai_messages import one_reply, openai_messages, with_calls_joined
 from everyturn.readers.namespaces import own_attributes, with_common
 from everyturn.readers.otlp_wire import Attributes, OtlpSpan
 
@@ -48,9 +40,9 @@ _NOISE = ("ls_", "langgraph_", "checkpoint_", "lc_", "__pregel")  # what LangCha
 _RATING = re.compile(r"(?:(trace|session)\.)?(annotations|evaluations)\.(\d+)\.(?:annotation|evaluation)\.(\w+)")
 
 
-def is_openinference(span: OtlpSpan) -> bool:
-    """Whether an OpenInference instrumentation, or an application with its names, made the span."""
-    return _KIND in span.attributes
+def is_openinference(names: Collection[str]) -> bool:
+    """Whether attributes are those of an OpenInference instrumentation, or of an application with its names."""
+    return _KIND in names
 
 
 def read_span(span: OtlpSpan, options: ReadOptions) -> Span:
@@ -62,16 +54,9 @@ def read_span(span: OtlpSpan, options: ReadOptions) -> Span:
     given, made = found.get("input.value"), found.get("output.value")
     name = found.get("tool.name") or span.name
     result = as_openai(fields.json_value(made)) if kind == "TOOL" else None
-    return Span(
-        trace_id=span.trace_id,
-        span_id=span.span_id,
-        parent_id=span.parent_id,
-        conversation_id=conversation_id({**metadata, **found}, span.resource, options),
-        user_id=user_id({**metadata, **found}, span.resource, options),
-        operation=operation,
-        name=span.name or None,
-        started_at=span.started_at,
-        ended_at=span.ended_at,
+    return span.told(
+        operation,
+        *ids_of(span, options, metadata),
         input=_given(found, operation),
         output=_made(found, operation, has_failed=span.error is not None),
         tool_call=_tool_call(str(name), given, result) if kind == "TOOL" and name else None,
@@ -91,7 +76,7 @@ def _metadata(found: Attributes) -> Mapping[str, Json]:
 
 def _conversation_attributes(span: OtlpSpan, metadata: Mapping[str, Json], options: ReadOptions) -> dict[str, str]:
     found = span.attributes
-    attributes = own_attributes(found, options) | own_attributes(metadata, options)
+    attributes = own_attributes(found, options, span.names) | own_attributes(metadata, options)
     tags, model = fields.json_value(found.get("tag.tags")), found.get("llm.model_name")
     return with_common(attributes, tags=tags, model=model, environment=environment(span.resource))
 

@@ -7,22 +7,14 @@ names that the application chose.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
-from everyturn.model import Json, Message, Span
+from everyturn.model import Json, Message, Operation, Span
 from everyturn.readers import ReadOptions, fields, steps
-from everyturn.readers.genai import (
-    Operation,
-    conversation_id,
-    environment,
-    one_reply,
-    openai_messages,
-    user_id,
-)
-from everyturn.readers.genai import (
-    read_span as read_genai_span,
-)
+from everyturn.readers.genai import environment, ids_of
+from everyturn.readers.genai import read_span as read_genai_span
+from everyturn.readers.genai_messages import one_reply, openai_messages
 from everyturn.readers.namespaces import own_attributes, with_common
 from everyturn.readers.otlp_wire import Attributes, OtlpSpan
 
@@ -37,20 +29,20 @@ _REQUESTS: Mapping[str, Operation] = {
 _MARKS = frozenset({"llm.request.type", "gen_ai.prompt.0.role", "gen_ai.completion.0.role", "traceloop.span.kind"})
 
 
-def is_openllmetry(span: OtlpSpan) -> bool:
-    """Whether an OpenLLMetry instrumentation or decorator made the span."""
-    found = span.attributes
-    return not _MARKS.isdisjoint(found) or "\ntraceloop." in "\n".join(("", *found))
+def is_openllmetry(names: Collection[str]) -> bool:
+    """Whether attributes are those of an OpenLLMetry instrumentation or decorator."""
+    return not _MARKS.isdisjoint(names) or any(name.startswith("traceloop.") for name in names)
 
 
 def read_span(span: OtlpSpan, options: ReadOptions) -> Span:
     """A span with OpenLLMetry's attributes."""
     found = span.attributes
     properties = {name[len(_ASSOCIATED) :]: value for name, value in found.items() if name.startswith(_ASSOCIATED)}
+    conversation_id, user_id = ids_of(span, options, properties)
     plain = replace(
         read_genai_span(span, options),
-        conversation_id=conversation_id({**properties, **found}, span.resource, options),
-        user_id=user_id({**properties, **found}, span.resource, options),
+        conversation_id=conversation_id,
+        user_id=user_id,
         attributes=_conversation_attributes(span, properties, options),
     )
     kind = found.get("traceloop.span.kind")
@@ -85,7 +77,7 @@ def _decoded_arguments(given: Json) -> Json:
 
 def _conversation_attributes(span: OtlpSpan, properties: Mapping[str, Json], options: ReadOptions) -> dict[str, str]:
     found = span.attributes
-    attributes = own_attributes(found, options) | own_attributes(properties, options)
+    attributes = own_attributes(found, options, span.names) | own_attributes(properties, options)
     model = fields.first(found, ("gen_ai.response.model", "gen_ai.request.model"))
     return with_common(attributes, tags=properties.get("tags"), model=model, environment=environment(span.resource))
 

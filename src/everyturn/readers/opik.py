@@ -20,10 +20,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import TypeAlias
 
-from everyturn.model import Feedback, FeedbackRecord, Json, Rejected, Span, ToolCall, digest
+from everyturn.model import Feedback, FeedbackRecord, Json, Operation, Rejected, Span, ToolCall, digest
 from everyturn.readers import BadRecord, Context, Reader, ReadOptions, Sample, Skipped, fields, steps
 from everyturn.readers.feedback_names import Source, source_of
-from everyturn.readers.genai import Operation
 from everyturn.readers.namespaces import is_plain, joined
 
 Parts: TypeAlias = Iterator[Span | FeedbackRecord | Rejected | Skipped]

@@ -30,7 +30,7 @@ one of the same user ended with; else each is a conversation of its own. `load` 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from types import ModuleType
 from typing import NamedTuple
 
@@ -61,7 +61,7 @@ class Dialect(NamedTuple):
     """One client's way to say it in span attributes."""
 
     name: str
-    is_spoken_by: Callable[[OtlpSpan], bool]
+    is_spoken_by: Callable[[Collection[str]], bool]
     read: Callable[[OtlpSpan, ReadOptions], Span]
     ratings: Callable[[OtlpSpan, Span], Iterable[FeedbackRecord]] | None = None
 
@@ -118,11 +118,13 @@ def read_spans(
 
 
 def _dialect(span: OtlpSpan) -> Dialect:
-    """The first dialect that a span speaks; the last one is spoken by all."""
-    for dialect in _DIALECTS:
-        if dialect.is_spoken_by(span):
-            return dialect
-    raise AssertionError
+    """The dialect that a span speaks, by the names of its attributes; Langfuse's SDK also says so by its scope."""
+    return _DIALECTS[0] if span.scope == langfuse.SCOPE else span.names.tell(_spoken)
+
+
+def _spoken(names: Collection[str]) -> Dialect:
+    """The first dialect that has such names; the last one has any."""
+    return next(dialect for dialect in _DIALECTS if dialect.is_spoken_by(names))
 
 
 def _read_logs(

@@ -13,6 +13,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 
 from everyturn.model import Json
 from everyturn.readers import BadRecord
+from everyturn.readers.namespaces import Names
 from everyturn.readers.otlp_wire import (
     SPAN_ID,
     TRACE_ID,
@@ -72,18 +73,20 @@ def _span(span: Any, scope: str, resource: Attributes) -> OtlpSpan:
     for event in span.events:
         if event.name == "exception":
             exception = exception_of(_attributes(event.attributes))
+    attributes = _attributes(span.attributes)
     return OtlpSpan(
-        trace_id=_binary_id(span.trace_id, "trace_id", TRACE_ID),
-        span_id=_binary_id(span.span_id, "span_id", SPAN_ID),
-        parent_id=span.parent_span_id.hex() or None,
-        name=span.name,
-        started_at=instant(span.start_time_unix_nano),
-        ended_at=instant(span.end_time_unix_nano),
-        error=status.message if status.code == 2 else None,
-        exception=exception,
-        scope=scope,
-        attributes=_attributes(span.attributes),
-        resource=resource,
+        _binary_id(span.trace_id, "trace_id", TRACE_ID),
+        _binary_id(span.span_id, "span_id", SPAN_ID),
+        span.parent_span_id.hex() or None,
+        span.name,
+        instant(span.start_time_unix_nano),
+        instant(span.end_time_unix_nano),
+        status.message if status.code == 2 else None,
+        exception,
+        scope,
+        attributes,
+        resource,
+        Names.of(attributes),
     )
 
 
@@ -107,14 +110,10 @@ def _binary_id(value: bytes, name: str, length: int) -> str:
 
 
 def _attributes(pairs: Iterable[KeyValue]) -> Attributes:
-    found: Attributes = {}
-    for pair in pairs:
-        key = pair.key
-        if key in UNREAD:
-            continue
-        # Nearly all values are texts, and asking for one is the quickest question.
-        found[key] = pair.value.string_value or _value(pair.value)
-    return found
+    # Nearly all values are texts, and asking for one is the quickest question.
+    return {
+        key: (value := pair.value).string_value or _value(value) for pair in pairs if (key := pair.key) not in UNREAD
+    }
 
 
 def _value(value: AnyValue) -> Json:

@@ -7,10 +7,10 @@ import binascii
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from functools import cache
 
 from everyturn.model import Json
 from everyturn.readers import BadRecord, fields
+from everyturn.readers.namespaces import Names
 from everyturn.readers.otlp_wire import (
     SPAN_ID,
     TRACE_ID,
@@ -30,7 +30,8 @@ _NAMES: Mapping[Signal, tuple[str, ...]] = {
     "logs": ("resourceLogs", "resource_logs"),
     "metrics": ("resourceMetrics", "resource_metrics"),
 }
-_HEX = re.compile("[0-9a-f]+")
+_is_hex = re.compile("[0-9a-f]+").fullmatch
+_DIGITS = 19  # of nanoseconds since 1970, from 2001 to 2286
 _ERROR = frozenset({2, "2", "STATUS_CODE_ERROR"})
 
 
@@ -75,16 +76,10 @@ def _list(record: Mapping[str, Json], names: Sequence[str]) -> list[Json]:
     return value or []
 
 
-def _get(record: Mapping[str, Json], name: str) -> Json:
+def _get(record: Mapping[str, Json], name: str, in_protobuf: str) -> Json:
     """A field by its JSON name, or by its name in the protobuf file, which some writers use."""
-    if name in record:
-        return record[name]
-    return record.get(_in_protobuf(name))
-
-
-@cache
-def _in_protobuf(name: str) -> str:
-    return "".join(f"_{c.lower()}" if c.isupper() else c for c in name)
+    value = record.get(name)
+    return record.get(in_protobuf) if value is None else value
 
 
 def _span(item: Json, scope: str, resource: Attributes) -> OtlpSpan:
@@ -93,26 +88,29 @@ def _span(item: Json, scope: str, resource: Attributes) -> OtlpSpan:
     found = item.get("status")
     status: Mapping[str, Json] = found if isinstance(found, dict) else {}
     exception = None
-    for event in _list(item, ("events",)):
+    for event in _list(item, ("events",)) if "events" in item else ():
         if isinstance(event, dict) and event.get("name") == "exception":
             exception = exception_of(_attributes(event.get("attributes")))
-    trace_id = _id(_get(item, "traceId"), "trace_id", TRACE_ID)
-    span_id = _id(_get(item, "spanId"), "span_id", SPAN_ID)
+    trace_id = _id(_get(item, "traceId", "trace_id"), "trace_id", TRACE_ID)
+    span_id = _id(_get(item, "spanId", "span_id"), "span_id", SPAN_ID)
     if trace_id is None or span_id is None:
         name = "trace_id: 32 hex digits" if trace_id is None else "span_id: 16 hex digits"
         raise BadRecord(expected=name, found="nothing")
+    parent_id = _id(_get(item, "parentSpanId", "parent_span_id"), "parent_span_id", SPAN_ID)
+    attributes = _attributes(item.get("attributes"))
     return OtlpSpan(
-        trace_id=trace_id,
-        span_id=span_id,
-        parent_id=_id(_get(item, "parentSpanId"), "parent_span_id", SPAN_ID),
-        name=fields.text(item.get("name"), "name") or "",
-        started_at=_moment(item, "startTimeUnixNano"),
-        ended_at=_moment(item, "endTimeUnixNano"),
-        error=fields.text(status.get("message"), "status.message") or "" if status.get("code") in _ERROR else None,
-        exception=exception,
-        scope=scope,
-        attributes=_attributes(item.get("attributes")),
-        resource=resource,
+        trace_id,
+        span_id,
+        parent_id,
+        fields.text(item.get("name"), "name") or "",
+        _moment(item, "startTimeUnixNano", "start_time_unix_nano"),
+        _moment(item, "endTimeUnixNano", "end_time_unix_nano"),
+        fields.text(status.get("message"), "status.message") or "" if status.get("code") in _ERROR else None,
+        exception,
+        scope,
+        attributes,
+        resource,
+        Names.of(attributes),
     )
 
 
@@ -120,11 +118,12 @@ def _log(item: Json, _scope: str, resource: Attributes) -> OtlpLog:
     if not isinstance(item, dict):
         raise BadRecord(expected="logRecords: a list of log records", found=fields.describe(item))
     attributes = _attributes(item.get("attributes"))
-    at = _moment(item, "timeUnixNano") or _moment(item, "observedTimeUnixNano")
+    at = _moment(item, "timeUnixNano", "time_unix_nano")
+    at = at or _moment(item, "observedTimeUnixNano", "observed_time_unix_nano")
     return OtlpLog(
-        trace_id=_id(_get(item, "traceId"), "trace_id", TRACE_ID),
-        span_id=_id(_get(item, "spanId"), "span_id", SPAN_ID),
-        event=fields.text(_get(item, "eventName"), "event_name") or event_name(attributes),
+        trace_id=_id(_get(item, "traceId", "trace_id"), "trace_id", TRACE_ID),
+        span_id=_id(_get(item, "spanId", "span_id"), "span_id", SPAN_ID),
+        event=fields.text(_get(item, "eventName", "event_name"), "event_name") or event_name(attributes),
         at=at,
         body=_value(item.get("body")),
         attributes=attributes,
@@ -138,7 +137,7 @@ def _id(value: Json, name: str, length: int) -> str | None:
         return None
     if isinstance(value, str):
         if len(value) == 2 * length:
-            if _HEX.fullmatch(value) and value[0] != "0":
+            if value[0] != "0" and _is_hex(value):
                 return value
             try:
                 return bytes.fromhex(value).hex() if value.strip("0") else None
@@ -153,8 +152,12 @@ def _id(value: Json, name: str, length: int) -> str | None:
     raise BadRecord(expected=f"{name}: {2 * length} hex digits", found=fields.describe(value))
 
 
-def _moment(item: Json, name: str) -> datetime | None:
-    value = _get(item, name)
+def _moment(item: Mapping[str, Json], name: str, in_protobuf: str) -> datetime | None:
+    value = item.get(name)
+    if type(value) is str and len(value) == _DIGITS and value.isascii() and value.isdigit():
+        return instant(int(value))  # nearly all
+    if value is None:
+        value = item.get(in_protobuf)
     if value is None or value == "":
         return None
     if isinstance(value, str) and value.isascii() and value.isdigit():
@@ -169,15 +172,23 @@ def _attributes(pairs: Json) -> Attributes:
         return {}
     if not isinstance(pairs, list):
         raise BadRecord(expected="attributes: a list of keys and values", found=fields.describe(pairs))
+    try:
+        return {
+            key: value["stringValue"] if "stringValue" in (value := pair["value"]) else _value(value)
+            for pair in pairs
+            if type(key := pair["key"]) is str and key not in UNREAD
+        }
+    except (KeyError, TypeError):  # a pair that is none, or lacks its key or its value
+        return _attributes_of_any(pairs)
+
+
+def _attributes_of_any(pairs: list[Json]) -> Attributes:
+    """The attributes of pairs that may be anything; those without a key are left out."""
     found: Attributes = {}
     for pair in pairs:
         key = pair.get("key") if isinstance(pair, dict) else None
-        if not isinstance(key, str) or key in UNREAD:
-            continue
-        value = pair.get("value")
-        # Nearly all values are texts, and asking for one is the quickest question.
-        text = value.get("stringValue") if type(value) is dict else None
-        found[key] = text if type(text) is str and len(value) == 1 else _value(value)
+        if isinstance(key, str) and key not in UNREAD:
+            found[key] = _value(pair.get("value"))
     return found
 
 
@@ -185,6 +196,8 @@ def _value(value: Json) -> Json:
     """The Python value of an AnyValue; a value of no known kind is none."""
     if not isinstance(value, dict) or not value:
         return None
+    if "stringValue" in value:
+        return value["stringValue"]
     name, content = next(iter(value.items()))
     kind = name.partition("Value")[0].partition("_value")[0]
     if kind == "array" and isinstance(content, dict):

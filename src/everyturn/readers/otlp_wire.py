@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal, TypeAlias, TypeVar
 
-from everyturn.model import Json
+from everyturn.model import Json, Message, Operation, Span, ToolCall
 from everyturn.readers import BadRecord
+from everyturn.readers.namespaces import Names
 
 Attributes: TypeAlias = dict[str, Json]
 Signal: TypeAlias = Literal["traces", "logs", "metrics"]
@@ -17,6 +18,8 @@ R = TypeVar("R")
 
 TRACE_ID, SPAN_ID = 16, 8  # bytes, by the W3C trace context
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EXACT = 4_000_000_000 * 10**9  # nanoseconds, in 2096: up to then a float of seconds tells each microsecond
+_from_seconds = datetime.fromtimestamp
 # On most model calls, and nothing for us: not even decoded.
 UNREAD = frozenset(
     {
@@ -58,6 +61,41 @@ class OtlpSpan:
     scope: str
     attributes: Attributes
     resource: Attributes
+    names: Names
+
+    def told(
+        self,
+        operation: Operation,
+        conversation_id: str | None,
+        user_id: str | None,
+        *,
+        input: tuple[Message, ...] | None,  # noqa: A002 - the field's name
+        output: tuple[Message, ...] | None,
+        error: str | None,
+        attributes: Mapping[str, str],
+        tool_call: ToolCall | None = None,
+        tool_result: str | None = None,
+        response_id: str | None = None,
+    ) -> Span:
+        """The span with what a dialect says of it; ids, name and times are OTLP's own."""
+        return Span(
+            self.trace_id,
+            self.span_id,
+            self.parent_id,
+            conversation_id,
+            user_id,
+            operation,
+            self.name or None,
+            self.started_at,
+            self.ended_at,
+            input,
+            output,
+            tool_call,
+            tool_result,
+            error,
+            response_id,
+            attributes,
+        )
 
 
 @dataclass(slots=True)
@@ -97,6 +135,8 @@ def exception_of(attributes: Attributes) -> tuple[str, str]:
 
 def instant(nanoseconds: int) -> datetime | None:
     """The instant of nanoseconds since 1970; 0 is none."""
+    if 0 < nanoseconds < _EXACT:
+        return _from_seconds(nanoseconds // 1000 / 1_000_000, UTC)
     if not nanoseconds:
         return None
     try:

@@ -17,6 +17,7 @@ from datetime import datetime
 
 from everyturn.model import FeedbackRecord, Json, Rejected, Span
 from everyturn.readers import BadRecord, Context, Reader, Sample, fields
+from everyturn.readers.namespaces import Names
 from everyturn.readers.otlp import read_spans
 from everyturn.readers.otlp_wire import OtlpSpan, exception_of
 
@@ -76,6 +77,7 @@ def _otlp(span: Mapping[str, Json]) -> OtlpSpan:
         scope="",
         attributes=attributes,
         resource={},
+        names=Names.of(attributes),
     )
 
 

@@ -12,7 +12,7 @@ from threading import local
 
 import orjson
 
-from everyturn.model import Json, Message, encode_messages
+from everyturn.model import Json, Message, encoded_messages
 
 _CHARACTERS = 8_000_000  # of text remembered at once; the oldest goes first
 
@@ -20,11 +20,11 @@ _CHARACTERS = 8_000_000  # of text remembered at once; the oldest goes first
 class Encoded(tuple[Message, ...]):  # noqa: SLOT001 - a tuple with a text of its own cannot have slots
     """Messages that know their own exchange form, so that it need not be written again."""
 
-    text: str
+    text: bytes
 
     @classmethod
-    def of(cls, messages: list[Message], text: str) -> Encoded:
-        """The messages with their exchange form, the text that `encode_messages` would give."""
+    def of(cls, messages: list[Message], text: bytes) -> Encoded:
+        """The messages with their exchange form, the text that `encoded_messages` would give."""
         made = cls(messages)
         made.text = text
         return made
@@ -47,12 +47,12 @@ class Repeats(local):
         """The messages of a JSON list, or None where the text is no such list."""
         before = self._latest.get(key)
         known, rest = None, text
-        if before is not None:
-            if text == before[0]:
+        if before is not None and text.startswith(before[0]):
+            more = text[len(before[0]) :]
+            if more == "]":
                 return before[1]
-            end = len(before[0]) - 1  # where the list before was closed
-            if text[end : end + 1] == "," and text.startswith(before[0][:end]):
-                known, rest = before[1], "[" + text[end + 1 :]
+            if more[:1] == ",":
+                known, rest = before[1], "[" + more[1:]
         try:
             items = orjson.loads(rest)
         except orjson.JSONDecodeError:
@@ -62,9 +62,9 @@ class Repeats(local):
         found: list[Message] = []
         for item in items:
             found += self._read(item)
-        encoded = encode_messages(found)
-        if known:
-            encoded = f"{known.text[:-1]},{encoded[1:]}" if found else known.text
+        encoded = encoded_messages(found)
+        if known is not None:
+            encoded = b"%b,%b" % (known.text[:-1], encoded[1:]) if found else known.text
             found = [*known, *found]
         listed = Encoded.of(found, encoded)
         if text[:1] == "[" and text[-1:] == "]" and listed:
@@ -73,8 +73,9 @@ class Repeats(local):
 
     def _remember(self, key: str, text: str, listed: Encoded) -> None:
         before = self._latest.pop(key, None)
-        self._characters += len(text) - (len(before[0]) if before is not None else 0)
-        self._latest[key] = text, listed
+        open_text = text[:-1]  # without the bracket that closes it
+        self._characters += len(open_text) - (len(before[0]) if before is not None else 0)
+        self._latest[key] = open_text, listed
         while self._characters > _CHARACTERS and len(self._latest) > 1:
             _, (old, _) = self._latest.popitem(last=False)
             self._characters -= len(old)

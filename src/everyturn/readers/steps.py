@@ -11,7 +11,7 @@ import orjson
 
 from everyturn.model import Json, Message, ToolCall
 from everyturn.readers import fields
-from everyturn.readers.genai import openai_messages
+from everyturn.readers.genai_messages import openai_messages
 
 _QUESTIONS = (
     "message",

@@ -23,7 +23,7 @@ from everyturn.model import (
     Rejected,
     Span,
     call_json,
-    encode_messages,
+    encoded_messages,
 )
 from everyturn.readers import BadRecord
 from everyturn.readers.columns import MessageRows, Row, Rows
@@ -71,6 +71,7 @@ def _messages(records: MessageRecords, _where: str, latest: datetime) -> Row:
 
 
 def _span(span: Span, _where: str, latest: datetime) -> Row:
+    started_at, ended_at, given, made = span.started_at, span.ended_at, span.input, span.output
     return (
         span.trace_id,
         span.span_id,
@@ -79,10 +80,10 @@ def _span(span: Span, _where: str, latest: datetime) -> Row:
         span.user_id,
         span.operation,
         span.name,
-        _checked(span.started_at, "started_at", latest),
-        _checked(span.ended_at, "ended_at", latest),
-        _encoded(span.input),
-        _encoded(span.output),
+        None if started_at is None else believable(started_at, "started_at", latest),
+        None if ended_at is None else believable(ended_at, "ended_at", latest),
+        None if given is None else _encoded(given),
+        None if made is None else _encoded(made),
         None if span.tool_call is None else _json(call_json(span.tool_call)),
         span.tool_result,
         span.error,
@@ -92,10 +93,9 @@ def _span(span: Span, _where: str, latest: datetime) -> Row:
     )
 
 
-def _encoded(messages: tuple[Message, ...] | None) -> str | None:
-    if type(messages) is Encoded:
-        return messages.text
-    return None if messages is None else encode_messages(messages)
+def _encoded(messages: tuple[Message, ...]) -> bytes:
+    """The messages' text in UTF-8, as Arrow keeps it."""
+    return messages.text if type(messages) is Encoded else encoded_messages(messages)
 
 
 def _feedback(record: FeedbackRecord, _where: str, latest: datetime) -> Row:

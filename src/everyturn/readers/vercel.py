@@ -7,11 +7,12 @@ conversations apart are `ai.telemetry.metadata`, under names that the applicatio
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
-from everyturn.model import Json, Message, Span, ToolCall
+from everyturn.model import Json, Message, Operation, Span, ToolCall
 from everyturn.readers import BadRecord, ReadOptions, fields, steps
-from everyturn.readers.genai import Operation, conversation_id, environment, error_of, openai_messages, user_id
+from everyturn.readers.genai import environment, error_of, ids_of
+from everyturn.readers.genai_messages import openai_messages
 from everyturn.readers.namespaces import own_attributes, with_common
 from everyturn.readers.otlp_wire import Attributes, OtlpSpan
 
@@ -22,9 +23,9 @@ _TURNS = frozenset({"ai.generateText", "ai.streamText", "ai.generateObject", "ai
 _MODELS = ("ai.response.model", "gen_ai.response.model", "ai.model.id", "gen_ai.request.model")
 
 
-def is_vercel(span: OtlpSpan) -> bool:
-    """Whether the Vercel AI SDK made the span."""
-    return _OPERATION in span.attributes
+def is_vercel(names: Collection[str]) -> bool:
+    """Whether attributes are the Vercel AI SDK's."""
+    return _OPERATION in names
 
 
 def read_span(span: OtlpSpan, options: ReadOptions) -> Span:
@@ -33,16 +34,9 @@ def read_span(span: OtlpSpan, options: ReadOptions) -> Span:
     operation = _operation(str(found[_OPERATION]))
     metadata = {name[len(_METADATA) :]: value for name, value in found.items() if name.startswith(_METADATA)}
     name = found.get("ai.toolCall.name")
-    return Span(
-        trace_id=span.trace_id,
-        span_id=span.span_id,
-        parent_id=span.parent_id,
-        conversation_id=conversation_id({**metadata, **found}, span.resource, options),
-        user_id=user_id({**metadata, **found}, span.resource, options),
-        operation=operation,
-        name=span.name or None,
-        started_at=span.started_at,
-        ended_at=span.ended_at,
+    return span.told(
+        operation,
+        *ids_of(span, options, metadata),
         input=_given(found) if operation in {"chat", "invoke_agent"} else None,
         output=_made(found, span) if operation in {"chat", "invoke_agent"} else None,
         tool_call=_call(found.get("ai.toolCall.id"), name, found.get("ai.toolCall.args")) if name else None,
@@ -62,7 +56,7 @@ def _operation(name: str) -> Operation:
 
 
 def _conversation_attributes(span: OtlpSpan, metadata: Mapping[str, Json], options: ReadOptions) -> dict[str, str]:
-    attributes = own_attributes(span.attributes, options) | own_attributes(metadata, options)
+    attributes = own_attributes(span.attributes, options, span.names) | own_attributes(metadata, options)
     model = fields.first(span.attributes, _MODELS)
     return with_common(attributes, tags=metadata.get("tags"), model=model, environment=environment(span.resource))
 
