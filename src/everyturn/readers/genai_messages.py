@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 import orjson
@@ -148,7 +148,7 @@ def one_reply(messages: tuple[Message, ...] | None) -> tuple[Message, ...] | Non
     return (replace(messages[0], content=content, tool_calls=calls),)
 
 
-def with_calls_joined(messages: tuple[Message, ...]) -> tuple[Message, ...]:
+def with_calls_joined(messages: Iterable[Message]) -> list[Message]:
     """A history in which each reply is one message: the Responses API lists a reply's text and each of its calls by themselves."""
     found: list[Message] = []
     for message in messages:
@@ -157,7 +157,7 @@ def with_calls_joined(messages: tuple[Message, ...]) -> tuple[Message, ...]:
             found[-1] = replace(found[-1], tool_calls=found[-1].tool_calls + message.tool_calls)
         else:
             found.append(message)
-    return tuple(found)
+    return found
 
 
 def text_of(value: Json) -> str | None:

@@ -11,9 +11,10 @@ A span may carry `gen_ai.*` beside its own attributes; these are then not read a
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
+from typing import NamedTuple, TypeAlias
 
 from everyturn.model import Feedback, FeedbackRecord, Json, Message, Operation, Span, ToolCall, digest
 from everyturn.readers import ReadOptions, fields, steps
@@ -23,6 +24,7 @@ from everyturn.readers.genai import environment, error_of, ids_of
 from everyturn.readers.genai_messages import one_reply, openai_messages, with_calls_joined
 from everyturn.readers.namespaces import own_attributes, with_common
 from everyturn.readers.otlp_wire import Attributes, OtlpSpan
+from everyturn.readers.repeats import Item, RepeatedItems
 
 _KIND = "openinference.span.kind"
 _OPERATIONS: Mapping[str, Operation] = {
@@ -54,14 +56,16 @@ def read_span(span: OtlpSpan, options: ReadOptions) -> Span:
     given, made = found.get("input.value"), found.get("output.value")
     name = found.get("tool.name") or span.name
     result = as_openai(fields.json_value(made)) if kind == "TOOL" else None
+    conversation_id, user_id = ids_of(span, options, metadata)
     return span.told(
         operation,
-        *ids_of(span, options, metadata),
-        input=_given(found, operation),
-        output=_made(found, operation, has_failed=span.error is not None),
+        conversation_id,
+        user_id,
+        input=_given(span, operation, conversation_id or span.trace_id),
+        output=_made(span, operation),
         tool_call=_tool_call(str(name), given, result) if kind == "TOOL" and name else None,
         tool_result=_tool_result(made, result) if kind == "TOOL" else None,
-        error=failure(error_of(span)),
+        error=failure(error_of(span)) if span.error is not None else None,
         response_id=fields.identifier(found.get("gen_ai.response.id"), "gen_ai.response.id"),
         attributes=_conversation_attributes(span, metadata, options),
     )
@@ -76,7 +80,9 @@ def _metadata(found: Attributes) -> Mapping[str, Json]:
 
 def _conversation_attributes(span: OtlpSpan, metadata: Mapping[str, Json], options: ReadOptions) -> dict[str, str]:
     found = span.attributes
-    attributes = own_attributes(found, options, span.names) | own_attributes(metadata, options)
+    attributes = own_attributes(found, options, span.names)
+    if metadata:
+        attributes |= own_attributes(metadata, options)
     tags, model = fields.json_value(found.get("tag.tags")), found.get("llm.model_name")
     return with_common(attributes, tags=tags, model=model, environment=environment(span.resource))
 
@@ -84,28 +90,31 @@ def _conversation_attributes(span: OtlpSpan, metadata: Mapping[str, Json], optio
 # --- model calls --------------------------------------------------------------------------------------------------
 
 
-def _given(found: Attributes, operation: Operation) -> tuple[Message, ...] | None:
+def _given(span: OtlpSpan, operation: Operation, key: str) -> tuple[Message, ...] | None:
     """What a model call, an agent or a chain was given; a tool's input is no message."""
     if operation == "execute_tool":
         return None
-    value = found.get("input.value")
-    if operation != "chat":
-        return steps.asked(as_openai(fields.json_value(value)))
-    messages = _numbered(found, "llm.input_messages.")
-    return with_calls_joined(messages) if messages else steps.given(as_openai(fields.json_value(value)))
+    found = span.attributes
+    if operation == "chat" and (numbered := span.names.tell(_GIVEN)):
+        messages = _REPEATS.messages(key, _items(found, numbered))
+        if messages:
+            return messages
+    value = as_openai(fields.json_value(found.get("input.value")))
+    return steps.given(value) if operation == "chat" else steps.asked(value)
 
 
-def _made(found: Attributes, operation: Operation, *, has_failed: bool) -> tuple[Message, ...] | None:
+def _made(span: OtlpSpan, operation: Operation) -> tuple[Message, ...] | None:
     """What it gave. A model call that failed gave nothing, although some clients write an empty reply."""
     if operation == "execute_tool":
         return None
+    found = span.attributes
     value = found.get("output.value")
     if operation != "chat":
         return steps.answered(as_openai(fields.json_value(value)))
-    messages = one_reply(_numbered(found, "llm.output_messages."))
+    messages = one_reply(tuple(_messages(_items(found, span.names.tell(_MADE)))) or None)
     if messages and (messages[0].content or messages[0].tool_calls):
         return messages
-    if has_failed:
+    if span.error is not None:
         return None
     whole = (
         steps.made(reply(fields.json_value(value)))
@@ -115,26 +124,55 @@ def _made(found: Attributes, operation: Operation, *, has_failed: bool) -> tuple
     return whole if whole and (whole[0].content or whole[0].tool_calls or not messages) else messages
 
 
-def _numbered(found: Attributes, prefix: str) -> tuple[Message, ...] | None:
-    """The messages of numbered attributes, in the order of their numbers."""
-    items: dict[int, dict[str, Json]] = {}
-    for name, value in found.items():
-        if not name.startswith(prefix) or (place := _place(name[len(prefix) :])) is None:
-            continue
-        number, group, index, field = place
-        item = items.setdefault(number, {})
-        if group is None:
-            item[field] = value
-        else:
-            item.setdefault(group, {}).setdefault(index, {})[field] = value
+_Field: TypeAlias = tuple[str | None, int, str]  # of a message: in which group, the number there, and what it is called
+_ROLE_AND_CONTENT: tuple[_Field, ...] = ((None, 0, "role"), (None, 0, "content"))
+
+
+class _Numbered(NamedTuple):
+    """The attributes that make up one message, and which of its fields each of them is."""
+
+    fields: tuple[_Field, ...]
+    names: tuple[str, ...]
+
+
+def _numbered(prefix: str, names: tuple[str, ...]) -> tuple[_Numbered, ...]:
+    """The messages in the names of numbered attributes, in the order of their numbers."""
+    found: dict[int, list[tuple[_Field, str]]] = {}
+    for name in names:
+        if name.startswith(prefix) and (place := _place(name[len(prefix) :])) is not None:
+            number, *field = place
+            found.setdefault(number, []).append((tuple(field), name))
+    return tuple(_Numbered(*zip(*places, strict=True)) for _, places in sorted(found.items()))
+
+
+_GIVEN = partial(_numbered, "llm.input_messages.")
+_MADE = partial(_numbered, "llm.output_messages.")
+
+
+def _items(found: Attributes, messages: Iterable[_Numbered]) -> list[Item]:
+    """All that each message is read from: which fields it has, and their values."""
+    return [(m.fields, *[found[name] for name in m.names]) for m in messages]
+
+
+def _messages(items: Iterable[Item]) -> list[Message]:
     messages: list[Message] = []
-    for _, item in sorted(items.items()):
-        content, role = item.get("content"), item.get("role")
-        if type(content) is str and type(role) is str and len(item) == 2 and role in _PLAIN_ROLES:
-            messages.append(Message(item["role"], content))  # nearly all messages
-        elif "role" in item:
-            messages += openai_messages(_openai(item))
-    return tuple(messages) if messages else None
+    for item in items:
+        places, role, *more = item
+        if places == _ROLE_AND_CONTENT and type(role) is str and role in _PLAIN_ROLES and type(more[0]) is str:
+            messages.append(Message(role, more[0]))  # type: ignore[arg-type]  # it is one of the plain roles
+            continue
+        message: dict[str, Json] = {}
+        for (group, index, field), value in zip(places, item[1:], strict=True):
+            if group is None:
+                message[field] = value
+            else:
+                message.setdefault(group, {}).setdefault(index, {})[field] = value
+        if "role" in message:
+            messages += openai_messages(_openai(message))
+    return messages
+
+
+_REPEATS = RepeatedItems(lambda items: with_calls_joined(_messages(items)))
 
 
 @lru_cache(8192)
@@ -197,12 +235,17 @@ def _tool_result(made: Json, result: Json) -> str | None:
 # --- ratings ------------------------------------------------------------------------------------------------------
 
 
+def _ratings(names: tuple[str, ...]) -> tuple[tuple[str, tuple[str, str, int, str]], ...]:
+    """The names that belong to ratings, with the rating of each (of what, in which list, its number) and its field there."""
+    matches = ((name, _RATING.fullmatch(name)) for name in names if "annotations." in name or "evaluations." in name)
+    return tuple((name, (m[1] or "span", m[2], int(m[3]), m[4])) for name, m in matches if m)
+
+
 def ratings(span: OtlpSpan, read: Span) -> Iterator[FeedbackRecord]:
     """The ratings on a span. They were given before it ended."""
     found: dict[tuple[str, str, int], dict[str, Json]] = {}
-    for name, value in span.attributes.items():
-        if ("annotations." in name or "evaluations." in name) and (match := _RATING.fullmatch(name)):
-            found.setdefault((match[1] or "span", match[2], int(match[3])), {})[match[4]] = value
+    for name, (scope, group, number, field) in span.names.tell(_ratings):
+        found.setdefault((scope, group, number), {})[field] = span.attributes[name]
     for (scope, group, number), rating in found.items():
         called = fields.text(rating.get("name"), "name")
         value = fields.number(rating.get("score"), "score")

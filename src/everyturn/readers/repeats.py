@@ -1,7 +1,7 @@
-"""JSON lists that begin with an earlier one, decoded from where they go on.
+"""Histories that begin with an earlier one, read from where they go on.
 
-Every model call carries the conversation so far: the list of messages it was given begins with the list of the call before, byte for byte.
-What was decoded once is not decoded again. This changes the time alone, never the result: each list is remembered as its text.
+Every model call carries the conversation so far: the list of messages it was given begins with the list of the call before. What was read
+once is not read again. This changes the time alone, never the result: each list is remembered as it was written.
 """
 
 from __future__ import annotations
@@ -9,12 +9,17 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 from threading import local
+from typing import Generic, TypeAlias, TypeVar
 
 import orjson
 
 from everyturn.model import Json, Message, encoded_messages
+from everyturn.readers import BadRecord
 
 _CHARACTERS = 8_000_000  # of text remembered at once; the oldest goes first
+
+Written = TypeVar("Written")
+Item: TypeAlias = tuple[Json, ...]
 
 
 class Encoded(tuple[Message, ...]):  # noqa: SLOT001 - a tuple with a text of its own cannot have slots
@@ -23,15 +28,39 @@ class Encoded(tuple[Message, ...]):  # noqa: SLOT001 - a tuple with a text of it
     text: bytes
 
     @classmethod
-    def of(cls, messages: list[Message], text: bytes) -> Encoded:
-        """The messages with their exchange form, the text that `encoded_messages` would give."""
+    def of(cls, messages: list[Message], before: Encoded | None = None) -> Encoded:
+        """The messages with the text that `encoded_messages` gives for them, after those that came before."""
+        try:
+            text = encoded_messages(messages)
+        except orjson.JSONEncodeError:  # it decodes up to 1024 levels and encodes 254
+            raise BadRecord(expected="values nested up to 250 levels deep", found="deeper nesting") from None
+        if before:
+            text = b"%b,%b" % (before.text[:-1], text[1:]) if messages else before.text
+            messages = [*before, *messages]
         made = cls(messages)
         made.text = text
         return made
 
 
-class Repeats(local):
-    """The latest list of each conversation, by any key that tells conversations apart; each thread has its own.
+class _Latest(local, Generic[Written]):
+    """The latest list of each conversation, by any key that tells conversations apart; each thread has its own."""
+
+    def __init__(self) -> None:
+        self._latest: OrderedDict[str, tuple[Written, Encoded, int]] = OrderedDict()
+        self._characters = 0
+
+    def remember(self, key: str, written: Written, listed: Encoded, characters: int) -> None:
+        """Keep a list as it was written, and forget the oldest ones where it is too much."""
+        before = self._latest.pop(key, None)
+        self._characters += characters - (before[2] if before is not None else 0)
+        self._latest[key] = written, listed, characters
+        while self._characters > _CHARACTERS and len(self._latest) > 1:
+            _, (_, _, old) = self._latest.popitem(last=False)
+            self._characters -= old
+
+
+class Repeats(_Latest[str]):
+    """Histories that are JSON lists.
 
     >>> repeats = Repeats(lambda item: [Message("user", item)])
     >>> [m.content for text in ('["a"]', '["a", "b"]') for m in repeats.messages("c1", text)]
@@ -39,9 +68,8 @@ class Repeats(local):
     """
 
     def __init__(self, read: Callable[[Json], list[Message]]) -> None:
+        super().__init__()
         self._read = read
-        self._latest: OrderedDict[str, tuple[str, Encoded]] = OrderedDict()
-        self._characters = 0
 
     def messages(self, key: str, text: str) -> Encoded | None:
         """The messages of a JSON list, or None where the text is no such list."""
@@ -62,20 +90,39 @@ class Repeats(local):
         found: list[Message] = []
         for item in items:
             found += self._read(item)
-        encoded = encoded_messages(found)
-        if known is not None:
-            encoded = b"%b,%b" % (known.text[:-1], encoded[1:]) if found else known.text
-            found = [*known, *found]
-        listed = Encoded.of(found, encoded)
+        listed = Encoded.of(found, known)
         if text[:1] == "[" and text[-1:] == "]" and listed:
-            self._remember(key, text, listed)
+            self.remember(key, text[:-1], listed, len(text))  # without the bracket that closes it
         return listed
 
-    def _remember(self, key: str, text: str, listed: Encoded) -> None:
-        before = self._latest.pop(key, None)
-        open_text = text[:-1]  # without the bracket that closes it
-        self._characters += len(open_text) - (len(before[0]) if before is not None else 0)
-        self._latest[key] = open_text, listed
-        while self._characters > _CHARACTERS and len(self._latest) > 1:
-            _, (old, _) = self._latest.popitem(last=False)
-            self._characters -= len(old)
+
+class RepeatedItems(_Latest[list[Item]]):
+    """Histories that are lists of tuples, each all of what a message is read from.
+
+    >>> repeats = RepeatedItems(lambda items: [Message("user", item[0]) for item in items])
+    >>> [m.content for items in ([("a",)], [("a",), ("b",)]) for m in repeats.messages("c1", items)]
+    ['a', 'a', 'b']
+    """
+
+    def __init__(self, read: Callable[[list[Item]], list[Message]]) -> None:
+        super().__init__()
+        self._read = read
+
+    def messages(self, key: str, items: list[Item]) -> Encoded:
+        """The messages of the items. After a reply they are read from the beginning: what follows may be the rest of it."""
+        before = self._latest.get(key)
+        known, characters = None, 0
+        if before is not None:
+            written, listed, characters = before
+            length = len(written)
+            if length <= len(items) and items[:length] == written:
+                if length == len(items):
+                    return listed
+                known = listed if listed[-1].role != "assistant" else None
+        fresh = items[length:] if known is not None else items
+        listed = Encoded.of(self._read(fresh), known)
+        values = [value for item in fresh for value in item if type(value) is not tuple]
+        if listed and set(map(type, values)) == {str}:  # true and 1 are equal, and read differently
+            more = sum(map(len, values))
+            self.remember(key, items, listed, more if known is None else characters + more)
+        return listed
