@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
-from functools import lru_cache, partial
+from functools import partial
 from typing import NamedTuple, TypeAlias
 
 from everyturn.model import Feedback, FeedbackRecord, Json, Message, Operation, Span, ToolCall, digest
@@ -140,8 +140,8 @@ def _numbered(prefix: str, names: tuple[str, ...]) -> tuple[_Numbered, ...]:
     found: dict[int, list[tuple[_Field, str]]] = {}
     for name in names:
         if name.startswith(prefix) and (place := _place(name[len(prefix) :])) is not None:
-            number, *field = place
-            found.setdefault(number, []).append((tuple(field), name))
+            number, field = place
+            found.setdefault(number, []).append((field, name))
     return tuple(_Numbered(*zip(*places, strict=True)) for _, places in sorted(found.items()))
 
 
@@ -175,21 +175,20 @@ def _messages(items: Iterable[Item]) -> list[Message]:
 _REPEATS = RepeatedItems(lambda items: with_calls_joined(_messages(items)))
 
 
-@lru_cache(8192)
-def _place(path: str) -> tuple[int, str | None, int, str] | None:
-    """Where an attribute belongs: the message's number, its tool calls or parts and the number there, and the field.
+def _place(path: str) -> tuple[int, _Field] | None:
+    """Where an attribute belongs: the message's number, and the field: its tool calls or parts, the number there, its name.
 
     >>> _place("0.message.role"), _place("2.message.tool_calls.1.tool_call.function.name")
-    ((0, None, 0, 'role'), (2, 'tool_calls', 1, 'function.name'))
+    ((0, (None, 0, 'role')), (2, ('tool_calls', 1, 'function.name')))
     """
     number, _, rest = path.partition(".message.")
     if not number.isdecimal():
         return None
     group, _, inner = rest.partition(".")
     if group not in {"tool_calls", "contents"}:
-        return int(number), None, 0, rest
+        return int(number), (None, 0, rest)
     index, _, field = inner.partition(".")
-    return (int(number), group, int(index), field.partition(".")[2]) if index.isdecimal() else None
+    return (int(number), (group, int(index), field.partition(".")[2])) if index.isdecimal() else None
 
 
 def _openai(item: Mapping[str, Json]) -> dict[str, Json]:

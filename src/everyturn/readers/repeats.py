@@ -97,10 +97,10 @@ class Repeats(_Latest[str]):
 
 
 class RepeatedItems(_Latest[list[Item]]):
-    """Histories that are lists of tuples, each all of what a message is read from.
+    """Histories that are lists of tuples, each all of what a message is read from: a form, and values.
 
-    >>> repeats = RepeatedItems(lambda items: [Message("user", item[0]) for item in items])
-    >>> [m.content for items in ([("a",)], [("a",), ("b",)]) for m in repeats.messages("c1", items)]
+    >>> repeats = RepeatedItems(lambda items: [Message(role, text) for role, text in items])
+    >>> [m.content for items in ([("user", "a")], [("user", "a"), ("user", "b")]) for m in repeats.messages("c1", items)]
     ['a', 'a', 'b']
     """
 
@@ -121,7 +121,7 @@ class RepeatedItems(_Latest[list[Item]]):
                 known = listed if listed[-1].role != "assistant" else None
         fresh = items[length:] if known is not None else items
         listed = Encoded.of(self._read(fresh), known)
-        values = [value for item in fresh for value in item if type(value) is not tuple]
+        values = [value for item in fresh for value in item[1:]]
         if listed and set(map(type, values)) == {str}:  # true and 1 are equal, and read differently
             more = sum(map(len, values))
             self.remember(key, items, listed, more if known is None else characters + more)
