@@ -372,9 +372,26 @@ def sample_report() -> dict[str, Any]:
                 "conversations": [*keys[16:20], "c-9999"],
             },
         ],
+        "blind_spots": [
+            {
+                "kind": "cohort",
+                "sentence": "In 1 of 3 cohorts acceptance could fall by 10 points and nothing would show: Trial.",
+            }
+        ],
         "intents": intents,
         "cohorts": cohorts,
+        "trust_order": [
+            {
+                "cohort": None,
+                "first": "trust",
+                "sentence": "Trust fell before use: 31 users who left had relied less before.",
+            },
+            {"cohort": "Trial", "first": "unclear", "sentence": "No order shows: 12 users left."},
+            {"cohort": "Enterprise", "first": "use", "sentence": "Use fell first: 14 users left."},
+        ],
         "coverage": {
+            "in_depth": {"value": 0.61, "low": 0.60, "high": 0.62, "users": 2118, "n": 18640, "unknown": 0},
+            "thin": [{"intent": "Change a booking", "cases": 3, "outputs": 1204, "smallest_fall": None}],
             "coverage": 0.748,
             "low": 0.739,
             "high": 0.757,

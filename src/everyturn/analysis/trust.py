@@ -96,7 +96,7 @@ def trust_parts(
     """
     found = {}
     for name, signals in PARTS.items():
-        signal = next((s for s in signals if len(panel.rows(s))), None)
+        signal = next((s for s in signals if panel.rows(s).n.any()), None)  # one that knows nothing is no part
         if signal is not None and name in only:
             rows, count = panel.trend(signal, weeks=weeks)
             good = rows.y if signal == "acceptance" else rows.n - rows.y
@@ -116,7 +116,7 @@ def user_trust(panel: Panel) -> list[UserTrust]:
     if not any(len(rows) for rows in parts.values()):
         return []
     users, cohorts = len(panel.users), len(panel.cohorts)
-    asked, home = _home_cohorts(panel)
+    asked, home = home_cohorts(panel)
     values, errors = [], []
     for rows in parts.values():
         n, y = sum_by(rows.user, rows.n, users), sum_by(rows.user, rows.y, users)
@@ -141,8 +141,8 @@ def user_trust(panel: Panel) -> list[UserTrust]:
     ]
 
 
-def _home_cohorts(panel: Panel) -> tuple[Floats, Codes]:
-    """Outputs per user, and the cohort in which most of them were."""
+def home_cohorts(panel: Panel) -> tuple[Floats, Codes]:
+    """Outputs per user, and the code of the cohort in which most of them were."""
     rows, cohorts = panel.traffic, len(panel.cohorts)
     keys, (asked,) = per_user(rows.user * cohorts + rows.cohort, rows.n)
     user, cohort = np.divmod(keys, cohorts)

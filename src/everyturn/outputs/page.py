@@ -65,6 +65,11 @@ def arrange(report: Result) -> View:
             for context in items(report, "contexts")
         ],
         "cohorts": _cohorts(report),
+        "trust_order": [
+            (order.get("cohort"), order.get("sentence"))
+            for order in items(report, "trust_order")
+            if order.get("cohort") is None or order.get("first") != "unclear"
+        ],
         "coverage": _coverage(report),
         "conversations": [arrange_conversation(str(key), value) for key, value in conversations.items()],
         "notes": items(report, "notes"),

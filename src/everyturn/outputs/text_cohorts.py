@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import RenderableType
@@ -32,6 +32,39 @@ def draw_cohorts(report: Result) -> Iterator[RenderableType]:
         )
     yield table
     yield soft(COULD_SHOW.format(" of acceptance"))
+    yield from draw_order(items(report, "trust_order"))
+
+
+def draw_order(orders: Sequence[Any]) -> Iterator[RenderableType]:
+    """Whether trust falls before use does: for all users, and for the cohorts of which more can be said than that."""
+    for order in orders:
+        name = order.get("cohort")
+        if name is None or order.get("first") != "unclear":
+            yield Text(printable(f"{name}: {order.get('sentence')}" if name else order.get("sentence")))
+
+
+def draw_trust(trust: Mapping[str, Any]) -> Iterator[RenderableType]:
+    """Trust by cohort with the parts it is the mean of, and the order in which trust and use fall."""
+    yield strong("Trust: how far users act on outputs without checking them")
+    cohorts = items(trust, "cohorts")
+    if not cohorts:
+        yield Text("No cohort has enough users to show.")
+        return
+    parts = list(dict.fromkeys(name for cohort in cohorts for name in fields(cohort, "parts")))
+    table = grid("cohort", ">users", "by week", ">trust", *(f">{part}" for part in parts))
+    for cohort in cohorts:
+        own = fields(cohort, "parts")
+        table.add_row(
+            printable(cohort.get("cohort") or "unnamed"),
+            count(fields(cohort, "trust").get("users")),
+            sparkline(items(cohort, "trust_weekly"), key="value", top=1.0, complete_until=None),
+            brief(figure(cohort.get("trust"))),
+            *(brief(figure(own.get(part))) for part in parts),
+        )
+    yield table
+    yield soft("each part is a mean over users and more is better; trust is the mean of the parts")
+    yield ""
+    yield from draw_order(items(trust, "order"))
 
 
 def draw_groups(result: Result) -> Iterator[RenderableType]:

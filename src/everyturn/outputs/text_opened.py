@@ -15,6 +15,7 @@ from everyturn.outputs.diff import action_diff
 from everyturn.outputs.figures import UNKNOWN, fields, items, number, percent
 from everyturn.outputs.lives import lives
 from everyturn.outputs.terminal import grid, printable, soft, strong, word_diff
+from everyturn.outputs.text_cohorts import draw_trust
 from everyturn.outputs.text_fields import draw_fields
 from everyturn.outputs.text_findings import draw_findings
 from everyturn.outputs.text_intents import draw_contexts, draw_intents
@@ -37,6 +38,8 @@ def draw_shown(result: Result) -> Iterator[RenderableType]:
             yield ""
             yield from draw_rates(by_cohort)
         yield from draw_contexts(result)
+    elif trust := fields(result, "trust"):
+        yield from draw_trust(trust)
     elif finding := fields(result, "finding"):
         yield from draw_findings([finding], otherwise="", whole=True)
     else:

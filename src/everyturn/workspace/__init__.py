@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 from everyturn.config import FILE, read_config
-from everyturn.engines import inputs, metrics
+from everyturn.engines import metrics
 from everyturn.engines.local import Database
 from everyturn.errors import InputError, UnknownName
 from everyturn.outputs.places import require_place
@@ -258,7 +258,7 @@ class Workspace:
         day = day_of(until)
         self._ensure_intents()
         self.progress("looking for changes", 0, None)
-        seen = findings_of(self.database, inputs.evals(self.database), until=day, budget=budget)
+        seen = findings_of(self.database, until=day, budget=budget)
         return Result(schema="everyturn/1", verb="watch", until=plain(day), budget=budget, **seen.to_json())
 
     def _told(self) -> list[dict[str, Any]]:
@@ -292,8 +292,7 @@ class Workspace:
     def gap(self) -> Result:
         """Evals beside users, per intent, the widest distance first; intents no case tests by how little users accept."""
         self._ensure_intents()
-        gap = gap_of(self.database, panel_of(self.database), inputs.evals(self.database))
-        return Result(schema="everyturn/1", verb="gap", **gap.to_json())
+        return Result(schema="everyturn/1", verb="gap", **gap_of(self.database, panel_of(self.database)).to_json())
 
     def cover(
         self,
@@ -325,7 +324,7 @@ class Workspace:
     # --- show, report -------------------------------------------------------------------------------------------
 
     def show(self, *what: str, where: str | None = None, limit: int = 5) -> Result:
-        """What is behind a number: `show("conversation", ID)`, `show("intent", ID or name)`, `show(SIGNAL)`, `show(FINDING)`.
+        """What is behind a number: `show("conversation", ID)`, `show("intent", ID or name)`, `show(SIGNAL)`, `show(FINDING)`, `show("trust")`.
 
         For a signal, `where` narrows to the conversations that meet the condition, and those where the answer was bad come first.
         """

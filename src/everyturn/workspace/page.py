@@ -11,6 +11,7 @@ from everyturn.analysis.blind import least_change
 from everyturn.analysis.contexts import Context
 from everyturn.analysis.findings import Watch
 from everyturn.analysis.gap import Gap, GapRow
+from everyturn.analysis.leading import Order
 from everyturn.analysis.panel import Panel
 from everyturn.analysis.trust import CohortTrust
 from everyturn.engines import evidence, inputs, metrics
@@ -47,6 +48,7 @@ def build(
     gap: Gap,
     coverage: dict[str, Json],
     trust: Sequence[CohortTrust],
+    order: Sequence[Order],
     watched: Watch,
     contexts: Sequence[Context],
     provenance: dict[str, Json],
@@ -77,6 +79,7 @@ def build(
         "intents": intents,
         "contexts": told,
         "cohorts": _cohorts(database, trust, weeks=len(panel.weeks)),
+        "trust_order": [each.to_json() for each in order],
         "coverage": coverage,
         "conversations": shown_conversations(database, wanted),
         "notes": _notes(counts, complete if panel.complete > 0 else None),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from everyturn.engines import evidence, inputs, metrics
+from everyturn.analysis.leading import leading_order
+from everyturn.analysis.trust import cohort_trust
+from everyturn.engines import evidence, metrics
 from everyturn.engines.local import Database
 from everyturn.errors import InputError, UnknownName
 from everyturn.intents.layout import nearest
@@ -32,7 +34,7 @@ def opened(
     limit: int,
     told: Callable[[], Sequence[dict[str, Json]]],
 ) -> dict[str, Json]:
-    """What is behind what is asked for: a conversation, an intent, a signal or one of the findings `told` gives."""
+    """What is behind what is asked for: a conversation, an intent, trust, a signal or one of the findings `told` gives."""
     if limit < 0:
         raise InputError("no negative number of conversations can be shown", where="limit", expected="a number from 0")
     if is_conversation(what):
@@ -45,6 +47,8 @@ def opened(
         )
     if what[0] == "intent" and len(what) >= 2:
         return intent(db, " ".join(what[1:]), limit=limit)
+    if tuple(what) == ("trust",):
+        return trust(db)
     if len(what) == 1 and what[0] in signals():
         return signal(db, named_signal(what[0]), where=where, limit=limit)
     findings = {f["id"]: f for f in told()} if len(what) == 1 else {}
@@ -80,13 +84,14 @@ def conversation(db: Database, conversation_id: str) -> dict[str, Json]:
 
 def intent(db: Database, name: str, *, limit: int) -> dict[str, Json]:
     """One intent, by id or name, with conversations to read."""
-    rows = gap_of(db, panel_of(db), inputs.evals(db)).rows
-    found = next((row for row in rows if name in {row.intent_id, row.intent}), None)
+    rows = {row.intent_id: row for row in gap_of(db, panel_of(db)).rows}
+    found = next((r for r in rows.values() if name in {r.intent_id, r.intent}), None)
     if found is None:
-        raise UnknownName.among("intent", name, [row.intent for row in rows], example='everyturn show intent "{}"')
+        raise UnknownName.among("intent", name, [r.intent for r in rows.values()], example='everyturn show intent "{}"')
     ids = evidence.examples(db, {"intent_id": found.intent_id, "signal": "acceptance"}, limit=limit)
-    there = signals()
-    told = [c.to_json() for name in SEPARATED for c in contexts_of(db, there[name], of=found.intent_id)]
+    told = [
+        c.to_json() for name in SEPARATED for c in contexts_of(db, signals()[name]) if c.intent_id == found.intent_id
+    ]
     return {
         "intent": intent_json(db, found),
         "events": _events(db, found.intent_id),
@@ -128,6 +133,17 @@ def _nearest(db: Database, intent_id: str) -> list[dict[str, Json]]:
         {"intent_id": other.intent_id, "intent": other.label, "likeness": likeness}
         for other, likeness in (nearest(discovery, intent_id) if discovery else [])
     ]
+
+
+def trust(db: Database) -> dict[str, Json]:
+    """Trust by cohort with its parts, and whether it falls before use does."""
+    panel = panel_of(db)
+    return {
+        "trust": {
+            "cohorts": [cohort.to_json() for cohort in cohort_trust(panel)],
+            "order": [order.to_json() for order in leading_order(panel)],
+        }
+    }
 
 
 def signal(db: Database, asked: Signal, *, where: str | None, limit: int) -> dict[str, Json]:

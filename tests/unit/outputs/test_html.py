@@ -70,6 +70,15 @@ def test_the_headline_sets_evals_beside_users_with_both_ranges(read: Reader) -> 
     assert "46 % to 72 % if every unknown had gone one way" in read.text
 
 
+def test_what_could_not_be_seen_and_what_went_first_are_told(page: str) -> None:
+    assert "In 1 of 3 cohorts acceptance could fall by" in page
+    assert "Trust fell before use: 31 users" in page
+    assert "<b>Enterprise:</b> Use fell first" in page
+    assert "No order shows" not in page.split('id="numbers"', maxsplit=1)[0]
+    assert "Change a booking: 3 cases for 1,204 outputs" in page
+    assert page.count("Four weeks could show") >= 3  # of every intent and cohort
+
+
 def test_every_finding_has_its_sentence_and_conversations(read: Reader) -> None:
     for finding in sample_report()["findings"]:
         assert finding["sentence"] in read.text

@@ -96,3 +96,16 @@ def test_an_intent_is_shown_by_cohort_as_it_is_measured(ws):
     for row in shown["by_cohort"]:
         assert row["drawn"] == measured[row["group"]["cohort"], "login"]["drawn"]
     assert "teams" in str(shown)
+
+
+def test_trust_is_shown_by_cohort_with_its_parts_and_order(ws):
+    shown = ws.show("trust")
+    cohorts = {c["cohort"]: c for c in shown["trust"]["cohorts"]}
+    assert list(cohorts["free"]["parts"]) == ["unmodified acceptance"]  # of edits and rework nothing is known
+    assert cohorts["free"]["trust"]["users"] == 57
+    assert cohorts["teams"]["trust"] == {"not_enough": {"users": 6, "needed": 10}}
+    (order,) = shown["trust"]["order"]
+    assert order["first"] in {"too few", "too short"}
+    text = str(shown)
+    assert "free" in text
+    assert order["sentence"][:40] in " ".join(text.split())

@@ -1,0 +1,250 @@
+"""Users who left or came half as often, and how they had changed by then, beyond users alike who stayed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from everyturn.analysis.panel import Panel, Rows
+from everyturn.analysis.trust import home_cohorts
+from everyturn.stats.summaries import Codes, Floats, sum_by
+
+WEEKS = 4  # of a look: before the use fell, and from then on
+LEFT_OUT = 2  # weeks between the look before and the week the use fell: what takes weeks to fall has begun by then
+BEFORE = 8  # weeks of use that later ones are held against, and of trust that a look is held against, at most
+_AFTER = 8  # weeks use must stay down, or as many as there are, four at least
+_REGULAR = 8  # answers in the eight weeks before, half of them in each four: fewer show no habit to break
+_CLEAR = 4.0  # log likelihood ratio: of users who go on as before about one in a hundred seems to have stopped
+_DATED = 1.92  # a start whose likelihood is within this of the best is as good; the earliest such is taken
+_USER_NOISE = 0.1  # of a user's own change, beside what few answers add: keeps heavy users from deciding alone
+
+Window = tuple[int, int]  # first week and the one after the last, counted from the week the use fell
+EARLIER: Window = (-WEEKS - LEFT_OUT, -LEFT_OUT)
+JUST_BEFORE: Window = (-WEEKS, 0)
+LATER: Window = (0, WEEKS)
+
+
+@dataclass(frozen=True, slots=True)
+class Departures:
+    """The users with a habit: where they are at home, the week their use fell (-1: never), and the weeks they came as before."""
+
+    users: Codes
+    home: Codes
+    counts: Floats  # answers by week
+    before: Floats  # and in the eight weeks before each week
+    fell_at: Codes
+    stays: NDArray[np.bool_]
+
+
+def find_departures(panel: Panel, weeks: int) -> Departures:
+    """Whose use fell, and when, in the first `weeks` weeks.
+
+    A user's use fell in a week when the four to eight weeks from it on hold at most half of what the eight before let expect, clearly for
+    someone whose weeks vary as users' weeks do. Where several weeks may be its beginning it is the earliest.
+    """
+    traffic = panel.traffic
+    _, home = home_cohorts(panel)
+    inside = traffic.week < weeks
+    total = sum_by(traffic.user[inside], traffic.n[inside], len(panel.users))
+    users = np.flatnonzero(total >= _REGULAR)
+    row = np.full(len(panel.users), -1, dtype=np.int64)
+    row[users] = np.arange(len(users))
+    keep = inside & (row[traffic.user] >= 0)
+    size = len(users) * weeks
+    counts = sum_by(row[traffic.user[keep]] * weeks + traffic.week[keep], traffic.n[keep], size).reshape(-1, weeks)
+    summed = _running(counts)
+    at = np.arange(weeks)
+
+    def between(first: Codes, last: Codes) -> Floats:
+        held: Floats = summed[:, np.clip(last, 0, weeks)] - summed[:, np.clip(first, 0, weeks)]
+        return held
+
+    late, early = between(at - WEEKS, at), between(at - 2 * WEEKS, at - WEEKS)
+    after, before = between(at, at + _AFTER), between(at - BEFORE, at)
+    span = np.minimum(_AFTER, weeks - at)
+    can = (at >= BEFORE) & (at <= weeks - WEEKS)
+    regular = can & (before >= _REGULAR) & (late >= _REGULAR / 2) & (early >= _REGULAR / 2)
+    halved = after / span <= before / BEFORE / 2
+    evidence = _evidence(before, after, span) / (1 + _burstiness(counts) * before / BEFORE)
+    evidence = np.where(regular & halved & (evidence >= _CLEAR), evidence, -np.inf)
+    best = evidence.max(1, initial=-np.inf)
+    has = np.isfinite(best)
+    near = (evidence >= best[:, None] - _DATED) & np.isfinite(evidence)
+    fell_at = np.where(has, near.argmax(1), -1)
+    return Departures(users, home[users], counts, before, fell_at, regular & ~halved & ~has[:, None])
+
+
+def _evidence(before: Floats, after: Floats, span: Codes) -> Floats:
+    """The log likelihood ratio of two rates of Poisson counts, before and after, against one."""
+    from scipy.special import xlogy
+
+    level = (before + after) / (BEFORE + span)
+    apart = xlogy(before, before / BEFORE) + xlogy(after, after / span)
+    found: Floats = apart - xlogy(before + after, np.maximum(level, 1e-300))
+    return found
+
+
+def _burstiness(counts: Floats) -> float:
+    """How much more than a Poisson count a user's week varies, as a part of its mean squared; from weeks side by side."""
+    one, next_ = counts[:, :-1], counts[:, 1:]
+    extra = ((one - next_) ** 2 - (one + next_)).sum() / 2
+    return float(max(extra, 0.0) / max((one * next_).sum(), 1.0))
+
+
+def _running(by_week: Floats) -> Floats:
+    """The sum before each week and, last, of all."""
+    sums: Floats = np.c_[np.zeros(len(by_week)), by_week.cumsum(1)]
+    return sums
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Running sums by week for each user with a habit: `n` what was asked of them and `y` the good of it.
+
+    `is_relative` says that a change is a part of the user's own level: use has no scale of its own.
+    """
+
+    n: Floats
+    y: Floats
+    is_relative: bool = False
+
+    @classmethod
+    def of_answers(cls, rows: Rows, use: Departures, everyone: int) -> History:
+        """The answers of one part of trust."""
+        row = np.full(everyone, -1, dtype=np.int64)
+        row[use.users] = np.arange(len(use.users))
+        keep = row[rows.user] >= 0
+        weeks = use.counts.shape[1]
+        key = row[rows.user[keep]] * weeks + rows.week[keep]
+        n, y = (sum_by(key, v[keep], use.counts.size).reshape(-1, weeks) for v in (rows.n, rows.y))
+        return cls(_running(n), _running(y))
+
+    @classmethod
+    def of_use(cls, use: Departures) -> History:
+        """How much they came."""
+        return cls(_running(np.ones_like(use.counts)), _running(use.counts), is_relative=True)
+
+    def change(self, who: Codes, week: int, window: Window) -> tuple[Floats, Floats]:
+        """How far each user's rate in the window around `week` lies above that of the eight weeks before the look, and its weight."""
+        first, last = week + window[0], week + window[1]
+        end = week + EARLIER[0]
+        start = max(end - BEFORE, 0)
+        n1, n2 = self.n[who, end] - self.n[who, start], self.n[who, last] - self.n[who, first]
+        y1, y2 = self.y[who, end] - self.y[who, start], self.y[who, last] - self.y[who, first]
+        known = (n1 > 0) & (n2 > 0) & ((y1 + y2 > 0) | (not self.is_relative))
+        one, two = np.maximum(n1, 1), np.maximum(n2, 1)
+        level = (y1 + y2) / (one + two) if self.is_relative else 1.0
+        change = np.divide(y2 / two - y1 / one, level, out=np.zeros(len(who)), where=known)
+        return change, known / (1 / one + 1 / two + _USER_NOISE)
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """A mean change beyond that of the matched, each user's influence on it, and who counts in it on either side."""
+
+    value: float
+    influence: Floats
+    fell: NDArray[np.bool_]
+    stayed: NDArray[np.bool_]
+
+
+def mean_shift(use: Departures, parts: Sequence[History], cohort: int | None, window: Window) -> Shift | None:
+    """How users whose use fell had changed in the window, beyond users of their cohort and about their use who stayed; mean over parts.
+
+    None where a part is known of nobody who fell. `cohort` None is everyone, each still held against their own cohort.
+    """
+    size = len(use.users)
+    found = [_one_shift(use, part, cohort, window) for part in parts]
+    if any(shift is None for shift in found):
+        return None
+    shifts = [shift for shift in found if shift is not None]
+    influence, fell, stayed = np.zeros(size), np.zeros(size, dtype=bool), np.zeros(size, dtype=bool)
+    for shift in shifts:
+        influence += shift.influence / len(shifts)
+        fell |= shift.fell
+        stayed |= shift.stayed
+    return Shift(float(np.mean([shift.value for shift in shifts])), influence, fell, stayed)
+
+
+def _one_shift(use: Departures, part: History, cohort: int | None, window: Window) -> Shift | None:
+    size = len(use.users)
+    fell, stayed = np.zeros(size, dtype=bool), np.zeros(size, dtype=bool)
+    own, apart, weights, matches = [], [], [], []
+    for home in np.unique(use.home) if cohort is None else [cohort]:
+        here = use.home == home
+        for week in np.unique(use.fell_at[here & (use.fell_at >= 0)]).tolist():
+            went = np.flatnonzero(here & (use.fell_at == week))
+            came = np.flatnonzero(here & use.stays[:, week])
+            came = came[np.argsort(use.before[came, week], kind="stable")]
+            matched = _match(use, part, (went, came), week, window)
+            if matched is None:
+                continue
+            keep, change, weight, match = matched
+            own.append(went[keep])
+            apart.append(change)
+            weights.append(weight)
+            matches.append(match)
+            fell[went[keep]] = True
+            stayed[came[match.used]] = True
+    if not own:
+        return None
+    weight, change = np.concatenate(weights), np.concatenate(apart)
+    total = weight.sum()
+    value = float(weight @ change / total)
+    influence = np.zeros(size)
+    np.add.at(influence, np.concatenate(own), weight * (change - value) / total)
+    for match, weights_here in zip(matches, weights, strict=True):
+        np.add.at(influence, match.who, match.influence(weights_here / total))
+    return Shift(value, influence, fell, stayed)
+
+
+@dataclass(frozen=True, slots=True)
+class _Match:
+    """The users who stayed beside those who fell in one week: of the one sorted by use, a stretch each of the others."""
+
+    who: Codes
+    change: Floats
+    weight: Floats
+    low: Codes
+    high: Codes
+    mean: Floats
+    total: Floats
+    used: NDArray[np.bool_]
+
+    def influence(self, weights: Floats) -> Floats:
+        """Each stayer's influence on the result, of whose means those who fell take `weights`."""
+        share = weights / self.total
+        ends = len(self.who) + 1
+        of, about = np.zeros(ends), np.zeros(ends)
+        for sums, values in ((of, share), (about, share * self.mean)):
+            np.add.at(sums, self.low, values)
+            np.subtract.at(sums, self.high, values)
+        influence: Floats = -self.weight * (self.change * of.cumsum()[:-1] - about.cumsum()[:-1])
+        return influence
+
+
+def _match(
+    use: Departures, part: History, sides: tuple[Codes, Codes], week: int, window: Window
+) -> tuple[NDArray[np.bool_], Floats, Floats, _Match] | None:
+    """Of those who fell: who has anyone to be held against, their change beyond those, its weight; and the match."""
+    went, came = sides
+    moved, sure = part.change(went, week, window)
+    change, weight = part.change(came, week, window)
+    size = use.before[came, week]
+    low = np.searchsorted(size, use.before[went, week] / 2, side="left")
+    high = np.searchsorted(size, use.before[went, week] * 2, side="right")
+    sums, sums_moved = np.r_[0.0, weight.cumsum()], np.r_[0.0, (weight * change).cumsum()]
+    total = sums[high] - sums[low]
+    keep = (sure > 0) & (total > 1e-9)
+    if not keep.any():
+        return None
+    low, high, total = low[keep], high[keep], total[keep]
+    mean = (sums_moved[high] - sums_moved[low]) / total
+    reached = np.zeros(len(came) + 1)
+    np.add.at(reached, low, 1.0)
+    np.subtract.at(reached, high, 1.0)
+    used = (reached.cumsum()[:-1] > 0) & (weight > 0)
+    return keep, moved[keep] - mean, sure[keep], _Match(came, change, weight, low, high, mean, total, used)

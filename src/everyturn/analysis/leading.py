@@ -1,0 +1,162 @@
+"""Which goes first, trust or use: how users who left or came half as often had relied on what they got before they did."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from everyturn.analysis.departures import (
+    BEFORE,
+    EARLIER,
+    JUST_BEFORE,
+    LATER,
+    WEEKS,
+    Departures,
+    History,
+    Shift,
+    find_departures,
+    mean_shift,
+)
+from everyturn.analysis.panel import Panel
+from everyturn.analysis.trust import trust_parts
+from everyturn.analysis.words import counted, moved
+from everyturn.stats import Estimate, NotEnough
+from everyturn.stats.intervals import NEEDED_USERS, half_width
+from everyturn.stats.summaries import sum_by
+
+LEAST_WEEKS = BEFORE + WEEKS
+
+First = Literal["trust", "use", "together", "unclear", "too few", "too short"]
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What came first in a cohort (None: the whole product).
+
+    `before` is how far the trust of the `fell` users who left or came half as often had moved in four weeks shortly before that, beyond the
+    move of the `stayed` users of the same cohort and about the same use; `use_before` how far their use had, as a part of it;
+    `after` is the move of trust up to the four weeks from then on, of those still seen.
+    """
+
+    cohort: str | None
+    first: First
+    fell: int
+    stayed: int
+    before: Estimate | NotEnough
+    use_before: Estimate | NotEnough
+    after: Estimate | NotEnough
+    sentence: str
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields as a plain dict."""
+        return {
+            "cohort": self.cohort,
+            "first": self.first,
+            "fell": self.fell,
+            "stayed": self.stayed,
+            "before": self.before.to_json(),
+            "use_before": self.use_before.to_json(),
+            "after": self.after.to_json(),
+            "sentence": self.sentence,
+        }
+
+
+def leading_order(panel: Panel, *, needed: int = NEEDED_USERS) -> list[Order]:
+    """What came first in the whole product, then in each cohort that has enough such users.
+
+    Looked at are the four weeks that end two weeks before the week use fell, held against the eight before them: what takes a few weeks
+    to fall has begun in the two left out. Where use had clearly begun to fall by then as well, neither is called first.
+
+    Assumes: users independent; without a link, trust moves alike in those who stay and those who go.
+    Method: the change of each part of trust within a user, users who fell less users who stayed, weighted by how well each change is
+    known and averaged over parts. The ranges of all places together are 95 % ones (Bonferroni).
+    """
+    parts, weeks = trust_parts(panel)
+    if weeks < LEAST_WEEKS or not parts:
+        said = f"Whether trust falls before use takes {LEAST_WEEKS} finished weeks to show; there are {weeks}."
+        return [_unsaid(None, "too short", 0, said)]
+    use = find_departures(panel, weeks)
+    shifts = [History.of_answers(rows, use, len(panel.users)) for rows in parts.values()]
+    gone = sum_by(use.home[use.fell_at >= 0], np.ones(int((use.fell_at >= 0).sum())), len(panel.cohorts))
+    cohorts = np.flatnonzero(gone >= needed).tolist() if len(np.unique(use.home)) > 1 else []
+    places: list[int | None] = [None, *cohorts]
+    level = 1 - 0.05 / len(places)
+    found = [
+        _order(None if cohort is None else panel.cohorts[cohort], cohort, (use, shifts), level=level, needed=needed)
+        for cohort in places
+    ]
+    return [found[0], *(order for order in found[1:] if order.first != "too few")]
+
+
+def _order(
+    name: str | None,
+    cohort: int | None,
+    known: tuple[Departures, Sequence[History]],
+    *,
+    level: float,
+    needed: int,
+) -> Order:
+    use, parts = known
+    here = np.ones(len(use.users), dtype=bool) if cohort is None else use.home == cohort
+    gone = int((here & (use.fell_at >= 0)).sum())
+    before, after = mean_shift(use, parts, cohort, EARLIER), mean_shift(use, parts, cohort, LATER)
+    fell, stayed = (0, 0) if before is None else (int(before.fell.sum()), int(before.stayed.sum()))
+    if before is None or min(fell, stayed) < needed:
+        few = (
+            f"{needed} are needed" if gone < needed else f"{min(fell, stayed)} of them can be held against users alike"
+        )
+        said = (
+            f"Too few to say whether trust falls before use: {counted(gone, 'user')} left or came half as often, {few}."
+        )
+        return _unsaid(name, "too few", gone, said)
+    came = _estimate(mean_shift(use, [History.of_use(use)], cohort, EARLIER), level, needed)
+    relied, later = _estimate(before, level, needed), _estimate(after, level, needed)
+    first: First = "unclear"
+    if isinstance(relied, Estimate) and relied.high < 0:
+        first = "together" if isinstance(came, Estimate) and came.high < 0 else "trust"
+    elif after is not None and isinstance(later, Estimate) and later.high < 0:
+        near = mean_shift(use, parts, cohort, JUST_BEFORE)
+        first = "use" if near is not None and _came_after(near, after, level) else "unclear"
+    return Order(name, first, fell, stayed, relied, came, later, _say(first, (fell, stayed), relied, later))
+
+
+def _came_after(near: Shift, after: Shift, level: float) -> bool:
+    """Whether clearly less than half of a fall of trust was there just before use fell."""
+    share, influence = near.value - after.value / 2, near.influence - after.influence / 2
+    return share > half_width(influence, level=level)
+
+
+def _estimate(shift: Shift | None, level: float, needed: int) -> Estimate | NotEnough:
+    if shift is None or shift.fell.sum() < needed:
+        return NotEnough(0 if shift is None else int(shift.fell.sum()), needed)
+    half, people = half_width(shift.influence, level=level), int(shift.fell.sum())
+    method = "within users, less users alike who stayed"
+    return Estimate(shift.value, shift.value - half, shift.value + half, people, people, level=level, method=method)
+
+
+def _unsaid(name: str | None, first: First, fell: int, sentence: str) -> Order:
+    nothing = NotEnough(fell, NEEDED_USERS)
+    return Order(name, first, fell, 0, nothing, nothing, nothing, sentence)
+
+
+def _say(first: First, sizes: tuple[int, int], before: Estimate | NotEnough, after: Estimate | NotEnough) -> str:
+    """The order in one sentence; `sizes` are who left and who stayed."""
+    if not isinstance(before, Estimate):
+        return ""
+    who = f"{counted(sizes[0], 'user')} who left or came half as often"
+    beside = f"compared with {counted(sizes[1], 'user')} of about the same use who stayed"
+    when, change = "in the weeks before that", moved(before.value, before.low, before.high)
+    if first == "trust":
+        return f"Trust fell before use: {who} had come to rely less on what they got {when} ({change}), {beside}."
+    if first == "together":
+        return f"Trust and use fell together: {who} relied less and came less {when} already ({change} of trust), {beside}."
+    if first == "use" and isinstance(after, Estimate):
+        then = moved(after.value, after.low, after.high)
+        return (
+            f"Use fell first, trust with it or after: the trust of {who} had not clearly moved {when} ({change}), and did from then on"
+            f" ({then}), {beside}."
+        )
+    return f"No order shows: {when}, the trust of {who} moved by {change}, {beside}."
