@@ -79,7 +79,10 @@ def sum_up(checks: Sequence[Check]) -> tuple[Verdict, str]:
     ('not enough data', 'nothing was checked.')
     """
     counts = Counter(check.verdict for check in checks)
-    said = ", ".join(f"{counts[v]} {v}" for v in ("failed", "passed", "unclear", "not enough data") if counts[v])
+    words = {"not enough data": "without enough data"}
+    said = ", ".join(
+        f"{counts[v]} {words.get(v, v)}" for v in ("failed", "passed", "unclear", "not enough data") if counts[v]
+    )
     order: tuple[Verdict, ...] = ("failed", "passed", "unclear")
     verdict: Verdict = next((v for v in order if counts[v]), "not enough data")
     return verdict, f"{said or 'nothing was checked'}."

@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import pyarrow as pa
 
-from everyturn.analysis.words import from_to, moved, points
+from everyturn.analysis.words import counted, from_to, moved, points
 from everyturn.stats import Estimate, NotEnough, Summary
 from everyturn.stats.compare import split_difference
 from everyturn.stats.intervals import difference
@@ -41,7 +41,7 @@ class Comparison:
     def sentence(self) -> str:
         """What a person reads first."""
         if isinstance(self.effect, NotEnough):
-            return f"Not enough data: {self.effect.users} users on one side, {self.effect.needed} needed."
+            return f"Not enough data: {counted(self.effect.users, 'user')} on one side, {self.effect.needed} needed."
         assert self.within is not None
         assert self.mix is not None
         assert self.smallest_change is not None

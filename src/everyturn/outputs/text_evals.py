@@ -11,7 +11,17 @@ from everyturn.outputs import Result
 from everyturn.outputs.days import day, say_day
 from everyturn.outputs.figures import UNKNOWN, count, counted, fields, figure, items, number, percent, points
 from everyturn.outputs.findings import NO_INTENTS
-from everyturn.outputs.terminal import as_figure, brief, distance_lines, grid, printable, soft, strong, two_lines
+from everyturn.outputs.terminal import (
+    as_figure,
+    brief,
+    distance_lines,
+    grid,
+    printable,
+    rate_lines,
+    soft,
+    strong,
+    two_lines,
+)
 
 
 def draw_gap(result: Result) -> Iterator[RenderableType]:
@@ -23,19 +33,22 @@ def draw_gap(result: Result) -> Iterator[RenderableType]:
     table = grid("intent", ">outputs", ">cases", ">evals", ">accepted", ">gap, points", ">lost", "since")
     for row in rows:
         told = [str(s) for s in items(row, "status") if s != "no eval cases"]  # the cases have a column
-        lost = number(row.get("lost"))
+        lost, known = number(row.get("lost")), fields(row, "estimates")
+        evals = as_figure(known.get("eval_score"), absent="none")
         table.add_row(
             printable(row.get("intent") or "unnamed") + (f" ({', '.join(told)})" if told else ""),
             count(row.get("volume")),
             count(row.get("cases")),
-            brief(as_figure(row.get("eval_score"), absent="none")),
-            brief(as_figure(row.get("acceptance"))),
+            two_lines(evals.text, evals.span),
+            two_lines(*rate_lines(known.get("acceptance"))),
             two_lines(*distance_lines(row)),
             UNKNOWN if lost is None else f"{lost:,.0f}",
             _since(fields(row, "opened")),
         )
     yield table
-    yield soft("lost: answers users would have accepted at the product's own rate; since: when the gap opened")
+    yield soft(
+        "under a rate: known + unknown outcomes; lost: answers users would have accepted at the product's own rate; since: when the gap opened"
+    )
 
 
 def _since(opened: Result) -> str:

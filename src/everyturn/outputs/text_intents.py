@@ -8,7 +8,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from everyturn.outputs import Result
-from everyturn.outputs.days import is_complete
+from everyturn.outputs.days import is_complete, say_day
 from everyturn.outputs.figures import count, counted, fields, items
 from everyturn.outputs.findings import NO_INTENTS
 from everyturn.outputs.terminal import (
@@ -26,8 +26,18 @@ from everyturn.outputs.terminal import (
 
 
 def draw_discovery(result: Result) -> Iterator[RenderableType]:
-    """The intents found."""
-    yield from draw_intents({**result, "counts": result})
+    """The intents found, the most asked first; what users made of them is for `gap` to say."""
+    intents = items(result, "intents")
+    table = grid("intent", ">conversations", ">users", "first asked", "words of theirs")
+    for intent in intents:
+        table.add_row(
+            printable(intent.get("intent") or "unnamed"),
+            count(intent.get("volume")),
+            count(intent.get("users")),
+            say_day(intent.get("first_seen")),
+            soft(", ".join(str(phrase) for phrase in items(intent, "phrases"))),
+        )
+    yield table if intents else Text(NO_INTENTS)
     if (asked := result.get("requests")) is not None:
         yield soft(f"{counted(asked, 'request')} read, {count(result.get('unclear'))} unclear")
 

@@ -30,7 +30,7 @@ from everyturn.workspace.hearing import marks_of
 from everyturn.workspace.listing import list_plugins
 from everyturn.workspace.looking import BUDGET, day_of, findings_of, gap_of, panel_of
 from everyturn.workspace.marking import add_mark
-from everyturn.workspace.measuring import group_names, measure_rates, needs_intents
+from everyturn.workspace.measuring import group_names, measure_rates, needs_intents, require_users
 from everyturn.workspace.observing import named_signal, observe, signals
 from everyturn.workspace.reporting import report_on
 from everyturn.workspace.result import Progress, Result, no_progress, plain
@@ -185,6 +185,7 @@ class Workspace:
         `smallest_change` is what these two sets would have shown four times in five.
         """
         found = named_signal(signal)
+        require_users(self.database)
         self._ensure_intents()
         made = compare_sets(self.database, found, current=current, baseline=baseline)
         compared = compared_json(made, current=current, baseline=baseline)
@@ -210,6 +211,7 @@ class Workspace:
             self.divide_by(settings.cohort)
         for budget in settings.budgets:
             named_signal(budget.signal)
+        require_users(self.database)
         self._ensure_intents()
         checked = check_all(self.database, settings.budgets, worse=worse, current=current, baseline=baseline)
         return Result(schema="everyturn/1", verb="check", config=str(config), **checked)
@@ -256,6 +258,7 @@ class Workspace:
         replays the past: what would have been told by the end of that day, with today's intents.
         """
         day = day_of(until)
+        require_users(self.database)
         self._ensure_intents()
         self.progress("looking for changes", 0, None)
         seen = findings_of(self.database, until=day, budget=budget)
@@ -271,6 +274,7 @@ class Workspace:
 
         `divide_by("behaviour")` then watches and reports by these groups.
         """
+        require_users(self.database)
         self._ensure_intents()
         self.progress("grouping users", 0, None)
         return Result(schema="everyturn/1", verb="cohorts", **cohorts_of(self.database))
@@ -291,6 +295,7 @@ class Workspace:
 
     def gap(self) -> Result:
         """Evals beside users, per intent, the widest distance first; intents no case tests by how little users accept."""
+        require_users(self.database)
         self._ensure_intents()
         return Result(schema="everyturn/1", verb="gap", **gap_of(self.database, panel_of(self.database)).to_json())
 

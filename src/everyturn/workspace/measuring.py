@@ -41,14 +41,25 @@ def measure_rates(db: Database, signal: str, *, groups: Sequence[str], where: st
             more |= {"raw": raw, "drawn": cell.to_json()}
         rows.append({"group": {name: plain(row[name]) for name in groups}, **rate(total).to_json(), **more})
     if rows and without_user and not any(row.get("users") or row.get("not_enough", {}).get("users") for row in rows):
-        raise NoUserIds(
-            "no user ids, so no honest range can be given",
-            where=f"{without_user:,} answers, none with a user id",
-            expected="an id per person: the same person twice must count once",
-            try_="everyturn load … --user-id metadata.user, or --unit conversation if nobody appears twice",
-        )
+        raise _no_user_ids(f"{without_user:,} answers", ", or --unit conversation if nobody appears twice")
     note = {"note": UNVERIFIED} if signal == SUCCESS and not registered(db) else {}
     return {"signal": signal, "by": groups, "where": where, "rows": rows, "without_user": without_user, **note}
+
+
+def require_users(db: Database) -> None:
+    """An error where there are conversations and none says whose it is: nothing that tells users apart can then be said."""
+    conversations, owned = db.rows("SELECT count(*), count(user_id) FROM conversations")[0]
+    if conversations and not owned:
+        raise _no_user_ids(f"{conversations:,} conversations", "")
+
+
+def _no_user_ids(among: str, otherwise: str) -> NoUserIds:
+    return NoUserIds(
+        "no user ids, so no honest range can be given",
+        where=f"{among}, none with a user id",
+        expected="an id per person: the same person twice must count once",
+        try_=f"everyturn load … --user-id metadata.user{otherwise}",
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from everyturn.analysis.gap import Gap, GapRow
 from everyturn.analysis.leading import Order
 from everyturn.analysis.panel import Panel
 from everyturn.analysis.trust import CohortTrust
+from everyturn.analysis.words import counted
 from everyturn.engines import evidence, inputs, metrics
 from everyturn.engines.local import Database
 from everyturn.model import Conversation, Json
@@ -71,7 +72,7 @@ def build(
         },
         "counts": counts,
         "dashboard": inputs.dashboard(database),
-        "headline": {**gap.headline.to_json(), "sentence": _sentence(gap)},
+        "headline": {**gap.headline.to_json(), "sentence": _sentence(gap, counts)},
         "findings": [finding.to_json() for finding in findings],
         "more_findings": len(watched.findings) - len(findings),
         "watch": watched.sentence,
@@ -98,8 +99,10 @@ def _period(database: Database) -> dict[str, Json]:
     return {"from": first.isoformat() if first else None, "to": last.isoformat() if last else None}
 
 
-def _sentence(gap: Gap) -> str:
+def _sentence(gap: Gap, counts: dict[str, Json]) -> str:
     """The page's first line. Says no more than is known."""
+    if counts["conversations"] and not counts["users"]:
+        return "No conversation has a user id, so nothing can be said of what users keep."
     head = gap.headline
     kept = f"{head.kept.value:.0%}".replace("%", " %") if isinstance(head.kept, Estimate) else None
     score = f"{head.eval_score.value:.0%}".replace("%", " %") if isinstance(head.eval_score, Estimate) else None
@@ -231,6 +234,10 @@ def _notes(counts: dict[str, Json], complete: date | None) -> list[str]:
     """What the reader should know of the limits of this report."""
     notes = []
     outputs, unknown = counts["outputs"], counts["unknown_outputs"]
+    if counts["conversations"] and not counts["users"]:
+        notes.append(
+            "Without user ids no range is honest: everyturn load … --user-id FIELD names the field that holds them."
+        )
     if outputs:
         notes.append(
             f"{unknown:,} of {outputs:,} outputs have no known outcome ({unknown / outputs:.0%}".replace("%", " %")
@@ -241,7 +248,8 @@ def _notes(counts: dict[str, Json], complete: date | None) -> list[str]:
     if not counts["eval_cases"]:
         notes.append("No evals are loaded, so nothing can be set beside them: everyturn load --as evals FILE.")
     if counts["unclear_conversations"]:
-        notes.append(f"{counts['unclear_conversations']:,} conversations hold no request that any intent fits.")
+        unclear = counted(counts["unclear_conversations"], "conversation")
+        notes.append(f"No intent fits any request of {unclear}.")
     if not counts.get("success_checks"):
         notes.append(
             "Task success is not verifiable: words cannot tell it, and no success check is registered (everyturn.toml)."

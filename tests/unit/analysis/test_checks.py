@@ -41,7 +41,7 @@ def test_one_failure_fails_all_and_nothing_known_is_no_pass():
         check_budget("a", {}, e, least=0.6, most=None)
         for e in (rate(0.7, 0.65, 0.75), rate(0.5, 0.45, 0.55), NotEnough(1, 10))
     )
-    assert sum_up([passed, failed, unknown]) == ("failed", "1 failed, 1 passed, 1 not enough data.")
+    assert sum_up([passed, failed, unknown]) == ("failed", "1 failed, 1 passed, 1 without enough data.")
     assert sum_up([unknown])[0] == "not enough data"
     assert sum_up([passed, unknown])[0] == "passed"
 

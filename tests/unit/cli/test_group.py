@@ -104,3 +104,33 @@ def test_ctrl_c_is_a_status_of_its_own(loaded, monkeypatch):
     status, said = loaded("measure", "acceptance")
     assert status == STOPPED
     assert "stopped" in said
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [
+        "measure acceptance",
+        "watch",
+        "gap",
+        "cohorts",
+        "check",
+        "compare acceptance --current plan='a' --baseline plan='b'",
+    ],
+)
+def test_conversations_without_any_user_id_are_told_as_such_by_every_verb(run, tmp_path, verb):
+    (tmp_path / "everyturn.toml").write_text("")
+    (tmp_path / "nobody.jsonl").write_text(
+        "".join(
+            f'{{"conversation_id": "c{i}", "messages": [{{"role": "user", "content": "Where is it?", "at": "{DAY}"}},'
+            f'{{"role": "assistant", "content": "On its way.", "at": "{DAY}"}}]}}\n'
+            for i in range(12)
+        )
+    )
+    assert run("load", "nobody.jsonl")[0] == 0
+    status, said = run(*verb.split())
+    assert status == 2
+    assert said.splitlines()[0] == "no user ids, so no honest range can be given"
+    assert "--user-id" in said
+    status, said = run("report", "page.html")
+    assert status == 0
+    assert "No conversation has a user id" in said

@@ -184,8 +184,10 @@ def test_a_gap_row_says_when_no_case_tests_it() -> None:
             "intent": "Refund",
             "volume": 400,
             "cases": 10,
-            "eval_score": 0.94,
-            "acceptance": 0.06,
+            "estimates": {
+                "eval_score": {"value": 0.94, "low": 0.9, "high": 0.97, "n": 10},
+                "acceptance": {"value": 0.06, "low": 0.041, "high": 0.08, "users": 90, "n": 380, "unknown": 20},
+            },
             "distance": 0.88,
             "low": 0.8,
             "high": 0.95,
@@ -193,15 +195,22 @@ def test_a_gap_row_says_when_no_case_tests_it() -> None:
             "opened": {"week": "2026-03-02", "by": "users"},
             "status": ["evals say good, users do not"],
         },
-        {"intent": "Dispute", "volume": 1260, "cases": 0, "eval_score": None, "acceptance": None, "distance": None},
+        {
+            "intent": "Dispute",
+            "volume": 1260,
+            "cases": 0,
+            "estimates": {"eval_score": None, "acceptance": {"not_enough": {"users": 4, "needed": 10}}},
+            "distance": None,
+        },
     ]
     text = squeezed(render({"verb": "gap", "rows": rows}))
     for told in (
         "Refund (evals",
-        "400 10 94 % 6.0 % 88 264",
+        "400 10 94 % 6.0 % (4.1–8.0) 88 264",
+        "90–97 380 + 20 80 to 95",
         "(users)",
-        "80 to 95",
-        "Dispute 1,260 0 none unknown not tested",
+        "Dispute 1,260 0 none not enough not tested",
+        "4 of 10 users",
     ):
         assert told in text
 
