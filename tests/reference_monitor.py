@@ -14,7 +14,8 @@ class Reference:
 
     def __init__(self, worse, budget=12.0):
         self.worse, self.budget = worse, budget
-        self.parts = [defaultdict(lambda: [0.0, 0.0]) for _ in ANCHORS]
+        self.parts = [defaultdict(lambda: [0.0, 0.0]) for _ in ANCHORS]  # sum of answers, number of answers
+        self.home = {}
         self.product = defaultdict(lambda: [0.0] * 6)
         self.last, self.first, self.answers = {}, {}, defaultdict(float)
         self.started, self.spread = {}, defaultdict(lambda: [1.0, 1.0])
@@ -38,35 +39,45 @@ class Reference:
         if self.week is not None and week > self.week:
             for part in self.parts[:5]:
                 for value in part.values():
+                    value[0] *= (25 / 26) ** (week - self.week)
                     value[1] *= (25 / 26) ** (week - self.week)
         self.week = week
         for signal, *_ in rows:
             self.started.setdefault(signal, block)
             if signal in GOOD:
                 self.started.setdefault("trust", block)
-        known = []
+        known, learnt = [], []
+        for signal, user, cohort, *_ in rows:  # people who moved keep what sets them apart from their cohort
+            home = self.home.setdefault((signal, user), cohort)
+            if home != cohort:
+                mu = self.shift(0, signal, 0)
+                old, new = (self.shift(1, (signal, c), mu) for c in (home, cohort))
+                own = self.parts[5][signal, user]
+                own[0] += own[1] * (new - old)
+                self.home[signal, user] = cohort
+        sent = defaultdict(float)
+        for signal, user, _, _, n, _ in rows:
+            sent[signal, user] += n
         for signal, user, cohort, intent, n, y in rows:
             keys = self.keys(block, signal, user, cohort, intent)
-            e = 0.5 + sum(part[key][0] for part, key in zip(self.parts, keys, strict=True))
-            e = min(max(e, 0.005), 0.995)
-            alike = 1 / (10 + self.parts[5][keys[5]][1])
-            known.append((e, y - n * e, alike))
+            mu = self.shift(0, keys[0], 0)
+            a, b, g = (self.shift(i, keys[i], mu) for i in (1, 2, 4))
+            d, u = self.shift(3, keys[3], mu + a + b), self.shift(5, keys[5], mu + a)
+            e = min(max(0.5 + mu + a + b + d + g + u, 0.005), 0.995)
+            known.append((e, y - n * e, 1 / (10 + self.parts[5][keys[5]][1])))
+            levels = (mu, mu + a, mu + b, mu + a + b + d, mu + g, mu + a + u)
+            as_one = 1 / (1 + (sent[signal, user] - 1) * known[-1][2])
+            weights = [as_one] * 5 + [1]
+            sums = [w * (y - n * e + n * level) for w, level in zip(weights, levels, strict=True)]
+            learnt.append((keys, sums, [w * n for w in weights]))
         self.bet(block, day, rows, known)
         for (signal, *_, n, _), (e, missed, alike) in zip(rows, known, strict=True):
             self.spread[signal][0] += missed**2
             self.spread[signal][1] += n * e * (1 - e) * (1 + (n - 1) * alike)
-        left = [missed for _, missed, _ in known]
-        for i, part in enumerate(self.parts):
-            keys = [self.keys(block, *row[:4])[i] for row in rows]
-            total, count = defaultdict(float), defaultdict(float)
-            for key, row, missed in zip(keys, rows, left, strict=True):
-                total[key] += missed
-                count[key] += row[4]
-            step = {k: total[k] / (ANCHORS[i] + part[k][1] + count[k]) for k in total}
-            for key in total:
-                part[key][0] += step[key]
-                part[key][1] += count[key]
-            left = [missed - row[4] * step[key] for key, row, missed in zip(keys, rows, left, strict=True)]
+        for keys, sums, counts in learnt:
+            for part, key, total, n in zip(self.parts, keys, sums, counts, strict=True):
+                part[key][0] += total
+                part[key][1] += n
         for signal, _, cohort, intent, n, _ in rows:
             for node in self.nodes(signal, cohort, intent):
                 self.first[node] = min(self.first.get(node, day), day)
@@ -74,6 +85,10 @@ class Reference:
             self.cohorts.add(cohort)
             if intent is not None:
                 self.intents.add(intent)
+
+    def shift(self, part, key, above):
+        total, n = self.parts[part][key]
+        return (total - n * above) / (ANCHORS[part] + n)
 
     def nodes(self, signal, cohort, intent):
         return (
@@ -137,7 +152,7 @@ class Reference:
             stake = (odds / (1 + odds) - e) / variance
             stake = min(max(stake, -0.75 / (1 - e), -2 / e), 0.75 / e, 2 / (1 - e))
             sign = 1 if h > 0 else -1
-            paid.append(log(max(1 + stake * (missed - sign * 0.01 * e * (1 - e)), 0.05)))
+            paid.append(log(max(1 + stake * (missed - sign * 0.02 * e * (1 - e)), 0.05)))
         return paid
 
     def count(self, block):

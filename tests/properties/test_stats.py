@@ -34,7 +34,7 @@ def of(pairs):
 @given(people)
 def test_a_range_holds_its_value_lies_within_bounds_and_has_width(pairs):
     made = of(pairs)
-    for estimate in (rate(made), always_valid(made)):
+    for estimate in (rate(made), always_valid(rate(made))):
         assert isinstance(estimate, Estimate)
         assert 0 <= estimate.low <= estimate.value <= estimate.high <= 1
         assert estimate.low < estimate.high

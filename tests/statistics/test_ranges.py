@@ -10,7 +10,7 @@ import sys
 import numpy as np
 import pytest
 
-from everyturn.stats import Estimate, Summary
+from everyturn.stats import Estimate, NotEnough, Summary
 from everyturn.stats.compare import split_difference
 from everyturn.stats.intervals import always_valid, difference, rate, wilson
 from everyturn.stats.summaries import join, summarise, summarise_one
@@ -77,17 +77,58 @@ def test_graded_answers_hold_as_stated():
     assert holds(made, 0.4) == pytest.approx(0.95, abs=tolerance(0.95, RUNS) + 0.01)
 
 
-def test_a_sequence_watched_every_week_holds_throughout():
+def watched(rng, users, p, days=112):
+    """Answers and acceptances of each person by day: people differ, come unevenly, half of them from some day on."""
+    own = rng.beta(9 * p, 9 * (1 - p), users)
+    use = rng.lognormal(-0.5, 1, users)
+    first = rng.integers(0, days, users) * (rng.random(users) < 0.5)
+    n = rng.poisson(0.115 * users / use.sum() * use * (np.arange(days)[:, None] >= first))
+    return own, n.astype(float), rng.binomial(n, own).astype(float)
+
+
+@pytest.mark.parametrize(("users", "p"), [(40, 0.7), (150, 0.9), (400, 0.7)])
+def test_a_rate_watched_every_day_holds_throughout(users, p):
     rng = np.random.default_rng(9)
-    weeks, users, runs = 16, 150, 150
+    runs, fixed, anytime = 100, 0, 0
+    for _ in range(runs):
+        _, n, y = watched(rng, users, p)
+        looks = [rate(summarise_one(np.arange(users), a, b)) for a, b in zip(n.cumsum(0), y.cumsum(0), strict=True)]
+        looks = [look for look in looks if not isinstance(look, NotEnough)]
+        fixed += all(holds([look], p) for look in looks)
+        anytime += all(holds([always_valid(look)], p) for look in looks)
+    assert anytime / runs >= 0.95 - tolerance(0.95, runs)
+    assert fixed / runs < 0.92
+
+
+@pytest.mark.parametrize("users", [60, 300])
+def test_a_change_watched_every_day_holds_throughout(users):
+    """Each day the last four weeks against those before the change, which comes in over four weeks, until four weeks after."""
+    rng = np.random.default_rng(12)
+    runs, onset, days = 60, 56, 112
+    lost = 0.12 * np.clip((np.arange(days) - onset) / 28, 0, 1)
     fixed = anytime = 0
     for _ in range(runs):
-        own = rng.beta(6.3, 2.7, users)
-        n = rng.poisson(0.8, (weeks, users)).cumsum(0).astype(float)
-        y = rng.binomial(np.diff(n, axis=0, prepend=0).astype(int), own).cumsum(0).astype(float)
-        looks = [summarise_one(np.arange(users), a, b) for a, b in zip(n, y, strict=True)]
-        fixed += all(holds([rate(s)], 0.7) for s in looks)
-        anytime += all(holds([always_valid(s)], 0.7) for s in looks)
+        own, n, _ = watched(rng, users, 0.7)
+        p = np.clip(own - lost[:, None], 0, 1)
+        y = rng.binomial(n.astype(int), p).astype(float)
+        kept = [True, True]
+        for day in range(onset + 14, days):
+            rows = np.r_[0:onset, max(onset, day - 27) : day + 1]
+            late = np.repeat(rows >= onset, users)
+            user = np.tile(np.arange(users), len(rows))
+            there = n[rows].ravel() > 0
+            split = split_difference(
+                user[there],
+                np.zeros(there.sum(), dtype=np.int64),
+                late[there],
+                n[rows].ravel()[there],
+                y[rows].ravel()[there],
+            )
+            now = rows[rows >= onset]
+            truth = float((n[now] * (p[now] - own)).sum() / n[now].sum())
+            for k, range_ in enumerate((split.within, always_valid(split.within, least=-1.0))):
+                kept[k] &= range_.low <= truth <= range_.high
+        fixed, anytime = fixed + kept[0], anytime + kept[1]
     assert anytime / runs >= 0.95 - tolerance(0.95, runs)
     assert fixed / runs < 0.92
 

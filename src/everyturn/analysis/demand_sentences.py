@@ -27,6 +27,7 @@ from everyturn.analysis.words import (
 )
 from everyturn.stats import Estimate, NotEnough
 from everyturn.stats.compare import Split
+from everyturn.stats.intervals import always_valid
 
 _HALF = 0.5  # of the answers fail, for ranking alone, where users' acceptance is not known yet
 
@@ -34,7 +35,8 @@ _HALF = 0.5  # of the answers fail, for ranking alone, where users' acceptance i
 def say_new_intent(t: Teller, fact: NewIntent, others: Rows, *, tickets: float) -> Finding:
     """An intent that arrived; `others` is acceptance without the new intents, `tickets` what it adds to the queue a week."""
     label, intent_id = t.label(fact.intent), t.intent_id(fact.intent)
-    accepted, elsewhere = t.accepted(Node(intent=fact.intent), fact.since), t.accepted(Node(), rows=others)
+    share, accepted = always_valid(fact.share), always_valid(t.accepted(Node(intent=fact.intent), fact.since))
+    elsewhere = t.accepted(Node(), rows=others)
     total = t.accepted(Node())
     taken = "how users take the answers is not known yet"
     if isinstance(accepted, Estimate):
@@ -43,7 +45,7 @@ def say_new_intent(t: Teller, fact: NewIntent, others: Rows, *, tickets: float) 
     rest = t.shift(others, fact.since)
     steady = isinstance(rest, Estimate) and rest.low <= 0 <= rest.high
     so_far = f"{counted(fact.users, 'user')} and {counted(fact.requests, 'request')} so far"
-    details = [f"First clear on {day(fact.found_at, t.latest)}; {so_far}."]
+    details = [f"First clear on {day(fact.found_at, t.latest)}; {so_far}. {t.range_note(share)}"]
     if isinstance(total, Estimate) and isinstance(elsewhere, Estimate):
         details.append(
             f"It moves total acceptance by {points(total.value - elsewhere.value)}, to {percent(total.value)}."
@@ -58,13 +60,13 @@ def say_new_intent(t: Teller, fact: NewIntent, others: Rows, *, tickets: float) 
         label,
         t.panel.weeks[fact.since],
         fact.found_at,
-        fact.share.value,
-        fact.share.low,
-        fact.share.high,
+        share.value,
+        share.low,
+        share.high,
         f"New and untested: {short(label)}" if untested else f"New request: {short(label)}",
         joined(
-            f"Users began to ask for {quoted(label)} in {t.started(fact.since)}; it is now {percent(fact.share.value)} of all"
-            f" requests ({span(fact.share.low, fact.share.high)}), and {taken}.",
+            f"Users began to ask for {quoted(label)} in {t.started(fact.since)}; it is now {percent(share.value)} of all"
+            f" requests ({span(share.low, share.high)}), and {taken}.",
             f"It brings {counted(tickets, 'ticket')} a week to the human queue." if tickets >= 1 else "",
             t.evals_score(fact.intent),
             "The rest of the product did not move." if steady else "",
@@ -81,7 +83,7 @@ def say_new_intent(t: Teller, fact: NewIntent, others: Rows, *, tickets: float) 
 
 def say_share(t: Teller, fact: ShareChange) -> Finding:
     """An intent asked for more, or less, than before."""
-    label, change, node = t.label(fact.intent), fact.change, Node(intent=fact.intent)
+    label, change, node = t.label(fact.intent), always_valid(fact.change, least=-1.0), Node(intent=fact.intent)
     accepted = t.accepted(node, fact.since)
     how = "more" if change.value > 0 else "less"
     traffic = t.panel.traffic
@@ -107,7 +109,7 @@ def say_share(t: Teller, fact: ShareChange) -> Finding:
         unit="share",
         story="demand",
         intent_id=t.intent_id(fact.intent),
-        details=(f"{counted(change.users, 'user')} compared.", *t.tier_note(fact.tier)),
+        details=(f"{counted(change.users, 'user')} compared. {t.range_note(change)}", *t.tier_note(fact.tier)),
         series=t.share_series(fact.intent),
         where={"intent_id": t.intent_id(fact.intent), "weeks": tuple(t.panel.weeks[fact.since :])},
         severity=max(change.value, 0.0) * float(traffic.n[traffic.week >= fact.since].sum()) * shortfall,
@@ -152,7 +154,7 @@ def say_queue(t: Teller, fact: QueueGrowth) -> Finding:
 
 def say_mix(t: Teller, split: Split, since: int) -> Finding:
     """A total that moved because other people came, or came for other things."""
-    mix, within = split.mix, split.within
+    mix, within = (always_valid(part, least=-1.0) for part in (split.mix, split.within))
     rows = t.panel.rows("acceptance")
     still = within.low <= 0 <= within.high
     return Finding(
@@ -175,7 +177,7 @@ def say_mix(t: Teller, split: Split, since: int) -> Finding:
             "Evals weigh every case alike and cannot see a mix." if t.evals.cases else "",
         ),
         story="mix",
-        details=(f"{counted(split.total.users, 'user')} compared with all earlier weeks.",),
+        details=(f"{counted(split.total.users, 'user')} compared with all earlier weeks. {t.range_note(mix)}",),
         series=t.panel.weekly("acceptance", needed=t.needed),
         where={"weeks": tuple(t.panel.weeks[since:])},
         severity=max(-mix.value, 0.0) * float(rows.n[rows.week >= since].sum()),

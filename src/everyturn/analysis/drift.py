@@ -13,14 +13,17 @@ import pyarrow.compute as pc
 from everyturn.analysis.alarms import BLOCKS_A_DAY, LIST, PAGE, TRUST, Alarm
 from everyturn.analysis.incidents import Incident
 from everyturn.analysis.panel import WORSE, Mask, Panel, Rows, node_mask
+from everyturn.stats import Estimate
 from everyturn.stats.changes import z_values
 from everyturn.stats.compare import Split, split_difference
+from everyturn.stats.intervals import always_valid
 from everyturn.stats.summaries import Codes, Floats, per_user, sum_by
 
 _QUIET = 2.0  # standard errors: below it a node counts as not having moved
 _WORTH = 0.005  # what is smaller than half a point by the time it is told was explained by something else
 _WORTH_LISTING = 0.02  # a line of the watch list of less than two points is nobody's Monday
 _CLEAR = {PAGE: 0.65, LIST: 1.0}  # of the half range: an 80 % range without nothing in it, and a 95 % one
+_WITHOUT_ONE = 1 / 3  # of it must be there without the person who carries most of it, or it is that person's
 _BEFORE_DAYS = 182
 _SIZE_DAYS = 28  # the last four weeks say how large a change is by now
 _AFTER_DAYS = 28  # what happens later than this after the alarm is another story
@@ -74,6 +77,11 @@ class RateChange:
     also: tuple[RateChange, ...] = ()
 
     @property
+    def size(self) -> Estimate:
+        """How large it is, mix taken out, with a range that holds however often it is looked at."""
+        return always_valid(self.split.within, least=-1.0)
+
+    @property
     def is_worse(self) -> bool:
         """Whether it got worse."""
         return self.direction == WORSE.get(self.signal, 1)
@@ -85,6 +93,13 @@ class Answers:
 
     signals: Mapping[str, Rows]
     last_day: int
+
+    def apart(self, nodes: Sequence[Node]) -> Answers:
+        """Without some places."""
+        kept = {
+            name: rows.take(~np.any([node.mask(rows) for node in nodes], axis=0)) for name, rows in self.signals.items()
+        }
+        return replace(self, signals=kept)
 
     def but(self, *, intents: Sequence[int], users: Sequence[int]) -> Answers:
         """Without what is explained otherwise."""
@@ -180,6 +195,8 @@ def _describe(
     # Counted by users it must still be there: what one busy person did is theirs, not the cohort's.
     if size < (_WORTH if incident.tier == PAGE else _WORTH_LISTING) or size < _CLEAR[incident.tier] * half:
         return None
+    if window.without_one(mask) < _WITHOUT_ONE * size:
+        return None
     return RateChange(
         alarm.signal,
         place,
@@ -234,6 +251,12 @@ class _Window:
         """How far the rows kept moved the alarm's way, in standard errors."""
         influence, _ = self.influence(keep)
         return self._strength(influence)
+
+    def without_one(self, keep: Mask) -> float:
+        """The size of the change among the rows kept, without the person who carries most of it."""
+        influence, users = self.influence(keep)
+        rest = keep & (self.rows.user != users[int(np.argmax(self.direction * influence))])
+        return self.direction * float(self.influence(rest)[0].sum())
 
     def _strength(self, influence: Floats) -> float:
         return self.direction * float(z_values(influence[:, None])[0]) if len(influence) > 1 else 0.0

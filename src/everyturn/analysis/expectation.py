@@ -1,7 +1,13 @@
 """What an answer is expected to be: the product, its cohort, its intent, both together, the day of the week, this person's own past.
 
-Each part is a running mean of what the parts before it left unexplained, held at nothing by a few imagined answers: the running
-form of empirical-Bayes shrinkage. A block is foreseen from what was known before it, then learnt from.
+Every part is a shift from what lies above it, held at nothing by a few imagined answers (empirical-Bayes shrinkage): a cohort's
+and an intent's from the product, a cell's from its cohort and its intent, a person's from their cohort. A part keeps the sum of
+its answers and not of what was unexplained at the time: when what lies above it moves, it gives back what it had learnt of the
+same movement. Otherwise a fall that all people of a cohort share would be learnt by the cohort, and once more by each person, and
+be gone from what is unexpected long before there are answers enough to be sure of it.
+
+What people share learns a person's answers of one block with the weight they have as one person's: a script that sends two hundred
+in two hours is one person who sent two hundred, and no news of what others will do.
 """
 
 from __future__ import annotations
@@ -14,9 +20,12 @@ from everyturn.analysis.ledger import COHORTS, INTENTS, Part
 from everyturn.stats.summaries import Codes, Floats
 
 FORGET = 25 / 26  # a week's weight of the past: levels are those of about half a year
+_PRODUCT, _COHORT, _INTENT, _CELL, _WEEKDAY, _USER = range(6)
 _USER_ANCHOR = 9.0  # 1 / correlation - 1 of two answers of one user; from 9 to 40 makes no difference
 _ANCHORS = (1.0, 20.0, 20.0, 100.0, 300.0, _USER_ANCHOR)
-_USER = 5
+_ANCHOR = np.array(_ANCHORS)[:, None]
+_MIDDLE = 0.5  # what is expected where nothing is known
+_RENEWED = 50.0  # answers that a level's old answers count for after a new normal
 
 
 class Expectation:
@@ -24,6 +33,7 @@ class Expectation:
 
     def __init__(self) -> None:
         self.parts = [Part(anchor) for anchor in _ANCHORS]
+        self.home = np.zeros(0, dtype=np.int64)  # of each person and signal: the place of their cohort
         self.spread = np.zeros((0, 2))
         self.week = -1
 
@@ -41,33 +51,66 @@ class Expectation:
             signal * 7 + weekday,
             user * 256 + signal,
         )
-        return np.stack([part.place(key) for part, key in zip(self.parts, keys, strict=True)])
+        at = np.stack([part.place(key) for part, key in zip(self.parts, keys, strict=True)])
+        known, size = len(self.home), len(self.parts[_USER].slots.places)
+        if size > known:
+            distinct, first = np.unique(at[_USER], return_index=True)
+            fresh = distinct >= known
+            self.home = np.r_[self.home, at[_COHORT, first[fresh]]]
+        return at
 
     def follow(self, rows: Increment) -> Foreseen:
         """Block after block: what was expected of its rows, then what there is to learn from them."""
-        shift, known = (np.concatenate([getattr(part, name) for part in self.parts]) for name in ("shift", "n"))
+        total, known = (np.concatenate([getattr(part, name) for part in self.parts]) for name in ("total", "n"))
         ends = np.cumsum([len(part.n) for part in self.parts])
         offsets = np.r_[0, ends[:-1]]
         for part, low, high in zip(self.parts, offsets, ends, strict=True):
-            part.shift, part.n = shift[low:high], known[low:high]
+            part.total, part.n = total[low:high], known[low:high]
         at = rows.at + offsets[:, None]
         expected, alike = np.empty(len(rows.n)), np.empty(len(rows.n))
+        turns = np.flatnonzero(np.r_[True, rows.run[1:] != rows.run[:-1]])
+        more = np.repeat(np.add.reduceat(rows.n, turns) - 1.0, np.diff(np.r_[turns, len(rows.n)]))
         edges = np.flatnonzero(np.r_[True, rows.block[1:] != rows.block[:-1], True]).tolist()
         weeks = (rows.block[edges[:-1]] // (7 * BLOCKS_A_DAY)).tolist()
         for low, high, week in zip(edges[:-1], edges[1:], weeks, strict=True):
             if week > self.week >= 0:
                 known[: ends[-2]] *= FORGET ** (week - self.week)
+                total[: ends[-2]] *= FORGET ** (week - self.week)
             self.week = week
+            self._move_in(rows.at[:, low:high])
             here = at[:, low:high]
-            e = shift[here].sum(0)
-            e += 0.5
+            above, shift = _shifts(total[here], known[here])
+            e = shift.sum(0)
+            e += _MIDDLE
             e = np.minimum(np.maximum(e, 0.005, out=e), 0.995, out=expected[low:high])
-            alike[low:high] = known[here[_USER]]
+            resemble = np.divide(1.0, known[here[_USER]] + (_USER_ANCHOR + 1.0), out=alike[low:high])
             n = rows.n[low:high]
-            left = rows.y[low:high] - n * e
-            for part, places in zip(self.parts, rows.at[:, low:high], strict=True):
-                left = part.learn(places, n, left)
-        return self._seen(rows, expected, 1.0 / (alike + (_USER_ANCHOR + 1.0)))
+            above += shift
+            above *= n
+            above += rows.y[low:high] - n * e
+            count = np.tile(n, (len(self.parts), 1))
+            as_one = 1.0 / (1.0 + more[low:high] * resemble)
+            above[:_USER] *= as_one
+            count[:_USER] *= as_one
+            np.add.at(total, here.ravel(), above.ravel())
+            np.add.at(known, here.ravel(), count.ravel())
+        return self._seen(rows, expected, alike)
+
+    def _move_in(self, at: Codes) -> None:
+        """People who are in another cohort now keep what sets them apart from it."""
+        moved = self.home[at[_USER]] != at[_COHORT]
+        if not moved.any():
+            return
+        people, cohort, product = at[_USER, moved], at[_COHORT, moved], self.parts[_PRODUCT]
+        levels = self.parts[_COHORT]
+        mu = (product.total / (product.n + product.anchor))[at[_PRODUCT, moved]]
+        old, new = (
+            mu + (levels.total[own] - levels.n[own] * mu) / (levels.n[own] + levels.anchor)
+            for own in (self.home[people], cohort)
+        )
+        user = self.parts[_USER]
+        user.total[people] = user.total[people] + user.n[people] * (new - old)
+        self.home[people] = cohort
 
     def _seen(self, rows: Increment, expected: Floats, alike: Floats) -> Foreseen:
         """With each row's misses, and the spread that was known of its signal before its block."""
@@ -87,23 +130,56 @@ class Expectation:
         return Foreseen(expected, excess, alike, (before[:, 0] / before[:, 1])[np.cumsum(turns) - 1])
 
     def renew(self, signal: int, cohort: int | None, intent: int | None) -> None:
-        """Lowers what a node's level rests on to 50 answers."""
-        for level, part in enumerate(self.parts[:4]):
-            keys = part.slots.keys()
-            if level == 0:
-                hit = (keys == signal) & (cohort is None and intent is None)
-            elif level == 1:
-                hit = (keys // COHORTS == signal) & (
-                    (cohort is None and intent is None) | (keys % COHORTS == (-1 if cohort is None else cohort))
-                )
-            elif level == 2:
-                hit = (keys // INTENTS == signal) & (
-                    (cohort is None and intent is None) | (keys % INTENTS == (-1 if intent is None else intent))
-                )
-            else:
-                cell = keys % (COHORTS * INTENTS)
-                hit = keys // (COHORTS * INTENTS) == signal
-                hit &= (cohort is None) | (cell // INTENTS == cohort)
-                hit &= (intent is None) | (cell % INTENTS == intent)
-            own = np.flatnonzero(hit)
-            part.n[own] = np.minimum(part.n[own], 50.0)
+        """Lets a node's level rest on 50 answers; what lies in it keeps its place beside the new level."""
+        changes = [self._renewed(level, signal, cohort, intent) for level in range(len(self.parts))]
+        for part, (own, total, n) in zip(self.parts, changes, strict=True):
+            part.total[own], part.n[own] = total, n
+
+    def _renewed(self, level: int, signal: int, cohort: int | None, intent: int | None) -> tuple[Codes, Floats, Floats]:
+        """The keys of a part that a new normal touches, and what they hold from then on."""
+        part = self.parts[level]
+        keys = part.slots.keys()
+        at = np.full((len(self.parts), len(keys)), -1, dtype=np.int64)
+        at[level] = np.arange(len(keys))
+        whose, c, k = np.full(len(keys), -1), np.full(len(keys), -1), np.full(len(keys), -1)
+        if level in {_COHORT, _INTENT, _CELL}:
+            whose, k = np.divmod(keys, INTENTS) if level != _COHORT else (keys, k)
+            whose, c = np.divmod(whose, COHORTS) if level != _INTENT else (whose, c)
+            at[_COHORT] = self.parts[_COHORT].slots.of(whose * COHORTS + c) if level != _INTENT else -1
+            at[_INTENT] = self.parts[_INTENT].slots.of(whose * INTENTS + k) if level != _COHORT else -1
+        elif level == _USER:
+            whose, at[_COHORT] = keys % 256, self.home
+            c = self.parts[_COHORT].slots.keys()[self.home] % COHORTS
+        elif level == _PRODUCT:
+            whose = keys
+        touched = (whose == signal) & ((cohort is None) | (c == cohort)) & ((intent is None) | (k == intent))
+        own, at = np.flatnonzero(touched), at[:, touched]
+        at[_PRODUCT] = self.parts[_PRODUCT].slots.places.get(signal, -1)
+        total, n = (
+            np.stack(
+                [
+                    np.where(row >= 0, np.r_[getattr(p, name), 0.0][row], 0.0)
+                    for p, row in zip(self.parts, at, strict=True)
+                ]
+            )
+            for name in ("total", "n")
+        )
+        above, shift = _shifts(total, n)
+        is_node = level == (cohort is not None) + 2 * (intent is not None)
+        kept = np.minimum(part.n[own], _RENEWED if is_node else 0.0)
+        return own, shift[level] * (part.anchor + kept) + kept * above[level], kept
+
+
+def _shifts(total: Floats, n: Floats) -> tuple[Floats, Floats]:
+    """What lies above each part of each row, and the part's own shift from it."""
+    above, shift = np.zeros_like(total), np.empty_like(total)
+    rests = n + _ANCHOR
+    product = np.divide(total[_PRODUCT], rests[_PRODUCT], out=shift[_PRODUCT])
+    above[_COHORT:] = product
+    for part in (_COHORT, _INTENT, _WEEKDAY):
+        shift[part] = (total[part] - n[part] * product) / rests[part]
+    above[_USER] += shift[_COHORT]
+    above[_CELL] += shift[_COHORT] + shift[_INTENT]
+    for part in (_CELL, _USER):
+        shift[part] = (total[part] - n[part] * above[part]) / rests[part]
+    return above, shift

@@ -16,7 +16,7 @@ from everyturn.analysis.alarms import BLOCKS_A_DAY, LIST, PAGE, SHARE, TRUST, TR
 from everyturn.analysis.blind import BlindSpots, blind_spots
 from everyturn.analysis.demand import MIX_WEEKS, mix_shift, new_intents, read_asked, share_changes
 from everyturn.analysis.demand_sentences import say_gap, say_mix, say_new_intent, say_queue, say_share
-from everyturn.analysis.drift import DAY_ZERO, RateChange, describe, read_answers
+from everyturn.analysis.drift import DAY_ZERO, Answers, Node, RateChange, describe, read_answers
 from everyturn.analysis.erosion import ErodingUser, eroding_users
 from everyturn.analysis.evals import Evals, read_evals
 from everyturn.analysis.gap import EVALS_ONLY, NO_CASES, USERS_ONLY, intent_names, measure_gap
@@ -159,7 +159,7 @@ def _changes(teller: Teller, heard: _Heard, tickets: pa.Table | None, look: floa
     described = [(i, describe(settled, answers, i, needed=needed)) for i in heard_of]
     drops = _trust_drops(settled.without(users=[fact.user for fact in eroding]), described, needed)
     told_so_far = [(s, i) for i, s in described if s is not None and _distrusting(panel, i, s) not in drops]
-    slides = _joined(told_so_far)
+    slides = _joined(_beyond(settled, answers, told_so_far, [Node(cohort) for cohort in drops]))
     hot = rework_hotspots(
         settled, share=look * _REWORK, needed=needed, known=[s.node for s, _ in slides if s.signal == "rework"]
     )
@@ -213,31 +213,57 @@ def _trust_drops(
     for node in places:
         spread = spread.but({name: ~node.mask(rows) for name, rows in spread.signals.items()})
     found: dict[int, tuple[TrustDrop, Incident]] = {}
-    for incident, slide in described:
+    for incident, slide in sorted(described, key=lambda d: d[0].tier != PAGE):
         cohort = _distrusting(panel, incident, slide)
         if cohort is None or cohort in found:
             continue
-        alarm = next((a for a in incident.alarms if a.signal == TRUST and a.tier == incident.tier), incident.first)
-        since = (DAY_ZERO + timedelta(days=alarm.since) - panel.weeks[0]).days // 7
+        since = (DAY_ZERO + timedelta(days=_start(incident, panel.cohorts[cohort])) - panel.weeks[0]).days // 7
         found_at = DAY_ZERO + timedelta(days=incident.first.day)
         drop = trust_drop(spread, cohort, since=since, found_at=found_at, needed=needed)
         found |= {cohort: (drop, incident)} if drop is not None else {}
     return found
 
 
-def _joined(slides: Sequence[tuple[RateChange, Incident]]) -> list[tuple[RateChange, Incident]]:
-    """Changes that came to the same place at the same time as one, the others told with the first."""
-    found: list[tuple[RateChange, Incident]] = []
+def _start(incident: Incident, cohort: str) -> int:
+    """The day from which an incident of a cohort runs: its streams' starts may lie too early by chance, hence the latest."""
+    first: dict[str, int] = {}
+    for alarm in incident.alarms:
+        if (alarm.level, alarm.cohort, alarm.tier) == (1, cohort, incident.tier) and alarm.since <= incident.first.day:
+            first.setdefault(alarm.signal, alarm.since)
+    return max(first.values(), default=incident.first.since)
+
+
+def _beyond(
+    panel: Panel, answers: Answers, slides: Sequence[tuple[RateChange, Incident]], drops: Sequence[Node]
+) -> list[tuple[RateChange, Incident]]:
+    """The changes without those that places inside them, told by themselves, explain."""
+    told = [*drops, *(slide.node for slide, _ in slides)]
+    found = []
     for slide, incident in slides:
-        place = next((k for k, (known, _) in enumerate(found) if _together(known, slide)), None)
-        if place is None:
+        inside = [node for node in told if node != slide.node and slide.node.contains(node)]
+        if not inside or describe(panel, answers.apart(inside), incident, needed=NEEDED_USERS) is not None:
             found.append((slide, incident))
-            continue
-        first, whose = found[place]
-        known = {first.signal, *(change.signal for change in first.also)}
-        more = tuple(change for change in (slide, *slide.also) if change.signal not in known)
-        found[place] = (replace(first, also=(*first.also, *more)), whose)
     return found
+
+
+def _joined(slides: Sequence[tuple[RateChange, Incident]]) -> list[tuple[RateChange, Incident]]:
+    """Changes that came to the same place at the same time as one: told by the one that pages, by acceptance where that moved."""
+    groups: list[list[tuple[RateChange, Incident]]] = []
+    for slide, incident in slides:
+        group = next((g for g in groups if _together(g[0][0], slide)), None)
+        if group is None:
+            groups.append([(slide, incident)])
+        else:
+            group.append((slide, incident))
+    return [_as_one(group) for group in groups]
+
+
+def _as_one(group: Sequence[tuple[RateChange, Incident]]) -> tuple[RateChange, Incident]:
+    order = list(WORSE)
+    first, incident = min(group, key=lambda g: (g[1].tier != PAGE, order.index(g[0].signal), g[0].found))
+    others = {change.signal: change for slide, _ in reversed(group) for change in (*slide.also, slide)}
+    others.pop(first.signal)
+    return replace(first, also=tuple(others[name] for name in sorted(others))), incident
 
 
 def _together(a: RateChange, b: RateChange) -> bool:

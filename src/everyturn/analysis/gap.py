@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -15,7 +15,7 @@ from everyturn.analysis.evals import Evals, Run
 from everyturn.analysis.opening import Opened, share_trend, when_opened
 from everyturn.analysis.panel import Panel, Rows
 from everyturn.stats import Estimate, NotEnough, Summary
-from everyturn.stats.intervals import NEEDED_USERS, chained, rate, subtract, unknown_bounds
+from everyturn.stats.intervals import NEEDED_USERS, always_valid, chained, rate, subtract, unknown_bounds
 from everyturn.stats.summaries import join, sum_by, summarise, summarise_one
 
 _APART = 0.1  # points, for certain: users of an intent below those of the product, and its evals above its users
@@ -111,6 +111,17 @@ class Headline:
     acceptance_bounds: tuple[float, float]
     distance: Estimate | None
     runs: tuple[Run, ...]
+
+    def watched(self) -> Headline:
+        """With ranges that hold however often they are looked at: the page is written anew every day."""
+        return replace(
+            self,
+            acceptance=always_valid(self.acceptance),
+            kept=always_valid(self.kept),
+            rework=always_valid(self.rework) if self.rework else None,
+            edit_rate=always_valid(self.edit_rate) if self.edit_rate else None,
+            distance=always_valid(self.distance, least=-1.0) if self.distance else None,
+        )
 
     def to_json(self) -> dict[str, Any]:
         """The headline as the page shows it."""

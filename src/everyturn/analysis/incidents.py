@@ -12,7 +12,11 @@ TOGETHER_DAYS = 14
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """Alarms of one branch of nodes that followed each other within 14 days, the first one first."""
+    """Alarms of one branch of nodes that followed each other within 14 days, the first one first.
+
+    What holds two places that do not hold each other joins one of them and does not make them one: two causes that move the same
+    total are two incidents.
+    """
 
     alarms: tuple[Alarm, ...]
 
@@ -66,7 +70,8 @@ def group_alarms(alarms: Iterable[Alarm]) -> list[Incident]:
 
 
 def _joins(group: Sequence[Alarm], alarm: Alarm) -> bool:
-    return any(related(a, alarm) and alarm.day - a.day <= TOGETHER_DAYS for a in reversed(group))
+    near = any(related(a, alarm) and alarm.day - a.day <= TOGETHER_DAYS for a in reversed(group))
+    return near and all(_holds(a, alarm) or _holds(alarm, a) for a in group)
 
 
 def _when(a: Alarm) -> tuple[int, int, str, str, str, str]:

@@ -91,32 +91,18 @@ def grown(values: NDArray[Any], size: int) -> NDArray[Any]:
 
 @dataclass
 class Part:
-    """One part of the expectation: a shift per key, learnt as a running mean that `anchor` imagined answers hold at 0."""
+    """One part of an expectation: per key how many answers it rests on and their sum, held at 0 by `anchor` imagined ones."""
 
     anchor: float
     slots: Slots = field(default_factory=Slots)
-    shift: Floats = field(default_factory=lambda: np.zeros(0))
+    total: Floats = field(default_factory=lambda: np.zeros(0))
     n: Floats = field(default_factory=lambda: np.zeros(0))
 
     def place(self, keys: Codes) -> Codes:
         """The places of the keys, with room made for new ones."""
         placed = self.slots.of(keys)
-        self.shift, self.n = grown(self.shift, len(self.slots.places)), grown(self.n, len(self.slots.places))
+        self.total, self.n = grown(self.total, len(self.slots.places)), grown(self.n, len(self.slots.places))
         return placed
-
-    def learn(self, places: Codes, n: Floats, excess: Floats) -> Floats:
-        """Moves the shifts of the rows' places by their excess; what is left unexplained."""
-        size = len(self.n)
-        if size > 8 * len(places) + 4096:  # few of many: sorting the few is cheaper than a pass over all
-            at, local = np.unique(places, return_inverse=True)
-            self.n[at] += np.bincount(local, n)
-            step: Floats = np.bincount(local, excess) / (self.n[at] + self.anchor)
-            self.shift[at] += step
-            return np.asarray(excess - n * step[local])
-        self.n += np.bincount(places, n, size)
-        step = np.bincount(places, excess, size) / (self.n + self.anchor)
-        self.shift += step
-        return np.asarray(excess - n * step[places])
 
 
 def pack(header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> bytes:

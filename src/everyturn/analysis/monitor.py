@@ -203,10 +203,11 @@ class Monitor:
             "seen0": self.seen[0],
             "seen1": self.seen[1],
             "spread": self.expectation.spread,
+            "home": self.expectation.home,
         }
         for i, part in enumerate(self.expectation.parts):
             keys = part.slots.keys()
-            arrays |= {f"key{i}": keys, f"shift{i}": part.shift[: len(keys)], f"n{i}": part.n[: len(keys)]}
+            arrays |= {f"key{i}": keys, f"total{i}": part.total[: len(keys)], f"n{i}": part.n[: len(keys)]}
         header = {
             "through": self.through,
             "budget": self.budget,
@@ -232,8 +233,9 @@ class Monitor:
         made.streams.bars, made.streams.month = arrays["bars"], header["month"]
         made.streams.alarms = [Alarm(*values) for values in header["alarms"]]
         made.started, made.seen, made.renewed = arrays["started"], [arrays["seen0"], arrays["seen1"]], header["renewed"]
-        made.expectation.spread, made.expectation.week = arrays["spread"], header["week"]
+        made.expectation.spread, made.expectation.home = arrays["spread"], arrays["home"]
+        made.expectation.week = header["week"]
         for i, part in enumerate(made.expectation.parts):
             part.slots = Slots({key: j for j, key in enumerate(arrays[f"key{i}"].tolist())})
-            part.shift, part.n = arrays[f"shift{i}"], arrays[f"n{i}"]
+            part.total, part.n = arrays[f"total{i}"], arrays[f"n{i}"]
         return made

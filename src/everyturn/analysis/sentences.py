@@ -30,6 +30,7 @@ from everyturn.analysis.words import (
 )
 from everyturn.stats import Estimate, NotEnough
 from everyturn.stats.compare import Split
+from everyturn.stats.intervals import always_valid
 
 _WORDS: Mapping[str, tuple[str, str, str, str]] = {
     "acceptance": ("Answers{} have been accepted", "less", "more", "accepted"),
@@ -70,7 +71,7 @@ _PART_WORDS: Mapping[str, str] = {
 
 def say_slide(t: Teller, fact: RateChange) -> Finding:
     """A rate that moved at a node."""
-    node, within = fact.node, fact.split.within
+    node, within = fact.node, fact.size
     clause, worse, better, verb = _WORDS[fact.signal]
     how = worse if fact.is_worse else better
     subject = short(t.label(node.intent)) if node.intent is not None else t.cohort(node.cohort) or "All answers"
@@ -101,7 +102,7 @@ def say_slide(t: Teller, fact: RateChange) -> Finding:
             *_mix(fact.split),
             *_most_of_it(t, fact),
             *(f"{_NOUNS[a.signal]} moved with it: {_change(a)}." for a in fact.also),
-            f"{counted(within.users, 'user')}, {counted(within.n, 'known answer')} compared.",
+            f"{counted(within.users, 'user')}, {counted(within.n, 'known answer')} compared. {t.range_note(within)}",
             f"In a product where nothing changes, an alarm this strong on {_LEVELS[node.level]} comes {t.rarity(fact.rarity)} at most.",
             *t.tier_note(fact.tier),
         ),
@@ -114,9 +115,13 @@ def say_slide(t: Teller, fact: RateChange) -> Finding:
 
 def say_trust(t: Teller, fact: TrustDrop, *, tier: str, rarity: float) -> Finding:
     """A cohort that relies less on what it gets."""
-    cohort, fell = t.panel.cohorts[fact.cohort], fact.change
-    parts = sorted(fact.parts.items(), key=lambda item: (round(item[1].value, 9), item[0]))
+    cohort, fell = t.panel.cohorts[fact.cohort], always_valid(fact.change, least=-1.0)
+    parts = sorted(
+        ((name, always_valid(change, least=-1.0)) for name, change in fact.parts.items()),
+        key=lambda item: (round(item[1].value, 9), item[0]),
+    )
     clear = [f"{_PART_WORDS[name]} {points(change.value)}" for name, change in parts if change.high < 0]
+    largest = f"Most of it: {_PART_WORDS[parts[0][0]]} {points(parts[0][1].value)}." if parts else ""
     steady = ""
     if fact.total is not None and fact.total.low <= 0 <= fact.total.high:
         steady = "The product as a whole hides it: trust in all did not move."
@@ -139,7 +144,7 @@ def say_trust(t: Teller, fact: TrustDrop, *, tier: str, rarity: float) -> Findin
         joined(
             f"{capital(cohort)} have relied less on what they get since {t.started(fact.since)}: trust"
             f" {from_to(fact.baseline.value, fell.value)} ({moved(fell.value, fell.low, fell.high)}).",
-            f"What moved: {listed(clear)}." if clear else "",
+            f"What moved: {listed(clear)}." if clear else largest,
             steady,
             t.evals_moved(None, fact.since),
         ),
@@ -149,7 +154,8 @@ def say_trust(t: Teller, fact: TrustDrop, *, tier: str, rarity: float) -> Findin
             *([f"All other cohorts together: {_clearly(fact.others)}."] if fact.others else []),
             f"In a product where nothing changes, an alarm this strong on a cohort comes {t.rarity(rarity)} at most.",
             *t.tier_note(tier),
-            f"{counted(fell.users, 'user')} compared, each counting once. Trust is inferred from what they do, not asked.",
+            f"{counted(fell.users, 'user')} compared, each counting once. {t.range_note(fell)}",
+            "Trust is inferred from what they do, not asked.",
         ),
         series=next((c.weekly for c in cohort_trust(t.panel, needed=t.needed) if c.cohort == cohort), ()),
         where=t.where(Node(fact.cohort), fact.since, signal, int(signal != "acceptance")),
@@ -165,7 +171,7 @@ def say_erosion(t: Teller, facts: Sequence[ErodingUser], *, found_week: int, fal
     since = sorted(f.since for f in facts)[len(facts) // 2]
     rows = t.panel.rows("acceptance")
     own = rows.take(np.isin(rows.user, [f.user for f in facts]))
-    shift = t.shift(own, since)
+    shift = always_valid(t.shift(own, since), least=-1.0)
     early = own.take(own.week < since)
     before, after = float(early.y.sum() / early.n.sum()), float(np.mean([f.accepted_since for f in facts]))
     change = ""
@@ -210,7 +216,7 @@ def say_erosion(t: Teller, facts: Sequence[ErodingUser], *, found_week: int, fal
 
 
 def _change(fact: RateChange) -> str:
-    within = fact.split.within
+    within = fact.size
     return f"{from_to(fact.baseline, within.value)} ({moved(within.value, within.low, within.high)})"
 
 

@@ -70,6 +70,12 @@ class Teller:
         """What to say of evidence that has not reached the page's bar."""
         return ("On the watch list: clear, but not yet clear enough to page anyone.",) if tier == LIST else ()
 
+    def range_note(self, change: Estimate) -> str:
+        """What to say of a range that someone will look at again tomorrow."""
+        if change.low <= 0 <= change.high:
+            return "That it moved is what the alarm says; how far is not sure yet: its range, which holds however often you look, still reaches 0."
+        return "The range holds however often you look."
+
     def rarity(self, days: float) -> str:
         """How rare an alarm as strong as this one is in a product where nothing changes."""
         if days < 60:

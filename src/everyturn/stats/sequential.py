@@ -18,7 +18,7 @@ COUNT_SIZES = np.array([-2.0, -1.0, -0.4, 0.4, 1.0, 2.0])
 """The changes of a count that are bet on, as logarithms of its ratio to what is expected."""
 
 HARMFUL = 0.85  # of the evidence goes to the harmful direction: getting better is news, but not as urgent
-INDIFFERENCE = 0.01  # of e(1 - e): a change of 0.2 points at 72 % is not looked for, products drift by that much
+INDIFFERENCE = 0.02  # of e(1 - e): a change of 0.4 points at 72 % is not looked for, products drift by that much
 COUNT_SLACK = 0.15  # a count within 15 % of what is expected is not looked for
 _LEAST = 0.05  # no bet loses more than this leaves, so that one odd answer cannot silence a stream
 _MOST_PAID = 3.0  # by one unit: who always did one thing and now does the other is still one person
@@ -34,7 +34,7 @@ def rate_bets(expected: Floats, mean: Floats, variance: Floats) -> Floats:
     Assumes: E[mean | past] = 0 where nothing changed; units independent given the past (a unit is one person in one block).
 
     >>> rate_bets(np.array([0.7]), np.array([-0.7]), np.array([0.21])).round(2).tolist()
-    [[0.49, 0.23, 0.1, -0.11, -0.26, -0.62]]
+    [[0.48, 0.23, 0.1, -0.11, -0.26, -0.62]]
     """
     e, less = expected[:, None], 1 - expected[:, None]
     stake = e / less * np.exp(RATE_SIZES)

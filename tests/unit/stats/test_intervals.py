@@ -64,7 +64,7 @@ def test_too_few_users_give_no_number():
     assert rate(summary(n, y)) == NotEnough(NEEDED_USERS - 1, NEEDED_USERS)
     assert isinstance(rate(summary(n, y), needed=3), Estimate)
     assert rate(Summary(0, 0, 0, 0, 0, 0), needed=0) == NotEnough(0, 1)
-    assert isinstance(always_valid(summary(n, y)), NotEnough)
+    assert isinstance(always_valid(rate(summary(n, y))), NotEnough)
     assert isinstance(smallest_change(summary(n, y), weeks=4), NotEnough)
 
 
@@ -90,12 +90,20 @@ def test_unknowns_are_carried_and_bound_the_rate():
 
 def test_always_valid_is_wider_by_the_stated_factor():
     n, y = users(4, 2000)
-    made = summary(n, y)
-    fixed, anytime = rate(made), always_valid(made)
-    looked = made.effective_users / 150
-    factor = math.sqrt((1 + 1 / looked) * math.log((1 + looked) / 0.05**2)) / 1.96
-    assert (anytime.high - anytime.low) / (fixed.high - fixed.low) == pytest.approx(factor, rel=0.02)
-    assert 1.5 < factor < 2.2
+    fixed = rate(summary(n, y))
+    anytime = always_valid(fixed)
+    watched = fixed.users / 20
+    factor = math.sqrt((1 + 1 / watched) * math.log((1 + watched) / 0.05**2)) / 1.96
+    assert (anytime.high - anytime.low) / (fixed.high - fixed.low) == pytest.approx(factor, rel=0.001)
+    assert 1.5 < factor < 1.8
+    assert anytime.value == fixed.value
+
+
+def test_always_valid_stays_where_the_number_can_be():
+    few, gain = rate(summary(np.ones(12), np.ones(12))), Estimate(0.01, 0.002, 0.018, users=40, n=90)
+    assert always_valid(few).high == 1.0
+    assert always_valid(gain).low == 0.0
+    assert always_valid(gain, least=-1.0).low == pytest.approx(-0.0037, abs=0.001)
 
 
 def test_pairing_the_same_users_narrows_a_difference():
