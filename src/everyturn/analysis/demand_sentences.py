@@ -109,7 +109,10 @@ def say_share(t: Teller, fact: ShareChange) -> Finding:
         unit="share",
         story="demand",
         intent_id=t.intent_id(fact.intent),
-        details=(f"{counted(change.users, 'user')} compared. {t.range_note(change)}", *t.tier_note(fact.tier)),
+        details=(
+            f"{counted(change.users, 'user')} compared. {t.range_note(change, fact.tier)}",
+            *t.tier_note(fact.tier),
+        ),
         series=t.share_series(fact.intent),
         where={"intent_id": t.intent_id(fact.intent), "weeks": tuple(t.panel.weeks[fact.since :])},
         severity=max(change.value, 0.0) * float(traffic.n[traffic.week >= fact.since].sum()) * shortfall,

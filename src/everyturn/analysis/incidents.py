@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from everyturn.analysis.alarms import PAGE, SHARE, TRUST, TRUSTING, Alarm
 
 TOGETHER_DAYS = 14
+STANDING_DAYS = 56  # a stream that rings again the same way within these says that what it rang for still stands
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +71,15 @@ def group_alarms(alarms: Iterable[Alarm]) -> list[Incident]:
 
 
 def _joins(group: Sequence[Alarm], alarm: Alarm) -> bool:
-    near = any(related(a, alarm) and alarm.day - a.day <= TOGETHER_DAYS for a in reversed(group))
+    near = any(
+        related(a, alarm) and alarm.day - a.day <= (STANDING_DAYS if _same(a, alarm) else TOGETHER_DAYS)
+        for a in reversed(group)
+    )
     return near and all(_holds(a, alarm) or _holds(alarm, a) for a in group)
+
+
+def _same(a: Alarm, b: Alarm) -> bool:
+    return (a.full_signal, a.cohort, a.intent, a.direction) == (b.full_signal, b.cohort, b.intent, b.direction)
 
 
 def _when(a: Alarm) -> tuple[int, int, str, str, str, str]:

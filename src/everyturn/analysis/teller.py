@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from everyturn.analysis import Weekly
-from everyturn.analysis.alarms import LIST
+from everyturn.analysis.alarms import LIST, PAGE
 from everyturn.analysis.drift import Node
 from everyturn.analysis.evals import Evals
 from everyturn.analysis.panel import Mask, Panel, Rows
@@ -70,9 +70,11 @@ class Teller:
         """What to say of evidence that has not reached the page's bar."""
         return ("On the watch list: clear, but not yet clear enough to page anyone.",) if tier == LIST else ()
 
-    def range_note(self, change: Estimate) -> str:
+    def range_note(self, change: Estimate, tier: str = PAGE) -> str:
         """What to say of a range that someone will look at again tomorrow."""
         if change.low <= 0 <= change.high:
+            if tier == LIST:
+                return "It may be chance: its range, which holds however often you look, still reaches 0."
             return "That it moved is what the alarm says; how far is not sure yet: its range, which holds however often you look, still reaches 0."
         return "The range holds however often you look."
 
