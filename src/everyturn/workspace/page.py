@@ -37,7 +37,7 @@ DEFINITIONS = (
     ("Trust", "How far users act on outputs without checking: inferred from what they do, no claim about what they feel."),
     ("Covered", "The request's intent holds at least one eval case; in depth, enough of them that two runs could show its score fall by 25 points."),
     ("Gap", "Eval score minus acceptance. An intent without cases has no eval score and so no gap."),
-    ("Range", "Where the true value lies with 95 % confidence, with the person as the unit: one person's turns resemble each other. In the headline and in findings it holds however often you look. Bars and bands draw it."),
+    ("Range", "Where the true value lies with 95 % confidence, with the person as the unit: one person's turns resemble each other. In the headline and in what changed it holds however often you look. Bars and bands draw it."),
 )  # fmt: skip
 
 
