@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import orjson
 from hypothesis import HealthCheck, given, settings
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from everyturn.model import Message, MessageRecords, ToolCall
 from everyturn.readers import BadRecord, Context
 from everyturn.readers.chat import READER as CHAT
-from everyturn.readers.chat import read_message
+from everyturn.readers.chat import read_any_message, read_message
 from everyturn.readers.tables import Tables, row_of
 from reader_examples import NOW, messages_of, records_of
 
@@ -61,12 +62,12 @@ chat_messages = st.fixed_dictionaries(
 )
 
 
-def read_one_by_one(items: list) -> MessageRecords:
-    """Each message by `read_message`, which knows no short ways."""
+def read_one_by_one(items: list, read=read_any_message) -> MessageRecords:
+    """Each message by the function that knows no short ways."""
     found = MessageRecords("c", None, 0)
     for i, item in enumerate(items):
         try:
-            for message, message_id in read_message(item):
+            for message, message_id in read(item):
                 found.add(message, message_id)
         except BadRecord as bad:
             raise BadRecord(expected=f"messages[{i}].{bad.expected}", found=bad.found) from None
@@ -87,7 +88,9 @@ def outcome(read, items: list) -> MessageRecords | tuple[str, str]:
 @given(st.lists(chat_messages | weird, min_size=1, max_size=4))
 @settings(quick, max_examples=300)
 def test_usual_messages_are_read_as_any_others(items):
-    assert outcome(read_at_once, items) == outcome(read_one_by_one, items)
+    expected = outcome(read_one_by_one, items)
+    assert outcome(read_at_once, items) == expected
+    assert outcome(partial(read_one_by_one, read=read_message), items) == expected
 
 
 # --- tables ---------------------------------------------------------------------------------------------------------

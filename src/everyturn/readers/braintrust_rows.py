@@ -125,7 +125,9 @@ def _is_choices(output: Json) -> bool:
 
 
 def _given(value: Json) -> tuple[Message, ...] | None:
-    return (Message("user", value),) if isinstance(value, str) else steps.given(as_openai(value))
+    if isinstance(value, str):
+        return (Message("user", value),)
+    return steps.history(value) or steps.given(as_openai(value))
 
 
 def _asked(value: Json) -> tuple[Message, ...] | None:

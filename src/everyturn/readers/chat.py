@@ -122,7 +122,7 @@ def _attributes(record: Mapping[str, Json], messages: MessageRecords, context: C
 
 
 def _read_messages(listed: list[Json], messages: MessageRecords) -> None:
-    """Adds the messages of a list: the usual ones straight into their columns, just as `read_message` reads them."""
+    """Adds the messages of a list: the usual ones straight into their columns, just as `read_any_message` reads them."""
     roles, contents = messages.roles, messages.contents
     for i, item in enumerate(listed):
         try:
@@ -171,6 +171,21 @@ def _add(item: Json, messages: MessageRecords, number: int) -> None:
 
 def read_message(item: Json) -> list[tuple[Message, str | None]]:
     """The message of one item, with its own id; tool results among its parts become messages of their own before it."""
+    try:
+        role, content = fields.ROLE_NAMES[item["role"]], item["content"]
+    except (KeyError, TypeError):
+        return read_any_message(item)
+    if (content is None or type(content) is str) and item.keys() <= _USUAL:
+        if len(item) == 2:
+            return [(Message(role, content), None)]
+        calls = tool_calls(item["tool_calls"]) if item.get("tool_calls") else ()
+        at = fields.time(item.get("at"), "at")
+        return [(Message(role, content, at, calls, fields.identifier(item.get("tool_call_id"), "tool_call_id")), None)]
+    return read_any_message(item)
+
+
+def read_any_message(item: Json) -> list[tuple[Message, str | None]]:
+    """The same without a short way for the usual fields."""
     if not isinstance(item, dict):
         raise BadRecord(expected="role: an object with a role and content", found=fields.describe(item))
     name = item.get("role")

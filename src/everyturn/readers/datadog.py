@@ -35,7 +35,7 @@ def _read(record: Json, context: Context) -> Parts:
     kind = _kind(record)
     if kind is None:
         raise BadRecord(expected="a Datadog LLM span, trace, export item or evaluation", found=fields.describe(record))
-    yield from _READERS[kind](record, context)
+    return _READERS[kind](record, context)
 
 
 def _is_apm_span(value: Json) -> bool:
@@ -64,7 +64,10 @@ _KINDS: tuple[tuple[str, Callable[[Json], bool]], ...] = (
 
 def _kind(record: Json) -> str | None:
     """What a record is, by the fields that only it has."""
-    return next((kind for kind, is_kind in _KINDS if is_kind(record)), None)
+    for kind, is_kind in _KINDS:
+        if is_kind(record):
+            return kind
+    return None
 
 
 # --- spans ---------------------------------------------------------------------------------------------------------

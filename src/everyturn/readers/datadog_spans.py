@@ -192,7 +192,16 @@ def _messages(content: Json, parameters: Mapping[str, frozenset[str]]) -> tuple[
     listed = content.get("messages") if isinstance(content, dict) else None
     if not isinstance(listed, list):
         return None
-    return tuple(message for item in listed for message in _message(item, parameters))
+    found: list[Message] = []
+    for item in listed:
+        if type(item) is dict and len(item) == 2 and type(content := item.get("content")) is str:
+            name = item.get("role")
+            role = fields.ROLE_NAMES.get(name) if type(name) is str else None
+            if role is not None:  # nearly all messages
+                found.append(Message(role, content))
+                continue
+        found += _message(item, parameters)
+    return tuple(found)
 
 
 def _message(item: Json, parameters: Mapping[str, frozenset[str]]) -> Iterator[Message]:

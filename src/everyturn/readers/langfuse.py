@@ -53,7 +53,7 @@ def _read(record: Json, context: Context) -> Parts:
         raise BadRecord(
             expected="a Langfuse batch, trace, observation, score or dataset item", found=fields.describe(record)
         )
-    yield from _READERS[kind](record, context)
+    return _READERS[kind](record, context)
 
 
 def _camel(record: Json) -> Json:
@@ -65,9 +65,12 @@ def _camel(record: Json) -> Json:
 
 def _kind(record: Json) -> str | None:
     """What a record is, by the fields that only it has."""
-    if not isinstance(record, dict):
-        return None
-    return next((kind for kind, is_kind in _KINDS if is_kind(record, record.keys())), None)
+    if isinstance(record, dict):
+        names = record.keys()
+        for kind, is_kind in _KINDS:
+            if is_kind(record, names):
+                return kind
+    return None
 
 
 _TARGETS = frozenset({"traceId", "sessionId", "subject", "datasetRunId", "observationId"})

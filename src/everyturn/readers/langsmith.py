@@ -50,14 +50,16 @@ def _read(record: Json, context: Context) -> Parts:
     kind = _kind(record)
     if kind is None:
         raise BadRecord(expected="a LangSmith run, feedback or example", found=fields.describe(record))
-    yield from _READERS[kind](record, context)
+    return _READERS[kind](record, context)
 
 
 def _kind(record: Json) -> str | None:
     """What a record is, by the fields that only it has."""
-    if not isinstance(record, dict):
-        return None
-    return next((kind for kind, is_kind in _KINDS if is_kind(record)), None)
+    if isinstance(record, dict):
+        for kind, is_kind in _KINDS:
+            if is_kind(record):
+                return kind
+    return None
 
 
 _RUN_FIELDS = frozenset({"dotted_order", "end_time", "parent_run_id", "session_name", "start_time", "trace_id"})
@@ -87,7 +89,8 @@ def _is_part_name(value: Json) -> bool:
 def _read_run(run: Mapping[str, Json], context: Context) -> Parts:
     yield read_run(run, context.options)
     yield from run_results(run)
-    yield from _read_runs(_listed(run, "child_runs"), context)
+    if "child_runs" in run:
+        yield from _read_runs(_listed(run, "child_runs"), context)
 
 
 def _listed(record: Mapping[str, Json], name: str) -> list[Json]:

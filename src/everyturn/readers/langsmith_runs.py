@@ -64,8 +64,7 @@ def metadata_of(run: Mapping[str, Json]) -> Mapping[str, Json]:
 def read_run(run: Mapping[str, Json], options: ReadOptions) -> Span:
     """The span of a run, or of what one request says of it."""
     run_id = fields.required_id(run.get("id"), "id")
-    path = _path(run.get("dotted_order"))
-    trace_id = fields.identifier(run.get("trace_id"), "trace_id") or (path[0] if path else run_id)
+    trace_id = fields.identifier(run.get("trace_id"), "trace_id") or next(iter(_path(run)), run_id)
     metadata = metadata_of(run)
     kind = (fields.text(run.get("run_type"), "run_type") or "chain").lower()
     operation = _OPERATIONS.get(kind, "other")
@@ -85,7 +84,7 @@ def read_run(run: Mapping[str, Json], options: ReadOptions) -> Span:
     return Span(
         trace_id=trace_id,
         span_id=run_id,
-        parent_id=_parent(run, path),
+        parent_id=_parent(run),
         conversation_id=_thread(run, metadata, options),
         user_id=_user(metadata, run, options),
         operation=operation,
@@ -135,22 +134,23 @@ def run_results(run: Mapping[str, Json]) -> list[EvalResult]:
 # --- where it belongs -------------------------------------------------------------------------------------------
 
 
-def _path(dotted_order: Json) -> list[str]:
-    """The ids from the trace's root down to the run: "<time>Z<id>.<time>Z<id>"."""
+def _path(run: Mapping[str, Json]) -> list[str]:
+    """The ids from the trace's root down to the run, as its `dotted_order` tells: "<time>Z<id>.<time>Z<id>"."""
+    dotted_order = run.get("dotted_order")
     if not isinstance(dotted_order, str):
         return []
     found = [_UUID.search(step) for step in dotted_order.split(".")]
     return [match[0] for match in found if match is not None]
 
 
-def _parent(run: Mapping[str, Json], path: list[str]) -> str | None:
+def _parent(run: Mapping[str, Json]) -> str | None:
     found = fields.identifier(run.get("parent_run_id"), "parent_run_id")
-    if found is None and len(path) > 1:
+    if found is not None:
+        return found
+    path, above = _path(run), run.get("parent_run_ids")
+    if len(path) > 1:
         return path[-2]
-    above = run.get("parent_run_ids")
-    if found is None and isinstance(above, list) and above:
-        return fields.identifier(above[-1], "parent_run_ids")
-    return found
+    return fields.identifier(above[-1], "parent_run_ids") if isinstance(above, list) and above else None
 
 
 def _thread(run: Mapping[str, Json], metadata: Mapping[str, Json], options: ReadOptions) -> str | None:
@@ -188,6 +188,8 @@ def _given(inputs: Json) -> tuple[Message, ...] | None:
     """What a model call was given; of a batch the first."""
     if not isinstance(inputs, dict):
         return steps.given(inputs)
+    if "prompts" not in inputs and (messages := steps.history(inputs.get("messages"))) is not None:
+        return messages
     found = {name: as_openai(inputs[name]) for name in _GIVEN_NAMES if name in inputs}
     for name in ("messages", "prompts"):
         listed = found.get(name)
@@ -253,14 +255,14 @@ def _attributes(
         found["tags"] = joined(own)
     if is_call and (model := _model(outputs) or metadata.get("ls_model_name")) and isinstance(model, str):
         found.setdefault("model", model)
-    if any(run.get(name) is None and _is_elsewhere(run, name) for name in ("inputs", "outputs")):
+    if _is_elsewhere(run, "inputs") or _is_elsewhere(run, "outputs"):
         found["content"] = "cut"
     return found
 
 
 def _is_elsewhere(run: Mapping[str, Json], name: str) -> bool:
     """Whether the record holds a link or the beginning in place of the content."""
-    return bool(run.get(f"{name}_s3_urls") or run.get(f"{name}_preview"))
+    return run.get(name) is None and bool(run.get(f"{name}_s3_urls") or run.get(f"{name}_preview"))
 
 
 def _model(outputs: Json) -> str | None:

@@ -226,6 +226,8 @@ def with_common(attributes: dict[str, str], *, tags: Json, model: Json, environm
 
 def is_plain(value: Json) -> bool:
     """Whether a value can be an attribute: a single value, or a list of such."""
+    if type(value) is str:
+        return True
     items = value if isinstance(value, list) else [value]
     return value is not None and not any(isinstance(v, list | dict) for v in items)
 
@@ -236,4 +238,6 @@ def joined(value: Json) -> str:
     >>> joined(["support", "orders"]), joined(3)
     ('support, orders', '3')
     """
+    if type(value) is str:
+        return value
     return ", ".join(map(fields.plain_text, value)) if isinstance(value, list) else fields.plain_text(value)

@@ -11,6 +11,7 @@ import orjson
 
 from everyturn.model import Json, Message, ToolCall
 from everyturn.readers import fields
+from everyturn.readers.chat import tool_calls
 from everyturn.readers.genai_messages import openai_messages
 
 _QUESTIONS = (
@@ -28,7 +29,38 @@ _QUESTIONS = (
 _ANSWERS = ("output", "answer", "response", "reply", "message", "messages", "text", "content", "result")
 _CALL_ID_BEGINNINGS = ("call_", "toolu_", "tool_", "fc_", "chatcmpl-tool")
 _CALL_ID_NAMES = ("tool_call_id", "toolCallId", "call_id")
+_USUAL = frozenset({"role", "content", "tool_calls", "tool_call_id"})  # of a message
 _DEPTH = 3
+
+
+def history(value: Json) -> tuple[Message, ...] | None:
+    """The messages of a list of OpenAI's messages; None for any other value.
+
+    >>> history([{"role": "user", "content": "Hi"}])
+    (Message(role='user', content='Hi', at=None, tool_calls=(), tool_call_id=None, name=None),)
+    """
+    if not isinstance(value, list) or not value:
+        return None
+    found: list[Message] = []
+    for item in value:
+        try:
+            name, content = item["role"], item["content"]
+        except (KeyError, TypeError):
+            return None
+        role = fields.ROLE_NAMES.get(name) if type(name) is str else None
+        if role is not None and type(content) is str and len(item) == 2:
+            found.append(Message(role, content))  # nearly all messages
+        elif role is not None and (content is None or type(content) is str) and item.keys() <= _USUAL:
+            calls = tool_calls(item["tool_calls"]) if item.get("tool_calls") else ()
+            if role == "assistant":
+                content = content or (None if calls else "")
+            call_id = fields.identifier(item.get("tool_call_id"), "tool_call_id")
+            found.append(Message(role, content, None, calls, call_id))
+        elif not isinstance(name, str) or "messages" in item:
+            return None
+        else:
+            found += openai_messages(item)
+    return tuple(found)
 
 
 def _is_messages(value: Json) -> bool:
@@ -49,6 +81,8 @@ def given(value: Json) -> tuple[Message, ...] | None:
     if isinstance(found, dict):
         inner = found.get("messages", found.get("prompt"))
         found = inner if inner is not None else [found] if "role" in found else None
+    if (messages := history(found)) is not None:
+        return messages
     if _is_messages(found):
         return _messages(found)
     text = found if isinstance(found, str) else value if isinstance(value, str) else None
@@ -66,7 +100,8 @@ def made(value: Json) -> tuple[Message, ...] | None:
         if not isinstance(found, dict):
             return None
     if isinstance(found, dict) and ("role" in found or "tool_calls" in found or "content" in found):
-        return _messages([{**found, "role": found.get("role") or "assistant"}])
+        said = history([found]) if found.get("role") else None
+        return said or _messages([{**found, "role": found.get("role") or "assistant"}])
     if _is_messages(found):
         return _messages(found[-1:])
     text = value if isinstance(value, str) else text_of(value)
