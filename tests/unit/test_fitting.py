@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from everyturn.workspace import Workspace
+from everyturn.workspace import Workspace, fitting
 
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)
 WORDS = ("order", "invoice", "parcel", "number", "street", "colour", "delivery", "address", "account", "price")
@@ -61,6 +61,38 @@ def test_outputs_nobody_acted_on_get_a_probability(ws, tmp_path):
     acceptance = ws.measure("acceptance")["rows"][0]
     assert acceptance["unknown"] == 100  # a probability fills nothing in
     assert ws.fit() == found
+
+
+def test_a_teams_own_outcomes_label_the_conversations_they_are_of(ws, tmp_path):
+    load(ws, tmp_path, is_told=True)
+    bad = {row[0] for row in ws.database.rows("SELECT conversation_id FROM messages WHERE content LIKE '%warehouse%'")}
+    ws.database.run(
+        "DELETE FROM actions WHERE conversation_id >= 'c2'"
+    )  # and of those nothing is known but the team's table
+    ws.database.run("INSERT INTO pending SELECT conversation_id FROM conversations")
+    ours = [f"c{number}" for number in range(400) if f"c{number}" >= "c2"]
+    rows = [{"conversation_id": c, "user_id": f"u{int(c[1:]) % 100}", "accepted": float(c not in bad)} for c in ours]
+    rows += [{"conversation_id": "c1", "accepted": 0.0}, {"conversation_id": "elsewhere", "accepted": 1.0}]
+    before = ws.measure("acceptance")["rows"][0]
+    seen = len(ws.database.rows(fitting._LABELS))
+    (tmp_path / "outcomes.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    told = ws.load(tmp_path / "outcomes.jsonl", as_="outcomes")
+    assert told["labels"] == len(ours) + 1  # of "elsewhere" no message is here: it is a conversation by itself
+    assert f"{len(ours) + 1:,} outcomes of conversations whose messages are here" in str(told)
+    found = ws.fit()
+    # What was done to an output goes before what is said of its conversation, so c1 counts once.
+    assert found["labelled"] == found["rows"] == seen + len(ours)
+    assert found["method"] == "texts + cues"
+    assert found["fitted"] > 0.9 > found["rule"]
+    after = ws.measure("acceptance")["rows"][0]
+    assert (after["n"], after["unknown"]) == (
+        before["n"],
+        before["unknown"],
+    )  # a label of a whole enters no output's rate
+    empty = [row | {"accepted": None} for row in rows]
+    (tmp_path / "outcomes.jsonl").write_text("\n".join(map(json.dumps, empty)))
+    ws.load(tmp_path / "outcomes.jsonl", as_="outcomes")
+    assert len(ws.database.rows(fitting._LABELS)) == seen  # the last word stands
 
 
 def test_where_words_tell_nothing_the_rule_stays_and_says_why(ws, tmp_path):

@@ -35,6 +35,7 @@ class Merged:
 
     `model_calls` are those among its spans, `without_content` the ones that nothing is known of that they were given or gave.
     `without_id` counts conversations of which no span has an id: traces by themselves, or linked by the history they repeat.
+    `labels` counts ready outcomes of conversations whose messages are here.
     """
 
     conversations: int = 0
@@ -42,6 +43,7 @@ class Merged:
     model_calls: int = 0
     without_content: int = 0
     without_id: int = 0
+    labels: int = 0
     rejected: list[Rejected] = field(default_factory=list)
 
 
@@ -92,7 +94,7 @@ class Loading:
             if "ratings" in self._staged:
                 place_ratings(self.database)
             if "outcomes" in self._staged:
-                self._merge_outcomes()
+                merged.labels = self._merge_outcomes()
             if self._staged & {"actions", "messages", "spans"}:
                 link_actions(self.database, matching, staged="temp.in_actions" if "actions" in self._staged else None)
             self._mark_pending()
@@ -209,12 +211,22 @@ class Loading:
 
     # --- outcomes from a warehouse ------------------------------------------------------------------------------
 
-    def _merge_outcomes(self) -> None:
-        """Rows of a team's own outcome table become conversations with ready observations."""
+    def _merge_outcomes(self) -> int:
+        """Rows of a team's own outcome table become conversations with ready observations.
+
+        Of a conversation whose messages are here what was seen in it counts; the row is kept beside it, as a label of the whole.
+        """
         run = self.database.run
         run("INSERT INTO touched SELECT DISTINCT conversation_id FROM temp.in_outcomes")
         ids = "(SELECT conversation_id FROM temp.in_outcomes)"
         run(f"DELETE FROM conversations WHERE origin = 'outcomes' AND conversation_id IN {ids}")
+        run(f"DELETE FROM given_outcomes WHERE conversation_id IN {ids}")
+        run(
+            """
+            INSERT INTO given_outcomes SELECT conversation_id, accepted FROM temp.in_outcomes
+            QUALIFY row_number() OVER (PARTITION BY conversation_id ORDER BY rowid DESC) = 1 ORDER BY conversation_id
+            """
+        )
         run(
             """
             CREATE OR REPLACE TEMP TABLE last_outcomes AS SELECT * FROM temp.in_outcomes
@@ -254,6 +266,10 @@ class Loading:
             """
         )
         run("DROP TABLE last_outcomes")
+        labels: int = self.database.scalar(
+            f"SELECT count(*) FROM conversations WHERE origin <> 'outcomes' AND conversation_id IN {ids}"
+        )
+        return labels
 
     # --- after any of these -------------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ keys, so that reading the same data again changes nothing; the rest is derived f
 
 from __future__ import annotations
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 # Times are stored as TIMESTAMP in UTC: the time zone is a fact of this file, not of each column's type.
 TABLES: dict[str, str] = {
@@ -29,6 +29,7 @@ TABLES: dict[str, str] = {
         'action_id VARCHAR, "at" TIMESTAMP, user_id VARCHAR, kind VARCHAR, conversation_id VARCHAR, turn INTEGER,'
         " artefact VARCHAR, before VARCHAR, attributes VARCHAR"
     ),
+    "given_outcomes": "conversation_id VARCHAR, accepted DOUBLE",  # of a team's own table, whether the messages are here or not
     "eval_cases": "suite VARCHAR, case_id VARCHAR, input VARCHAR, expected VARCHAR, attributes VARCHAR",
     "eval_results": 'suite VARCHAR, case_id VARCHAR, run_id VARCHAR, metric VARCHAR, score DOUBLE, "at" TIMESTAMP',
     # what was assembled

@@ -40,6 +40,11 @@ def draw_load(result: Result) -> Iterator[RenderableType]:
             f"no conversation id in {counted(alone, 'conversation')}: their traces are told together by the history they repeat; "
             "--conversation-id FIELD names the attribute that holds it"
         )
+    if labels := result.get("labels"):
+        yield Text(
+            f"{counted(labels, 'outcome')} of conversations whose messages are here: what was seen there counts in the rates; "
+            "these are labels for everyturn fit"
+        )
     nobody = result.get("without_user_id")
     if nobody:
         yield Text(

@@ -6,7 +6,8 @@
 
 `accepted`, `edit_share` and `reworked` are numbers from 0 to 1 (yes/no and true/false count as 1 and 0); empty is unknown.
 `conversation_id` (or session_id, thread_id) must be there, and at least one of the three numbers as a column. Every other column becomes
-an attribute.
+an attribute. Of a conversation whose messages are loaded too, what was seen in it makes its rates; `accepted` is then a label for
+`everyturn fit`.
 """
 
 from __future__ import annotations

@@ -11,6 +11,15 @@ from everyturn.signals.fitted import Fitted, Row, fit, rows_of
 from everyturn.signals.outcome import table_of
 from everyturn.signals.rejection_risk import SIGNAL, observation_of
 
+_EXPLICIT = """
+    SELECT conversation_id, turn, label = 'rejected' AS is_rejected FROM observations WHERE signal = 'acceptance'
+    AND evidence IN ('action', 'artefact') AND label IN ('accepted', 'edited', 'rejected') AND turn IS NOT NULL
+"""
+_LABELS = f"""
+    SELECT * FROM ({_EXPLICIT} UNION ALL SELECT conversation_id, NULL, accepted < 0.5 FROM given_outcomes WHERE accepted IS NOT NULL
+    AND conversation_id IN (SELECT conversation_id FROM conversations WHERE origin <> 'outcomes')
+    AND conversation_id NOT IN (SELECT conversation_id FROM ({_EXPLICIT})))
+"""
 MOST = 20_000  # labelled outputs a fit is made from; more change nothing that can be seen
 
 
@@ -26,32 +35,36 @@ class Fitting:
 def fit_words(db: Database) -> Fitting:
     """Fits the words to what was explicitly done or rated, and gives the other outputs their probability where that is better.
 
-    Labels are the outcomes that rest on actions, ratings and artefacts. Of more than 20,000 those with the lowest hash of their
-    conversation are taken, the same ones every time.
+    Labels are the outcomes that rest on actions, ratings and artefacts; and where a conversation has none, what the team's own table
+    says of the whole (`load --as outcomes`), which stands at the last output the user replied to. Of more than 20,000 those with the
+    lowest hash of their conversation are taken, the same ones every time.
     """
-    labels = """
-        FROM observations WHERE signal = 'acceptance' AND evidence IN ('action', 'artefact')
-        AND label IN ('accepted', 'edited', 'rejected') AND turn IS NOT NULL
-    """
-    labelled: int = db.scalar(f"SELECT count(*) {labels}")
+    labelled: int = db.scalar(f"SELECT count(*) FROM ({_LABELS})")
     known = {
         (conversation_id, turn): is_rejected
         for conversation_id, turn, is_rejected in db.rows(
-            f"SELECT conversation_id, turn, label = 'rejected' {labels} ORDER BY md5(conversation_id), conversation_id, turn LIMIT {MOST}"
+            f"{_LABELS} ORDER BY md5(conversation_id), conversation_id, turn LIMIT {MOST}"
         )
     }
     db.run("CREATE OR REPLACE TABLE labelled (conversation_id VARCHAR)")
     db.run("INSERT INTO labelled SELECT unnest(?)", [sorted({conversation_id for conversation_id, _ in known})])
     rows: list[Row] = []
+    rejected: list[bool] = []
     groups: list[str] = []
     for fragment in fragments(db, among="labelled"):
         for conversation in fragment.conversations():
-            for row in rows_of(conversation):
-                if (row.conversation_id, row.turn) in known:
+            told = list(rows_of(conversation))
+            whole = known.get((conversation.conversation_id, None))
+            labels = [known.get((row.conversation_id, row.turn)) for row in told]
+            if whole is not None:
+                labels[-1:] = [whole] if told else []
+            for row, label in zip(told, labels, strict=True):
+                if label is not None:
                     rows.append(row)
+                    rejected.append(label)
                     groups.append(conversation.user_id or conversation.conversation_id)
     db.run("DROP TABLE labelled")
-    fitted = fit(rows, [known[row.conversation_id, row.turn] for row in rows], groups)
+    fitted = fit(rows, rejected, groups)
     with db.transaction():
         db.run("DELETE FROM observations WHERE signal = ?", [SIGNAL.name])
         predicted = _predict(db, fitted)

@@ -9,7 +9,7 @@ from everyturn.redact import pseudonym
 
 _BY_CONVERSATION = (
     "messages", "feedback", "ratings", "observations", "requests", "assignments", "turn_intents", "trace_conversations",
-    "pending", "returns", "conversations",
+    "pending", "returns", "given_outcomes", "conversations",
 )  # fmt: skip
 
 

@@ -58,6 +58,7 @@ def load_paths(
         "model_calls": merged.model_calls,
         "without_content": merged.without_content,
         "without_conversation_id": merged.without_id,
+        "labels": merged.labels,
         "without_user_id": db.scalar("SELECT count(*) FROM conversations WHERE user_id IS NULL"),
         **silent_signals(db),
     }
