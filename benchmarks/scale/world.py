@@ -111,10 +111,15 @@ _PLACES = [
     "rome",
 ]
 _WHEN = "yesterday|last week|on monday|this morning|in march|before the holidays|tonight|since the update|for the third time"
-_WHY = """
-because my boss asked for it|since my plans changed|as we moved house|because i made a mistake|so my partner can use it
-since nobody answered my mail|as the deadline is close|because it came up in the audit|so that finance is happy
-because the old one is wrong|as i am travelling|since the app crashed|because the kids need it|before the meeting starts
+_BEFORE = "because|since|as|so that|before|after|although|but|and|now that"
+_WHO = """
+my boss|my wife|our accountant|the landlord|a customer|my son|the new colleague|my doctor|the auditor|our team|my neighbour
+the bank|my husband|the kids|our lawyer|a friend|the trainer|my sister|the agency|the school
+"""
+_DOES = """
+asked for it|made a mistake|is on holiday|moved house|wants to know|lost the old one|changed the plan|cannot see it
+is waiting|never answered|has a deadline|needs a copy|found an error|started a new job|said so|does not trust it
+is travelling|forgot about it|was charged twice|prefers another one
 """
 _SYLLABLES = [
     "ba",
@@ -161,7 +166,8 @@ def asked(n: int, *, seed: int = 3, intents: int = 200) -> Iterator[tuple[str, i
     weights = list(accumulate(1 / (rank + 1) ** 0.8 for rank in range(intents)))
     frames = [frame for row in _rows(_FRAMES) for frame in row]
     elsewhere = [frames_there.split("|") for frames_there in _FRAMES_ELSEWHERE]
-    when, why = _WHEN.split("|"), [reason for row in _rows(_WHY) for reason in row]
+    when, before = _WHEN.split("|"), _BEFORE.split("|")
+    who, does = ([part for row in _rows(words) for part in row] for words in (_WHO, _DOES))
     numbers = range(intents)
     for _ in range(n):
         if r.random() < _STRAY:
@@ -181,8 +187,8 @@ def asked(n: int, *, seed: int = 3, intents: int = 200) -> Iterator[tuple[str, i
             )
         if r.random() < 0.5:
             text += f" {r.choice((f'from {r.choice(_PLACES)}', f'number {r.randrange(10**6)}', r.choice(when), f'for {r.choice(_PLACES)}'))}"
-        if r.random() < 0.5:
-            text += f" {r.choice(why)}"
+        if r.random() < 0.4:
+            text += f" {r.choice(before)} {r.choice(who)} {r.choice(does)}"
         if r.random() < _SLIP:
             at = r.randrange(len(text) - 1)
             text = r.choice(

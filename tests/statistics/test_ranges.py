@@ -175,6 +175,28 @@ def test_mix_and_rate_parts_hold_as_stated():
     assert (hits / runs >= 0.95 - tolerance(0.95, runs) - 0.01).all(), hits / runs
 
 
+def test_parts_of_many_small_groups_hold_as_stated():
+    """Thirty groups and forty users: most groups hear one or two users in a period, who must not look alike for it."""
+    rng = np.random.default_rng(13)
+    runs, users, groups = 300, 40, 30
+    hits = np.zeros(2)
+    level = rng.uniform(0.55, 0.85, groups)
+    for _ in range(runs):
+        own = rng.normal(0, 0.12, users)
+        taste = rng.dirichlet(np.full(groups, 0.3), users).cumsum(1)
+        use = rng.lognormal(-0.5, 1, users) * 4
+        rows = []
+        for current in (False, True):
+            user = np.repeat(np.arange(users), rng.poisson(use))
+            group = (rng.random(len(user))[:, None] > taste[user]).sum(1).clip(0, groups - 1)
+            p = np.clip(level[group] - 0.05 * current + own[user], 0, 1)
+            answers = (rng.random(len(user)) < p).astype(float)
+            rows.append((user, group, np.full(len(user), current), np.ones(len(user)), answers))
+        made = split_difference(*(np.concatenate(c) for c in zip(*rows, strict=True)))
+        hits += [made.within.low <= -0.05 <= made.within.high, made.mix.low <= 0 <= made.mix.high]
+    assert (hits / runs >= 0.95 - tolerance(0.95, runs)).all(), hits / runs
+
+
 def test_no_range_is_empty_at_the_edges():
     for users in (10, 40, 400):
         for answers in (1.0, 9.0):

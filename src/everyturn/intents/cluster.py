@@ -9,7 +9,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from everyturn.intents import membership
-from everyturn.intents.grid import GRID, Doubles, Floats, Labels, directions, group_sums, members, on_grid
+from everyturn.intents.grid import GRID, Doubles, Floats, Labels, members, middles, on_grid
 from everyturn.intents.neighbours import content_order, nearest
 
 _RESOLUTIONS = (0.5, 0.7, 1, 1.5, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
@@ -40,12 +40,10 @@ def cluster(vectors: Floats, *, seed: int, finely: bool = False) -> Labels:
     labels = np.full(len(vectors), -1)
     rows = np.flatnonzero(np.einsum("ij,ij->i", vectors, vectors) > 0)
     if len(rows):
-        given = vectors if len(rows) == len(vectors) else vectors[rows]
-        wording, near = wordings(given)
-        firsts = directions(group_sums(given, wording)) if wording.max() + 1 < len(given) else given
-        labels[rows] = (_communities(firsts, near, seed, finely=finely) if len(firsts) > _FEW else _linked(firsts))[
-            wording
-        ]
+        wording, near = wordings(vectors, rows)
+        count = int(wording.max()) + 1
+        firsts = vectors if count == len(vectors) else middles(vectors, wording, rows, groups=count)
+        labels[rows] = (_communities(firsts, near, seed, finely=finely) if count > _FEW else _linked(firsts))[wording]
     return by_size(labels)
 
 
@@ -104,19 +102,19 @@ Near: TypeAlias = tuple[
 ]  # each row's nearest others and their cosines, as `neighbours.nearest` gives them
 
 
-def wordings(vectors: Floats) -> tuple[Labels, Near | None]:
-    """The wording each row is a variant of, and the wordings' neighbours where they are known by the way.
+def wordings(vectors: Floats, among: Labels) -> tuple[Labels, Near | None]:
+    """The wording each of the rows `among` is a variant of, and the wordings' neighbours where they are known by the way.
 
     Method: of rows alike, the first in an order by content leads and takes in its neighbours (a maximal independent set,
     Luby 1986), again among what is left, until little is taken in.
     """
-    wording = np.arange(len(vectors))
-    leaders = np.arange(len(vectors))
+    wording = np.arange(len(among))
+    leaders = among
     for _ in range(_ROUNDS):
         if len(leaders) < 2:
             break
-        column, weight = nearest(vectors[leaders], min(_NEIGHBOURS[1], len(leaders) - 1))
-        into = _led(vectors[leaders], column, weight)
+        column, weight = nearest(vectors, min(_NEIGHBOURS[1], len(leaders) - 1), leaders)
+        into = _led(column, weight, content_order(vectors, leaders))
         wording = into[wording]
         kept, wording = np.unique(wording, return_inverse=True)
         few = len(kept) > _FEW_LED * len(leaders)
@@ -129,15 +127,15 @@ def wordings(vectors: Floats) -> tuple[Labels, Near | None]:
     return wording, None
 
 
-def _led(vectors: Floats, column: Labels, weight: Floats) -> Labels:
-    """For each row the row that leads it: itself, or a neighbour alike that nobody leads."""
-    n = len(vectors)
+def _led(column: Labels, weight: Floats, order: Labels) -> Labels:
+    """For each row the row that leads it: itself, or a neighbour alike that nobody leads; `order` says who goes first."""
+    n = len(column)
     alike = (weight >= _SAME) & (column >= 0)
     row = np.repeat(np.arange(n), alike.sum(axis=1))
     graph = sp.csr_matrix((np.ones(len(row), bool), (row, column[alike])), shape=(n, n))
     one, other = (graph + graph.T).nonzero()
     rank = np.empty(n, np.int64)
-    rank[content_order(vectors)] = np.arange(n)
+    rank[order] = np.arange(n)
     leader, is_free = np.arange(n), np.ones(n, bool)
     while True:
         both = is_free[one] & is_free[other]
@@ -152,7 +150,7 @@ def _led(vectors: Floats, column: Labels, weight: Floats) -> Labels:
         best = np.full(n, n)
         np.minimum.at(best, one[led], rank[other[led]])
         taken = np.flatnonzero(best < n)
-        leader[taken] = np.argsort(rank)[best[taken]]
+        leader[taken] = order[best[taken]]
         is_free[leads] = False
         is_free[taken] = False
 

@@ -73,8 +73,9 @@ class Corpus:
 
     def users_of(self, groups: Labels) -> Labels:
         """How many distinct users each group has, given the group of each request."""
-        pairs = np.unique(np.stack([groups, self.user])[:, groups >= 0], axis=1)
-        return np.bincount(pairs[0], minlength=int(groups.max(initial=-1)) + 1)
+        everyone = int(self.user.max(initial=0)) + 1
+        pairs = np.unique((groups * everyone + self.user)[groups >= 0])
+        return np.bincount(pairs // everyone, minlength=int(groups.max(initial=-1)) + 1)
 
     def senders(self, texts: Labels) -> dict[int, frozenset[int]]:
         """Who sent each of the texts numbered."""

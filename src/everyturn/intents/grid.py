@@ -15,7 +15,8 @@ Doubles: TypeAlias = npt.NDArray[np.float64]
 Labels: TypeAlias = npt.NDArray[np.int64]
 
 GRID = 4000
-_BATCH = 65_536
+_BATCH = 16_384
+_GROUPS = 16_384
 
 
 def on_grid(vectors: Floats) -> Floats:
@@ -32,14 +33,34 @@ def on_grid(vectors: Floats) -> Floats:
 
 def group_sums(vectors: Floats, labels: Labels) -> Doubles:
     """The sum of each group's rows on the grid (rows labelled -1 are in none): whole numbers, so exact."""
-    groups = int(labels.max(initial=-1)) + 1
-    sums = np.zeros((groups, vectors.shape[1]))
-    for start in range(0, len(vectors), _BATCH):
+    sums = np.zeros((int(labels.max(initial=-1)) + 1, vectors.shape[1]))
+    _add(sums, vectors, np.arange(len(vectors)), labels)
+    return sums
+
+
+def middles(vectors: Floats, labels: Labels, among: Labels, *, groups: int) -> Floats:
+    """The mean direction of each group, given the group of each of the rows `among`; zeros for an empty one.
+
+    Some groups at a time: there may be as many as rows.
+    """
+    found = np.empty((groups, vectors.shape[1]), np.float32)
+    order = np.argsort(labels, kind="stable")
+    ordered = labels[order]
+    for start in range(0, groups, _GROUPS):
+        sums = np.zeros((min(_GROUPS, groups - start), vectors.shape[1]))
+        some = slice(*np.searchsorted(ordered, [start, start + _GROUPS]).tolist())
+        _add(sums, vectors, among[order[some]], ordered[some] - start)
+        found[start : start + _GROUPS] = directions(sums)
+    return found
+
+
+def _add(sums: Doubles, vectors: Floats, among: Labels, labels: Labels) -> None:
+    """Adds each of the rows `among` to the sum of its group."""
+    for start in range(0, len(among), _BATCH):
         some = labels[start : start + _BATCH]
         rows = np.flatnonzero(some >= 0)
-        member = sp.csr_matrix((np.ones(len(rows)), (some[rows], rows)), shape=(groups, len(some)))
-        sums += member @ on_grid(vectors[start : start + _BATCH]).astype(np.float64)
-    return sums
+        member = sp.csr_matrix((np.ones(len(rows)), (some[rows], rows)), shape=(len(sums), len(some)))
+        sums += member @ on_grid(vectors[among[start : start + _BATCH]]).astype(np.float64)
 
 
 def directions(sums: Doubles) -> Floats:

@@ -5,42 +5,52 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
+import numpy.typing as npt
 
-from everyturn.intents.grid import GRID, Floats, Labels, members, on_grid
+from everyturn.intents.grid import GRID, Floats, Labels, members, middles, on_grid
 
 EXACT = 30_000  # rows up to which each is compared with each
 
 _CELL = 512  # rows a cell holds on average
-_LOOKED_AT = 16  # cells a row's neighbours are looked for in
+_LOOKED_AT = 8  # cells a row's neighbours are looked for in
+_LEARNT_ON, _ROUNDS = 64, 3  # rows a centre, and times, that centres are moved to the middle of
+_AT_ONCE = 131_072  # rows whose finds are held until all their cells were looked at
+_JOINED = 8192  # rows whose finds are put together at once
 _BLOCK = 20_000_000  # similarities held at once, by each thread
 
 
-def nearest(vectors: Floats, k: int) -> tuple[Labels, Floats]:
+def nearest(vectors: Floats, k: int, among: Labels | None = None) -> tuple[Labels, Floats]:
     """The numbers of each row's `k` nearest others and their cosines, in order of number; needs more than `k` rows.
 
-    Up to 30,000 rows every pair is compared. Of more, every 512th is a centre; each row belongs to the cell of its nearest
-    centre, and its neighbours are looked for in the 16 cells nearest to the rows of its own: an inverted file (Sivic and
-    Zisserman 2003) whose centres are rows chosen by content. Pairs compared grow with the rows, and centres with their
-    square by 1/512. -1 and a cosine of 0 fill up where the cells hold fewer than `k`.
+    `among` names the rows of `vectors` that take part, all unless given; numbers are places in it.
+
+    Up to 30,000 rows every pair is compared. Above, one cell for every 512 rows: centres begin as rows chosen by content and
+    move to the middle of what is nearest to them (Lloyd 1982, on a sample); each row belongs to the cell of its nearest
+    centre, and its neighbours are looked for in the cells of its 8 nearest: an inverted file (Sivic and Zisserman 2003).
+    Pairs compared grow with the rows, and centres with their square by 1/512. -1 and a cosine of 0 fill up where the cells
+    hold fewer than `k`.
 
     Similarities are sums of whole numbers and of equals the first is taken, so nothing depends on the machine.
     """
-    if len(vectors) <= EXACT:
-        return _exact(vectors, k)
-    return _by_cells(vectors, k)
+    among = np.arange(len(vectors)) if among is None else among
+    if len(among) <= EXACT:
+        return _exact(vectors if len(among) == len(vectors) else vectors[among], k)
+    return _by_cells(vectors, k, among)
 
 
-def content_order(vectors: Floats) -> Labels:
+def content_order(vectors: Floats, among: Labels | None = None) -> Labels:
     """The rows in an order that comes from their content and is spread evenly: a sample for those who want one."""
+    among = np.arange(len(vectors)) if among is None else among
     factors = np.random.default_rng(0).integers(0, 2**63, vectors.shape[1], dtype=np.uint64) * np.uint64(2) + np.uint64(
         1
     )
-    number = np.empty(len(vectors), np.uint64)
-    for start in range(0, len(vectors), 65_536):
-        whole = on_grid(vectors[start : start + 65_536]).astype(np.int64).astype(np.uint64)
+    number = np.empty(len(among), np.uint64)
+    for start in range(0, len(among), 65_536):
+        whole = on_grid(vectors[among[start : start + 65_536]]).astype(np.int64).astype(np.uint64)
         mixed = (whole * factors).sum(axis=1, dtype=np.uint64)
         number[start : start + 65_536] = (mixed ^ (mixed >> np.uint64(31))) * np.uint64(0x94D049BB133111EB)
     return np.argsort(number, kind="stable")
@@ -62,49 +72,95 @@ def _exact(vectors: Floats, k: int) -> tuple[Labels, Floats]:
     return column, weight / np.float32(GRID**2)
 
 
-def _by_cells(vectors: Floats, k: int) -> tuple[Labels, Floats]:
-    n = len(vectors)
-    centres = content_order(vectors)[: n // _CELL]
-    near = _near_centres(vectors, on_grid(vectors[centres]))
-    cells = list(members(near[:, 0]))
-    column, weight = np.full((n, k), -1), np.zeros((n, k), np.float32)
-
-    def fill(cell: int) -> None:
-        own = cells[cell]
-        met = np.bincount(near[own].ravel(), minlength=len(cells))
-        looked_at = np.argsort(-met, kind="stable")[:_LOOKED_AT]
-        looked_at = looked_at[met[looked_at] > 0]
-        candidates = np.sort(np.concatenate([cells[number] for number in looked_at]))
-        grid = on_grid(vectors[candidates]).T
-        block = max(1, _BLOCK // len(candidates))
-        for start in range(0, len(own), block):
-            rows = own[start : start + block]
-            similarity = on_grid(vectors[rows]) @ grid
-            place = np.minimum(np.searchsorted(candidates, rows), len(candidates) - 1)
-            here = np.flatnonzero(candidates[place] == rows)
-            similarity[here, place[here]] = -np.inf
-            enough = min(k, len(candidates) - 1)
-            if enough:
-                found, value = _greatest(similarity, enough)
-                column[rows, :enough], weight[rows, :enough] = candidates[found], value
-
-    _each(fill, [number for number, own in enumerate(cells) if len(own)])
+def _by_cells(vectors: Floats, k: int, among: Labels) -> tuple[Labels, Floats]:
+    near = _near_centres(vectors, among, _centres(vectors, among), _LOOKED_AT)
+    file = _Cells(vectors, among, near, list(members(near[:, 0])))
+    column, weight = np.empty((len(among), k), np.int64), np.empty((len(among), k), np.float32)
+    by_cell = np.concatenate(file.cells)
+    for start in range(0, len(among), _AT_ONCE):
+        rows = by_cell[start : start + _AT_ONCE]
+        column[rows], weight[rows] = file.nearest(rows, k)
     return column, weight / np.float32(GRID**2)
 
 
-def _near_centres(vectors: Floats, centres: Floats) -> Labels:
-    """The numbers of the centres nearest to each row, the nearest first."""
-    count = min(_LOOKED_AT // 2, len(centres))
-    near = np.empty((len(vectors), count), np.int64)
+@dataclass(frozen=True, slots=True)
+class _Cells:
+    """The rows `among` of the vectors by cells, and which cells each is `near`."""
+
+    vectors: Floats
+    among: Labels
+    near: Labels
+    cells: list[Labels]
+
+    def nearest(self, rows: Labels, k: int) -> tuple[Labels, Floats]:
+        """The `k` nearest of each of the `rows`, found in the cells it is near."""
+        looks = self.near.shape[1]
+        found = np.full((len(rows) * looks, k), -1, np.int32)
+        value = np.full((len(rows) * looks, k), -np.inf, np.float32)
+        looked = list(members(self.near[rows].ravel()))
+
+        def look(cell: int) -> None:
+            own = self.cells[cell]
+            grid = on_grid(self.vectors[self.among[own]]).T
+            enough = min(k, len(own))
+            block = max(1, _BLOCK // 8 // len(own))
+            for start in range(0, len(looked[cell]), block):
+                places = looked[cell][start : start + block]
+                those = rows[places // looks]
+                similarity = on_grid(self.vectors[self.among[those]]) @ grid
+                itself = np.minimum(np.searchsorted(own, those), len(own) - 1)
+                here = np.flatnonzero(np.equal(own[itself], those))
+                similarity[here, itself[here]] = -np.inf
+                place, value[places, :enough] = _greatest(similarity, enough)
+                found[places, :enough] = own[place]
+
+        full = min(len(looked), len(self.cells))
+        _each(look, [cell for cell in range(full) if len(looked[cell]) and len(self.cells[cell])])
+        return _joined(found.reshape(len(rows), -1), value.reshape(len(rows), -1), k)
+
+
+def _joined(found: npt.NDArray[np.int32], value: Floats, k: int) -> tuple[Labels, Floats]:
+    """The `k` greatest of what was found for each row, -1 and 0 where it is less."""
+    column, weight = np.empty((len(found), k), np.int64), np.empty((len(found), k), np.float32)
+
+    def join(start: int) -> None:
+        some = slice(start, start + _JOINED)
+        order = np.argsort(found[some], axis=1)
+        place, best = _greatest(np.take_along_axis(value[some], order, axis=1), k)
+        numbers = np.take_along_axis(np.take_along_axis(found[some], order, axis=1), place, axis=1)
+        is_there = best > -np.inf
+        column[some], weight[some] = np.where(is_there, numbers, -1), np.where(is_there, best, 0)
+
+    _each(join, range(0, len(found), _JOINED))
+    return column, weight
+
+
+def _centres(vectors: Floats, among: Labels) -> Floats:
+    """A centre for every 512 rows, on the grid."""
+    order = content_order(vectors, among)
+    count = max(1, len(among) // _CELL)
+    centres = vectors[among[order[:count]]]
+    sample = among[order[: count * _LEARNT_ON]]
+    for _ in range(_ROUNDS):
+        nearest_centre = _near_centres(vectors, sample, on_grid(centres), 1)[:, 0]
+        moved = middles(vectors, nearest_centre, sample, groups=count)
+        centres = np.where(moved.any(axis=1, keepdims=True), moved, centres)
+    return on_grid(centres)
+
+
+def _near_centres(vectors: Floats, among: Labels, centres: Floats, count: int) -> Labels:
+    """The numbers of the `count` centres nearest to each row, the nearest first."""
+    count = min(count, len(centres))
+    near = np.empty((len(among), count), np.int64)
 
     def fill(start: int) -> None:
-        similarity = on_grid(vectors[start : start + block]) @ centres.T
+        similarity = on_grid(vectors[among[start : start + block]]) @ centres.T
         found, value = _greatest(similarity, count)
         order = np.argsort(-value, axis=1, kind="stable")
         near[start : start + block] = np.take_along_axis(found, order, axis=1)
 
-    block = max(1, _BLOCK // len(centres))
-    _each(fill, range(0, len(vectors), block))
+    block = max(1, _BLOCK // 4 // len(centres))
+    _each(fill, range(0, len(among), block))
     return near
 
 

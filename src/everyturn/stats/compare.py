@@ -12,6 +12,8 @@ from everyturn.stats import Estimate
 from everyturn.stats.intervals import half_width
 from everyturn.stats.summaries import Codes, Floats, sum_by
 
+_OTHERS = 5.0  # answers that draw a small group's rate to its period's; 2 makes no difference
+
 
 def benjamini_hochberg(
     p: Sequence[float] | Floats, *, share: float, weights: Floats | None = None
@@ -67,7 +69,9 @@ def split_difference(
     only, at the rate it has there. The parts add up to `mix` and `within`, and those to `total`, exactly.
 
     Assumes: users independent; the same user on both sides is paired with themselves.
-    Method: symmetric Kitagawa (1955) split; each user's influence on a part, squared and summed.
+    Method: symmetric Kitagawa (1955) split; each user's influence on a part, squared and summed. For the rate change a user is held
+    against what the others of their group did, drawn to the period's rate by five answers: against a rate that is partly their own,
+    the few users of a small group would look more alike than they are.
 
     >>> one = np.ones(4, dtype=bool)
     >>> s = split_difference(np.arange(8), np.array([0, 0, 1, 1] * 2), np.r_[one, ~one], np.ones(8), np.array([1, 0, 0, 0, 1, 1, 0, 0.0]))
@@ -90,6 +94,7 @@ def split_difference(
     known = n_group > 0
     r = np.divide(y_group, n_group, out=np.zeros_like(y_group), where=known)
     r = np.where(known, r, r[:, ::-1])
+    overall = y_group.sum(0) / all_n
     weight = n_group / all_n
     mix = (weight[:, 1] - weight[:, 0]) * r.mean(1)
     within = weight.mean(1) * (r[:, 1] - r[:, 0])
@@ -104,11 +109,14 @@ def split_difference(
     for g in range(groups):  # one group at a time: memory stays that of one row of users
         n_u, y_u = by_user(group == g, n), by_user(group == g, y)
         # Each user's influence on this group's rate and weight, per period; a rate of one period alone serves for both.
-        d_r = np.divide(y_u - r[g] * n_u, n_group[g], out=np.zeros_like(y_u), where=known[g])
-        d_r = np.where(known[g], d_r, d_r[:, ::-1])
+        others = (y_group[g] - y_u + _OTHERS * overall) / (n_group[g] - n_u + _OTHERS)
+        d_r, d_apart = (
+            np.divide(y_u - rate * n_u, n_group[g], out=np.zeros_like(y_u), where=known[g]) for rate in (r[g], others)
+        )
+        d_r, d_apart = (np.where(known[g], d, d[:, ::-1]) for d in (d_r, d_apart))
         d_w = (n_u - weight[g] * n_user) / all_n
         to_mix = (d_w[:, 1] - d_w[:, 0]) * r[g].mean() + (weight[g, 1] - weight[g, 0]) * d_r.mean(1)
-        to_within = d_w.mean(1) * (r[g, 1] - r[g, 0]) + weight[g].mean() * (d_r[:, 1] - d_r[:, 0])
+        to_within = d_w.mean(1) * (r[g, 1] - r[g, 0]) + weight[g].mean() * (d_apart[:, 1] - d_apart[:, 0])
         d_mix += to_mix
         d_within += to_within
         answers, people = float(n_group[g].sum()), int(np.count_nonzero(n_u.sum(1)))

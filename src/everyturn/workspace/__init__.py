@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 from everyturn.config import FILE, read_config
-from everyturn.engines import metrics
+from everyturn.engines import inputs, metrics
 from everyturn.engines.local import Database
 from everyturn.errors import InputError, UnknownName
 from everyturn.outputs.places import require_place
@@ -261,7 +261,7 @@ class Workspace:
         require_users(self.database)
         self._ensure_intents()
         self.progress("looking for changes", 0, None)
-        seen = findings_of(self.database, until=day, budget=budget)
+        seen = findings_of(self.database, inputs.evals(self.database), until=day, budget=budget)
         return Result(schema="everyturn/1", verb="watch", until=plain(day), budget=budget, **seen.to_json())
 
     def _told(self) -> list[dict[str, Any]]:
@@ -297,7 +297,8 @@ class Workspace:
         """Evals beside users, per intent, the widest distance first; intents no case tests by how little users accept."""
         require_users(self.database)
         self._ensure_intents()
-        return Result(schema="everyturn/1", verb="gap", **gap_of(self.database, panel_of(self.database)).to_json())
+        gap = gap_of(self.database, panel_of(self.database), inputs.evals(self.database))
+        return Result(schema="everyturn/1", verb="gap", **gap.to_json())
 
     def cover(
         self,

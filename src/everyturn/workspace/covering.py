@@ -72,7 +72,7 @@ def cover(
     """Coverage and what is wrong with the suites; with `write` or `upload`, the next cases, where they went, and coverage with them."""
     panel = panel_of(db)
     inspected, words, requests = inspect_suites(db)
-    result = {**coverage_of(db, panel).to_json(), **inspected.to_json()}
+    result = {**coverage_of(db, panel, inputs.evals(db)).to_json(), **inspected.to_json()}
     if write is None and upload is None:
         return result
     progress("choosing cases", 0, None)

@@ -75,10 +75,9 @@ def ensure_intents(db: Database, *, progress: Progress) -> None:
 
 
 def _place_all(db: Database, *, progress: Progress) -> None:
-    found = known(db)
-    if found is None or db.meta("requests_changed") == "yes":
+    if known_embedder(db) is None or db.meta("requests_changed") == "yes":
         discover_intents(db, Wishes(), progress=progress)
-    elif db.meta("cases_changed") == "yes":
+    elif db.meta("cases_changed") == "yes" and (found := known(db)) is not None:
         with db.transaction():
             _place_cases(db, found)
     db.set_meta("cases_changed", "no")
@@ -90,6 +89,12 @@ def known(db: Database) -> Discovery | None:
     if not kept:
         return None
     return Discovery.from_tables({name.partition(".")[2]: _from_ipc(value) for name, value in kept})
+
+
+def known_embedder(db: Database) -> str | None:
+    """What the known intents were found with, None before the first discovery; the rest of the discovery is not read."""
+    state = db.blob("discovery.state")
+    return _from_ipc(state)["embedder_name"][0].as_py() if state else None
 
 
 def intent_rows(db: Database) -> list[dict[str, Json]]:

@@ -34,17 +34,17 @@ def panel_of(db: Database) -> Panel:
     return read_panel(metrics.cells(db), metrics.last_complete_week(db))
 
 
-def gap_of(db: Database, panel: Panel) -> Gap:
+def gap_of(db: Database, panel: Panel, evals: pa.Table) -> Gap:
     """Evals beside users, per intent."""
-    return measure_gap(panel, read_evals(inputs.evals(db)), intent_names(inputs.intents(db)))
+    return measure_gap(panel, read_evals(evals), intent_names(inputs.intents(db)))
 
 
-def coverage_of(db: Database, panel: Panel) -> Coverage:
+def coverage_of(db: Database, panel: Panel, evals: pa.Table) -> Coverage:
     """How much of what users ask has an eval case."""
-    return measure_coverage(panel, read_evals(inputs.evals(db)), intent_names(inputs.intents(db)))
+    return measure_coverage(panel, read_evals(evals), intent_names(inputs.intents(db)))
 
 
-def findings_of(db: Database, *, until: date | None = None, budget: float = BUDGET) -> Watch:
+def findings_of(db: Database, evals: pa.Table, *, until: date | None = None, budget: float = BUDGET) -> Watch:
     """The findings, each with conversations to read, and one sentence on all of them."""
     complete = metrics.last_complete_week(db)
     tickets = inputs.tickets(db)
@@ -56,7 +56,7 @@ def findings_of(db: Database, *, until: date | None = None, budget: float = BUDG
     seen = watch(
         metrics.cells(db, until=until),
         inputs.intents(db),
-        inputs.evals(db),
+        evals,
         tickets,
         weeks_complete=complete,
         totals=heard.totals,

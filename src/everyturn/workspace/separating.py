@@ -15,8 +15,11 @@ SEPARATED = ("acceptance", "rework")  # the signals whose worse contexts are tol
 _PEOPLE = 10  # users a context must be shared by, on either side
 
 
-def contexts_of(db: Database, signal: Signal) -> list[Context]:
-    """The contexts in which a signal is worse than in the intent's other answers, the clearest first; intents must be there."""
+def contexts_of(db: Database, signal: Signal, *, of: str | None = None) -> list[Context]:
+    """The contexts in which a signal is worse than in the intent's other answers, the clearest first; intents must be there.
+
+    `of` keeps those of one intent. All are looked at together all the same, since false discoveries are limited across them.
+    """
     stored.prepare(db, signal.name, people=_PEOPLE)
     made: dict[tuple[str | None, tuple[str, str]], pa.Table] = {}
 
@@ -36,6 +39,6 @@ def contexts_of(db: Database, signal: Signal) -> list[Context]:
     )
     worst = "low" if signal.better == "higher" else "high"
     return with_examples(
-        found,
+        [context for context in found if of is None or context.intent_id == of],
         lambda c: stored.examples(db, intent_id=c.intent_id, context=(c.kind, c.name), has=c.has, worst=worst),
     )

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from everyturn.analysis.leading import leading_order
 from everyturn.analysis.trust import cohort_trust
-from everyturn.engines import evidence, metrics
+from everyturn.engines import evidence, inputs, metrics
 from everyturn.engines.local import Database
 from everyturn.errors import InputError, UnknownName
 from everyturn.intents.layout import nearest
@@ -84,14 +84,13 @@ def conversation(db: Database, conversation_id: str) -> dict[str, Json]:
 
 def intent(db: Database, name: str, *, limit: int) -> dict[str, Json]:
     """One intent, by id or name, with conversations to read."""
-    rows = {row.intent_id: row for row in gap_of(db, panel_of(db)).rows}
-    found = next((r for r in rows.values() if name in {r.intent_id, r.intent}), None)
+    rows = gap_of(db, panel_of(db), inputs.evals(db)).rows
+    found = next((row for row in rows if name in {row.intent_id, row.intent}), None)
     if found is None:
-        raise UnknownName.among("intent", name, [r.intent for r in rows.values()], example='everyturn show intent "{}"')
+        raise UnknownName.among("intent", name, [row.intent for row in rows], example='everyturn show intent "{}"')
     ids = evidence.examples(db, {"intent_id": found.intent_id, "signal": "acceptance"}, limit=limit)
-    told = [
-        c.to_json() for name in SEPARATED for c in contexts_of(db, signals()[name]) if c.intent_id == found.intent_id
-    ]
+    there = signals()
+    told = [c.to_json() for name in SEPARATED for c in contexts_of(db, there[name], of=found.intent_id)]
     return {
         "intent": intent_json(db, found),
         "events": _events(db, found.intent_id),

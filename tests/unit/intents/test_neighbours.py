@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from everyturn.intents import neighbours
-from everyturn.intents.grid import GRID, on_grid
+from everyturn.intents.grid import GRID, middles, on_grid
 
 
 def rows(n, width=24, seed=1, subjects=40):
@@ -45,6 +45,45 @@ def test_cells_find_nearly_all_and_the_same_in_any_number_of_threads(monkeypatch
     assert np.array_equal(column, again)
     assert np.array_equal(weight, same)
     assert not (column == np.arange(6000)[:, None]).any()
+
+
+def test_of_some_rows_the_neighbours_are_those_among_them(monkeypatch):
+    vectors = rows(3000)
+    among = np.random.default_rng(3).permutation(3000)[:1500]
+    expected = neighbours.nearest(vectors[among], 5)
+    assert np.array_equal(neighbours.nearest(vectors, 5, among), expected)
+    monkeypatch.setattr(neighbours, "EXACT", 100)
+    monkeypatch.setattr(neighbours, "_CELL", 64)
+    monkeypatch.setattr(neighbours, "_AT_ONCE", 400)
+    by_cells = neighbours.nearest(vectors, 5, among)
+    assert np.array_equal(by_cells, neighbours.nearest(vectors[among], 5))
+    assert (by_cells[0] == expected[0]).mean() > 0.9
+
+
+def test_where_cells_are_too_small_what_is_missing_is_said(monkeypatch):
+    monkeypatch.setattr(neighbours, "EXACT", 10)
+    monkeypatch.setattr(neighbours, "_CELL", 4)
+    monkeypatch.setattr(neighbours, "_LOOKED_AT", 2)
+    column, weight = neighbours.nearest(rows(60), 20)
+    assert ((column == -1) == (weight == 0)).all()
+    assert (column == -1).any()
+    for row, found in enumerate(column.tolist()):
+        there = [other for other in found if other >= 0]
+        assert there == sorted(set(there) - {row})
+    assert (column >= 0).any(axis=1).mean() > 0.9
+
+
+def test_the_middles_are_the_directions_of_the_means(monkeypatch):
+    monkeypatch.setattr("everyturn.intents.grid._GROUPS", 3)
+    monkeypatch.setattr("everyturn.intents.grid._BATCH", 7)
+    vectors, random = rows(80), np.random.default_rng(4)
+    among = random.permutation(80)[:50]
+    labels = random.integers(0, 8, 50)
+    labels[labels == 4] = 5
+    found = middles(vectors, labels, among, groups=8)
+    for group in range(8):
+        mean = vectors[among[labels == group]].sum(axis=0)
+        assert np.allclose(found[group], mean / np.linalg.norm(mean) if group != 4 else 0, atol=1e-3)
 
 
 def test_the_order_by_content_does_not_depend_on_where_rows_stand():

@@ -95,7 +95,7 @@ def test_few_answers_are_drawn_far_and_many_hardly():
         assert found.high - found.low < 0.15 < drawn[-1].high - drawn[-1].low
 
 
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 @given(st.integers(0, 10_000), st.integers(1, 4), st.integers(1, 6), st.integers(10, 40), st.integers(1, 200))
 def test_every_table_gives_numbers_between_0_and_1(seed, rows, columns, users, answers):
     grid = draw(seed, rows=rows, columns=columns, users=users, answers=answers)

@@ -70,3 +70,23 @@ def test_intents_that_came_with_ready_outcomes_have_no_place_and_no_life(tmp_pat
             ws.show("intent", "refunds of another kind")
     assert shown["events"] == shown["nearest"] == []
     assert shown["intent"]["theme"] is shown["intent"]["x"] is None
+
+
+def test_a_report_reads_the_evals_once_and_no_discovery_it_does_not_need(tmp_path, monkeypatch) -> None:
+    from everyturn.engines import inputs
+    from everyturn.intents import Discovery
+
+    cases = [{"id": f"k{i}", "input": f"{TOPICS[i % 3][0]}, number {i}", "score": 1.0} for i in range(12)]
+    with Workspace(":memory:") as ws:
+        ws.load(write(tmp_path / "c.jsonl", rows()))
+        ws.load(write(tmp_path / "e.jsonl", cases), as_="evals")
+        first = ws.report()
+        reads: list[str] = []
+        evals, whole = inputs.evals, Discovery.from_tables
+        monkeypatch.setattr(inputs, "evals", lambda db: reads.append("evals") or evals(db))
+        monkeypatch.setattr(Discovery, "from_tables", lambda tables: reads.append("discovery") or whole(tables))
+        again = ws.report()
+    assert reads == ["evals"]
+    assert {**again, "generated_at": None} == {**first, "generated_at": None}
+    assert again["provenance"]["embedder"]
+    assert again["counts"]["eval_cases"] == 12
