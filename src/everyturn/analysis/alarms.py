@@ -23,7 +23,7 @@ _WEIGHTS = {"acceptance": 0.35, SHARE: 0.25, TRUST: 0.3}  # of a level's budget;
 class Alarm:
     """A stream that crossed its bar: where, which way, since which day, in which block, and on which tier.
 
-    `rarity` is the bar in days over all of a level: an unchanged product crosses a bar of this level and signal at most once in so many days.
+    `rarity` is its stream's bar in days: where nothing changes, this one stream crosses it at most once in so many days.
     """
 
     kind: str

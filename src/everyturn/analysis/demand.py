@@ -41,6 +41,7 @@ class NewIntent:
     share: Estimate
     users: int
     requests: float
+    rarity: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,7 @@ class ShareChange:
     tier: str
     baseline: Estimate
     change: Estimate
+    rarity: float
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,8 @@ def new_intents(panel: Panel, rows: Asked, incidents: Sequence[Incident], *, nee
         if users < max(_NEW_USERS, min(needed, _NEW_USERS)) or isinstance(share, NotEnough):
             continue
         requests = float(np.count_nonzero(own & late))
-        found.append(NewIntent(intent, since, DAY_ZERO + timedelta(days=alarm.day), share, users, requests))
+        found_at = DAY_ZERO + timedelta(days=alarm.day)
+        found.append(NewIntent(intent, since, found_at, share, users, requests, alarm.rarity))
     return sorted(found, key=lambda f: (-f.requests, f.intent))
 
 
@@ -192,7 +195,7 @@ def _share_change(panel: Panel, rows: Asked, intent: int, incident: Incident, ne
     since = min(max((alarm.since - monday) // 7, 0), len(panel.weeks) - 1)
     cohort = None if alarm.cohort is None else panel.cohorts.index(alarm.cohort)
     found_at = DAY_ZERO + timedelta(days=alarm.day)
-    return ShareChange(intent, cohort, since, found_at, incident.tier, baseline, change)
+    return ShareChange(intent, cohort, since, found_at, incident.tier, baseline, change, alarm.rarity)
 
 
 def mix_shift(panel: Panel, *, needed: int) -> Split | None:

@@ -12,8 +12,8 @@ from everyturn.analysis.panel import Rows
 from everyturn.analysis.teller import Teller
 from everyturn.analysis.tickets import QueueGrowth
 from everyturn.analysis.words import (
+    capital,
     counted,
-    day,
     from_to,
     joined,
     listed,
@@ -45,7 +45,7 @@ def say_new_intent(t: Teller, fact: NewIntent, others: Rows, *, tickets: float) 
     rest = t.shift(others, fact.since)
     steady = isinstance(rest, Estimate) and rest.low <= 0 <= rest.high
     so_far = f"{counted(fact.users, 'user')} and {counted(fact.requests, 'request')} so far"
-    details = [f"First clear on {day(fact.found_at, t.latest)}; {so_far}. {t.range_note(share)}"]
+    details = [f"{t.found(fact.found_at)} {capital(so_far)}. {t.range_note(share)}", t.rarity(fact.rarity)]
     if isinstance(total, Estimate) and isinstance(elsewhere, Estimate):
         details.append(
             f"It moves total acceptance by {points(total.value - elsewhere.value)}, to {percent(total.value)}."
@@ -110,7 +110,8 @@ def say_share(t: Teller, fact: ShareChange) -> Finding:
         story="demand",
         intent_id=t.intent_id(fact.intent),
         details=(
-            f"{counted(change.users, 'user')} compared. {t.range_note(change, fact.tier)}",
+            f"{t.found(fact.found_at)} {counted(change.users, 'user')} compared. {t.range_note(change, fact.tier)}",
+            t.rarity(fact.rarity, fact.tier),
             *t.tier_note(fact.tier),
         ),
         series=t.share_series(fact.intent),
@@ -180,7 +181,10 @@ def say_mix(t: Teller, split: Split, since: int) -> Finding:
             "Evals weigh every case alike and cannot see a mix." if t.evals.cases else "",
         ),
         story="mix",
-        details=(f"{counted(split.total.users, 'user')} compared with all earlier weeks. {t.range_note(mix)}",),
+        details=(
+            f"{counted(split.total.users, 'user')} compared with all earlier weeks. {t.range_note(mix)}",
+            "Were the mix to stand still, one as clear as this would come once in 10 years.",
+        ),
         series=t.panel.weekly("acceptance", needed=t.needed),
         where={"weeks": tuple(t.panel.weeks[since:])},
         severity=max(-mix.value, 0.0) * float(rows.n[rows.week >= since].sum()),

@@ -58,7 +58,7 @@ class RateChange:
 
     `since` is the day it began, `found` the day it rang, `until` the last day its size is measured on. `split` compares the last
     four weeks of it with the half year before `since`, whose rate was `baseline`. `rest_z` is how far the rest of the product
-    moved, in standard errors (positive means the same way). An unchanged product rings as strongly at most once in `rarity` days.
+    moved, in standard errors (positive means the same way). Where nothing changes, its place rings at most once in `rarity` days.
     `also` are other signals that moved in the same place.
     """
 

@@ -116,7 +116,7 @@ def watch(
     if budget <= 0:
         raise InputError("the budget of false findings must be above 0", expected="a number a year, such as 12")
     everything, scores, names = read_panel(cells, weeks_complete), read_evals(evals), intent_names(intents)
-    teller = Teller(everything.recent(WEEKS), scores, names, needed)
+    teller = Teller(everything.recent(WEEKS), scores, names, needed, budget)
     standing = _standing(everything, scores, teller)
     rung = listen(totals, asked, budget=budget) if alarms is None else alarms
     incidents = _recent(group_alarms(rung), teller.panel)

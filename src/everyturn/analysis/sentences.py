@@ -53,8 +53,6 @@ _NOUNS: Mapping[str, str] = {
     "escalation": "Handovers to a person",
 }
 
-_LEVELS = ("the total", "a cohort", "an intent", "an intent of a cohort")
-
 _PART_SIGNALS: Mapping[str, str] = {
     "unmodified acceptance": "acceptance",
     "depth of edits": "edit_share",
@@ -99,11 +97,11 @@ def say_slide(t: Teller, fact: RateChange) -> Finding:
         story=story if fact.is_worse else "better",
         intent_id=t.intent_id(node.intent),
         details=(
-            *_mix(fact.split),
+            f"{t.found(fact.found)} {counted(within.users, 'user')}, {counted(within.n, 'known answer')} compared. {t.range_note(within, fact.tier)}",
             *_most_of_it(t, fact),
             *(f"{_NOUNS[a.signal]} moved with it: {_change(a)}." for a in fact.also),
-            f"{counted(within.users, 'user')}, {counted(within.n, 'known answer')} compared. {t.range_note(within, fact.tier)}",
-            f"In a product where nothing changes, an alarm this strong on {_LEVELS[node.level]} comes {t.rarity(fact.rarity)} at most.",
+            *_mix(fact.split),
+            t.rarity(fact.rarity, fact.tier),
             *t.tier_note(fact.tier),
         ),
         series=t.panel.weekly(fact.signal, cohort=node.cohort, intent=node.intent, needed=t.needed),
@@ -150,11 +148,11 @@ def say_trust(t: Teller, fact: TrustDrop, *, tier: str, rarity: float) -> Findin
         ),
         story="cohort",
         details=(
+            f"{t.found(fact.found_at)} {counted(fell.users, 'user')} compared, each counting once. {t.range_note(fell, tier)}",
+            t.rarity(rarity, tier),
             *(f"{_PART_WORDS[name].capitalize()}: {_clearly(change)}." for name, change in parts),
             *([f"All other cohorts together: {_clearly(fact.others)}."] if fact.others else []),
-            f"In a product where nothing changes, an alarm this strong on a cohort comes {t.rarity(rarity)} at most.",
             *t.tier_note(tier),
-            f"{counted(fell.users, 'user')} compared, each counting once. {t.range_note(fell, tier)}",
             "Trust is inferred from what they do, not asked.",
         ),
         series=next((c.weekly for c in cohort_trust(t.panel, needed=t.needed) if c.cohort == cohort), ()),
@@ -178,6 +176,8 @@ def say_erosion(t: Teller, facts: Sequence[ErodingUser], *, found_week: int, fal
     if isinstance(shift, Estimate):  # the change with its users paired, so that the three numbers add up
         after = max(before + shift.value, 0.0)
         change = f" ({moved(shift.value, shift.low, shift.high)})"
+    others = t.shift(rows.take(~np.isin(rows.user, [f.user for f in facts])), since)
+    steady = isinstance(others, Estimate) and others.low <= 0 <= others.high
     users = tuple(t.panel.users[f.user] for f in facts)
     return Finding(
         "user",
@@ -195,6 +195,7 @@ def say_erosion(t: Teller, facts: Sequence[ErodingUser], *, found_week: int, fal
             f" stopped taking what they get, from about {t.started(since)} on: they took {percent(before)} of the answers"
             f" unchanged and now take {percent(after)}{change}.",
             f"About {by_chance} of them may be chance.",
+            "All other users accept as much as before." if steady else "",
             t.evals_moved(None, since),
         ),
         unit="count",

@@ -10,11 +10,11 @@ from typing import Any, Literal
 import numpy as np
 
 from everyturn.analysis import Weekly
-from everyturn.analysis.alarms import LIST, PAGE
+from everyturn.analysis.alarms import LIST, LIST_TIMES, PAGE
 from everyturn.analysis.drift import Node
 from everyturn.analysis.evals import Evals
 from everyturn.analysis.panel import Mask, Panel, Rows
-from everyturn.analysis.words import counted, percent, quoted, span, week
+from everyturn.analysis.words import counted, day, percent, quoted, span, week
 from everyturn.stats import Estimate, NotEnough
 from everyturn.stats.intervals import difference, rate
 from everyturn.stats.summaries import join, summarise, summarise_one
@@ -28,6 +28,7 @@ class Teller:
     evals: Evals
     names: Mapping[str, str]
     needed: int
+    budget: float  # false alarms a year
 
     def intent_id(self, code: int | None) -> str | None:
         """The id of an intent's code, None for requests no intent fits and for no intent in particular."""
@@ -78,11 +79,18 @@ class Teller:
             return "That it moved is what the alarm says; how far is not sure yet: its range, which holds however often you look, still reaches 0."
         return "The range holds however often you look."
 
-    def rarity(self, days: float) -> str:
-        """How rare an alarm as strong as this one is in a product where nothing changes."""
+    def rarity(self, days: float, tier: str = PAGE) -> str:
+        """How rare such an alarm is where nothing changes: in its own place, and in all places together."""
         if days < 60:
-            return f"once in {max(round(days), 1)} days"
-        return f"once in {round(days / 30.4)} months" if days < 700 else f"once in {round(days / 365)} years"
+            once = f"once in {max(round(days), 1)} days"
+        else:
+            once = f"once in {round(days / 365)} years" if days >= 700 else f"once in {round(days / 30.4)} months"
+        a_year = self.budget * (LIST_TIMES if tier == LIST else 1)
+        return f"Were nothing to change, this one place would alarm {once} at most, all places together {a_year:.0f} times a year."
+
+    def found(self, when: date) -> str:
+        """When it was clear."""
+        return f"Clear on {day(when, self.latest)}."
 
     def index(self, when: date) -> int:
         """The week of the panel that holds a day, or the nearest."""
