@@ -37,6 +37,7 @@ from everyturn.readers.rows import parquet_rows
 from everyturn.readers.running import Parts, read_binary, read_record
 from everyturn.readers.source import Damaged, Frame, Source, damaged, is_text
 from everyturn.readers.tables import Tables
+from everyturn.readers.uncollected import made_uncollected, uncollected
 
 _SAMPLE_BYTES = 4 * 2**20
 _BATCH_BYTES = 8 * 2**20
@@ -89,10 +90,7 @@ def read_paths(
     chosen = _named_reader(format, kind) if format is not None else None
     files = expand(paths)
     load = _Load(kind, chosen, now, options or ReadOptions(), is_single=len(files) == 1 and files[0].is_named)
-    for file in files:
-        yield from load.read_file(file.path)
-    if batch := load.take():
-        yield batch
+    yield from made_uncollected(load.read_files(file.path for file in files))
 
 
 class DecodedRecords:
@@ -118,10 +116,11 @@ class DecodedRecords:
         """The batch of the next values, which together were `size` bytes long."""
         self._load.note(self._count)
         self._count.bytes_read += size
-        for value in values:
-            frame = Frame(f" item {self._count.records + 1}", value, None, size // len(values))
-            self._load.add(self._count, frame, self._reader)
-        batch = self._load.take()
+        with uncollected():
+            for value in values:
+                frame = Frame(f" item {self._count.records + 1}", value, None, size // len(values))
+                self._load.add(self._count, frame, self._reader)
+            batch = self._load.take()
         assert batch is not None  # the count was noted
         return batch
 
@@ -207,7 +206,14 @@ class _Load:
         self._begin_batch()
         return batch
 
-    def read_file(self, path: Path) -> Iterator[Batch]:
+    def read_files(self, paths: Iterable[Path]) -> Iterator[Batch]:
+        """The batches of the files."""
+        for path in paths:
+            yield from self._read_file(path)
+        if batch := self.take():
+            yield batch
+
+    def _read_file(self, path: Path) -> Iterator[Batch]:
         """The batches that fill up while the file is read."""
         count = _Count(str(path).encode("utf-8", "backslashreplace").decode())  # a file's name may be any bytes
         self.begin(count.path)

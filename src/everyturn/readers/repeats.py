@@ -16,7 +16,7 @@ import orjson
 from everyturn.model import Json, Message, encoded_messages
 from everyturn.readers import BadRecord
 
-_CHARACTERS = 8_000_000  # of text remembered at once; the oldest goes first
+_CHARACTERS = 4_000_000  # of text remembered at once; the oldest goes first
 
 Written = TypeVar("Written")
 Item: TypeAlias = tuple[Json, ...]
