@@ -19,10 +19,8 @@ Json: TypeAlias = Any  # a decoded JSON value: str, int, float, bool, None, list
 Attributes: TypeAlias = Mapping[str, str]
 
 Role = Literal["system", "user", "assistant", "tool"]
-ROLES: tuple[Role, ...] = ("system", "user", "assistant", "tool")
 
 Outcome = Literal["accepted", "edited", "rejected", "abandoned", "unknown"]
-OUTCOMES: tuple[Outcome, ...] = ("accepted", "edited", "rejected", "abandoned", "unknown")
 
 Evidence = Literal["artefact", "action", "words", "silence", "judge"]
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from everyturn.model import Conversation, Message
 from everyturn.registry import find
-from everyturn.signals.cues import asking, count_words, lexicon, listen, read
+from everyturn.signals.cues import count_words, lexicon, listen, read
 from everyturn.signals.languages import LANGUAGES
 from everyturn.signals.outcome import LIKELY, observe_all, outcomes
 from everyturn.signals.phrases import Phrases, fold, tokens_of
@@ -54,8 +54,7 @@ def test_odd_text_is_read_and_gives_what_its_parts_are(text):
     first = read(text)
     assert read(text) == first
     assert first.language is None or first.language in (*LANGUAGES, "other")
-    listen(text)
-    assert asking(text) in (None, "asks", "courtesy")
+    assert listen(text).asked in (None, "asks", "courtesy")
     assert count_words([text]) >= 0
 
 

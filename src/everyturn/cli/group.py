@@ -11,6 +11,7 @@ import click
 
 from everyturn.cli.printing import print_json
 from everyturn.errors import EveryturnError, InputError, UnknownName
+from everyturn.outputs import SCHEMA
 
 # Exit statuses; what each means is told on top of the package. The last is what shells give to what Ctrl-C ended.
 DONE, FAILED, ERROR, NOT_ENOUGH, STOPPED = 0, 1, 2, 3, 130
@@ -73,7 +74,7 @@ class Group(click.Group):
 
 def _tell(error: EveryturnError, *, as_json: bool) -> None:
     if as_json:
-        print_json({"schema": "everyturn/1", "error": error.to_json()})
+        print_json({"schema": SCHEMA, "error": error.to_json()})
     else:
         click.echo(str(error), err=True)
 

@@ -189,22 +189,15 @@ class Spoken:
 NOTHING_SPOKEN = Spoken(None, frozenset())
 
 
-def asking(output: str, *, tally: Tally | None = None) -> Asking | None:
-    """Whether an agent's output ends by asking the user something, and whether that is mere courtesy.
-
-    >>> asking("I can do that. Which of the two orders do you mean?")
-    'asks'
-    >>> asking("It arrives on Friday. Is there anything else I can help you with?")
-    'courtesy'
-    >>> asking("Who pays? The seller does. It takes three days to arrive.") is None
-    True
-    """
-    return listen(output, tally=tally).asked
-
-
 def listen(output: str, *, tally: Tally | None = None) -> Spoken:
     """What an agent's output says of itself, read at its beginning and its end.
 
+    >>> listen("I can do that. Which of the two orders do you mean?").asked
+    'asks'
+    >>> listen("It arrives on Friday. Is there anything else I can help you with?").asked
+    'courtesy'
+    >>> listen("Who pays? The seller does. It takes three days to arrive.").asked is None
+    True
     >>> sorted(listen("I'm sorry for the confusion. I can connect you with a human agent.").cues)
     ['apology', 'offer']
     """

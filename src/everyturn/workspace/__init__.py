@@ -43,8 +43,8 @@ class Workspace:
     """One workspace file and the verbs on it.
 
     >>> with Workspace(":memory:") as ws:
-    ...     ws.measure("acceptance")["rows"]
-    [{'group': {}, 'not_enough': {'users': 0, 'needed': 10}}]
+    ...     ws.measure("acceptance")["rows"][0]["not_enough"]
+    {'users': 0, 'needed': 10}
     """
 
     def __init__(self, path: str | Path = "everyturn.db", *, progress: Progress = no_progress) -> None:
@@ -105,7 +105,7 @@ class Workspace:
             now=now or datetime.now(UTC),
             progress=self.progress,
         )
-        return Result(schema="everyturn/1", verb="load", **loaded)
+        return Result.of("load", **loaded)
 
     def pull(
         self,
@@ -136,7 +136,7 @@ class Workspace:
             keep_personal_data=keep_personal_data,
             now=now or datetime.now(UTC),
         )
-        return Result(schema="everyturn/1", verb="pull", **pulled)
+        return Result.of("pull", **pulled)
 
     def divide_by(self, attribute: str) -> None:
         """Names the attribute that divides users into cohorts; without it the first usual one present does."""
@@ -175,7 +175,7 @@ class Workspace:
         if needs_intents(signal, groups, where):
             self._ensure_intents()
         measured = measure_rates(self.database, signal, groups=groups, where=where, unit=unit)
-        return Result(schema="everyturn/1", verb="measure", **measured)
+        return Result.of("measure", **measured)
 
     def compare(self, signal: str, *, current: str, baseline: str) -> Result:
         """How far a signal lies apart between two sets of conversations, paired where the same users are in both.
@@ -189,7 +189,7 @@ class Workspace:
         self._ensure_intents()
         made = compare_sets(self.database, found, current=current, baseline=baseline)
         compared = compared_json(made, current=current, baseline=baseline)
-        return Result(schema="everyturn/1", verb="compare", signal=signal, **compared)
+        return Result.of("compare", signal=signal, **compared)
 
     def check(
         self,
@@ -214,7 +214,7 @@ class Workspace:
         require_users(self.database)
         self._ensure_intents()
         checked = check_all(self.database, settings.budgets, worse=worse, current=current, baseline=baseline)
-        return Result(schema="everyturn/1", verb="check", config=str(config), **checked)
+        return Result.of("check", config=str(config), **checked)
 
     # --- discover -----------------------------------------------------------------------------------------------
 
@@ -234,7 +234,7 @@ class Workspace:
         """
         wishes = Wishes(embedder, read_taxonomy(taxonomy), names, seed)
         made = discover_intents(self.database, wishes, progress=self.progress)
-        return Result(schema="everyturn/1", verb="discover", **discovered_json(self.database, made))
+        return Result.of("discover", **discovered_json(self.database, made))
 
     def fit(self) -> Result:
         """Fits the words to what users of this deployment did and rated, and says whether that beats the word rule.
@@ -247,7 +247,7 @@ class Workspace:
 
         self._refresh()
         self.progress("fitting", 0, None)
-        return Result(schema="everyturn/1", verb="fit", **fitted_json(fit_words(self.database)))
+        return Result.of("fit", **fitted_json(fit_words(self.database)))
 
     # --- watch, gap, cover --------------------------------------------------------------------------------------
 
@@ -262,7 +262,7 @@ class Workspace:
         self._ensure_intents()
         self.progress("looking for changes", 0, None)
         seen = findings_of(self.database, inputs.evals(self.database), until=day, budget=budget)
-        return Result(schema="everyturn/1", verb="watch", until=plain(day), budget=budget, **seen.to_json())
+        return Result.of("watch", until=plain(day), budget=budget, **seen.to_json())
 
     def _told(self) -> list[dict[str, Any]]:
         """Every finding of both tiers."""
@@ -277,7 +277,7 @@ class Workspace:
         require_users(self.database)
         self._ensure_intents()
         self.progress("grouping users", 0, None)
-        return Result(schema="everyturn/1", verb="cohorts", **cohorts_of(self.database))
+        return Result.of("cohorts", **cohorts_of(self.database))
 
     def mark(self, kind: str | None = None, what: str | None = None, *, remove: bool = False) -> Result:
         """Tells `watch` what people know, and gives all marks.
@@ -291,14 +291,14 @@ class Workspace:
                     "a mark of what?", expected="a day or the id of a finding", try_="everyturn mark release 2026-10-19"
                 )
             add_mark(self.database, kind, what, findings=self._told, remove=remove)
-        return Result(schema="everyturn/1", verb="mark", **marks_of(self.database).to_json())
+        return Result.of("mark", **marks_of(self.database).to_json())
 
     def gap(self) -> Result:
         """Evals beside users, per intent, the widest distance first; intents no case tests by how little users accept."""
         require_users(self.database)
         self._ensure_intents()
         gap = gap_of(self.database, panel_of(self.database), inputs.evals(self.database))
-        return Result(schema="everyturn/1", verb="gap", **gap.to_json())
+        return Result.of("gap", **gap.to_json())
 
     def cover(
         self,
@@ -325,7 +325,7 @@ class Workspace:
             covering.require_inputs(self.database, self.load(*suites, as_="evals"), suites)
         self._ensure_intents()
         covered = covering.cover(self.database, write=write, to=to, count=count, upload=upload, progress=self.progress)
-        return Result(schema="everyturn/1", verb="cover", **covered)
+        return Result.of("cover", **covered)
 
     # --- show, report -------------------------------------------------------------------------------------------
 
@@ -338,7 +338,7 @@ class Workspace:
         if not showing.is_conversation(what):
             self._ensure_intents()
         opened = showing.opened(self.database, what, where=where, limit=limit, told=self._told)
-        return Result(schema="everyturn/1", verb="show", **opened)
+        return Result.of("show", **opened)
 
     def report(self, file: str | Path | None = None, *, title: str = "Your agent") -> Result:
         """Everything on one page: evals beside users, findings, intents, trust, coverage, and the conversations behind them.
@@ -349,7 +349,7 @@ class Workspace:
             require_place(file)
         self._ensure_intents()
         report = report_on(self.database, title=title, progress=self.progress)
-        result = Result(schema="everyturn/1", verb="report", **report)
+        result = Result.of("report", **report)
         if file is not None:
             from everyturn.outputs.html import render_html
             from everyturn.outputs.tables import write_text
@@ -375,4 +375,4 @@ class Workspace:
     def forget(self, user: str) -> Result:
         """Deletes what one user said and did, and everything concluded from it. Intents and their ids stay."""
         owner, count = forget_user(self.database, user)
-        return Result(schema="everyturn/1", verb="forget", user=owner, conversations=count)
+        return Result.of("forget", user=owner, conversations=count)

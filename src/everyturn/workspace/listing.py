@@ -17,4 +17,4 @@ def list_plugins(kind: Literal["signals", "formats"]) -> Result:
         if kind == "signals"
         else [{"format": name, "kind": r.kind, "description": r.description} for name, r in readers().items()]
     )
-    return Result(schema="everyturn/1", verb="list", **{kind: rows})
+    return Result.of("list", **{kind: rows})

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from everyturn.analysis import Finding
 from everyturn.analysis.blind import least_change
 from everyturn.analysis.contexts import Context
+from everyturn.analysis.coverage import Coverage
 from everyturn.analysis.findings import Watch
 from everyturn.analysis.gap import Gap, GapRow
 from everyturn.analysis.leading import Order
@@ -41,26 +43,28 @@ DEFINITIONS = (
 )  # fmt: skip
 
 
-def build(
-    database: Database,
-    *,
-    title: str,
-    panel: Panel,
-    gap: Gap,
-    coverage: dict[str, Json],
-    trust: Sequence[CohortTrust],
-    order: Sequence[Order],
-    watched: Watch,
-    contexts: Sequence[Context],
-    provenance: dict[str, Json],
-) -> dict[str, Json]:
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """All that was seen, by the analysis that saw it."""
+
+    panel: Panel
+    gap: Gap
+    coverage: Coverage
+    trust: Sequence[CohortTrust]
+    order: Sequence[Order]
+    watched: Watch
+    contexts: Sequence[Context]
+
+
+def build(database: Database, seen: Seen, *, title: str, provenance: dict[str, Json]) -> dict[str, Json]:
     """The report object: what `everyturn report --json` prints and the page is drawn from."""
+    panel, gap, watched = seen.panel, seen.gap, seen.watched
     findings = watched.findings[:_FINDINGS]
     counts = inputs.counts(database)
     complete = metrics.last_complete_week(database)
     arrived = {f.intent_id for f in watched.findings if f.kind == "new_intent"}
     intents = [intent_json(database, row, is_new=row.intent_id in arrived) for row in gap.rows]
-    groups = (findings, intents, told := [context.to_json() for context in contexts])
+    groups = (findings, intents, told := [context.to_json() for context in seen.contexts])
     wanted = dict.fromkeys(c for group in groups for item in group for c in _conversations(item))
     return {
         "title": title,
@@ -79,9 +83,9 @@ def build(
         "blind_spots": [spots.to_json() for spots in watched.blind],
         "intents": intents,
         "contexts": told,
-        "cohorts": _cohorts(database, trust, weeks=len(panel.weeks)),
-        "trust_order": [each.to_json() for each in order],
-        "coverage": coverage,
+        "cohorts": _cohorts(database, seen.trust, weeks=len(panel.weeks)),
+        "trust_order": [each.to_json() for each in seen.order],
+        "coverage": seen.coverage.to_json(),
         "conversations": shown_conversations(database, wanted),
         "notes": _notes(counts, complete if panel.complete > 0 else None),
         "definitions": [{"term": term, "meaning": meaning} for term, meaning in DEFINITIONS],

@@ -10,7 +10,7 @@ from everyturn.model import Json
 from everyturn.workspace.discovering import known_embedder
 from everyturn.workspace.looking import coverage_of, findings_of, gap_of, panel_of
 from everyturn.workspace.observing import signals
-from everyturn.workspace.page import build
+from everyturn.workspace.page import Seen, build
 from everyturn.workspace.result import Progress
 from everyturn.workspace.separating import SEPARATED, contexts_of
 
@@ -20,18 +20,14 @@ def report_on(db: Database, *, title: str, progress: Progress) -> dict[str, Json
     panel, evals = panel_of(db), inputs.evals(db)
     there = signals()
     progress("looking for changes", 0, None)
-    return build(
-        db,
-        title=title,
-        panel=panel,
-        gap=gap_of(db, panel, evals),
-        coverage=coverage_of(db, panel, evals).to_json(),
-        trust=cohort_trust(panel),
-        order=leading_order(panel),
-        watched=findings_of(db, evals),
-        contexts=[c for name in SEPARATED for c in contexts_of(db, there[name])],
-        provenance={
-            "embedder": known_embedder(db),
-            "signals": {name: signal.version for name, signal in there.items()},
-        },
+    seen = Seen(
+        panel,
+        gap_of(db, panel, evals),
+        coverage_of(db, panel, evals),
+        cohort_trust(panel),
+        leading_order(panel),
+        findings_of(db, evals),
+        [c for name in SEPARATED for c in contexts_of(db, there[name])],
     )
+    made_with = {"embedder": known_embedder(db), "signals": {name: signal.version for name, signal in there.items()}}
+    return build(db, seen, title=title, provenance=made_with)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date, datetime
+from typing import Self
 
 from everyturn.model import Json
+from everyturn.outputs import SCHEMA
 
 Progress = Callable[[str, int, int | None], None]  # what is being done, how much of it, of how much (None: not known)
 
@@ -16,6 +18,11 @@ def no_progress(_stage: str, _done: int, _total: int | None) -> None:
 
 class Result(dict[str, Json]):
     """What a verb gives: the JSON object, shown as text at a prompt and as a table or page in a notebook."""
+
+    @classmethod
+    def of(cls, verb: str, **fields: Json) -> Self:
+        """The result of a verb, which begins with the form's name and the verb's."""
+        return cls(schema=SCHEMA, verb=verb, **fields)
 
     def __str__(self) -> str:
         """The same text the command line prints, without colour."""

@@ -8,7 +8,7 @@ from importlib.resources import files
 
 import pytest
 
-from everyturn.signals.cues import Cue, asking, count_words, lexicon, read
+from everyturn.signals.cues import Cue, count_words, lexicon, listen, read
 from everyturn.signals.languages import LANGUAGES, OTHER
 
 
@@ -94,7 +94,7 @@ def test_denied_and_supposed_complaints_are_none():
     ],
 )
 def test_how_an_output_ends(output, ending):
-    assert asking(output) == ending
+    assert listen(output).asked == ending
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -129,5 +129,5 @@ def test_hostile_text_takes_no_time():
     start = time.process_time()
     for text in ("„" * 50_000, "`" * 50_001, '"a' * 50_000, "no not " * 20_000, "\u0301" * 50_000, "?!" * 50_000):
         read(text)
-        asking(text)
+        listen(text)
     assert time.process_time() - start < 5
