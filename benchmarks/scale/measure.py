@@ -178,6 +178,7 @@ def stored(n: int) -> dict[str, Any]:
     """The same requests as conversations of two messages, through the workspace."""
     import orjson
 
+    from everyturn.engines.local import Database
     from everyturn.workspace import Workspace, discovering
 
     with tempfile.TemporaryDirectory() as name:
@@ -201,7 +202,8 @@ def stored(n: int) -> dict[str, Any]:
             stages.wrap(discovering, _store="storage")
             ws.discover()
             told = stages.told() | {"loaded": loaded}
-            found = discovering.known(ws._db)  # noqa: SLF001 - what no verb tells
+        with Database(Path(name) / "scale.db") as db:
+            found = discovering.known(db)
         rows = found.assignments.filter(pa.compute.equal(found.assignments["request"], 0)).sort_by("conversation_id")
     return told | {"requests": len(found.assignments), "distinct": found.compared} | quality(rows, np.array(intents))
 

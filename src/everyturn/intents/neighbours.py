@@ -19,6 +19,7 @@ _CELL = 512  # rows a cell holds on average
 _LOOKED_AT = 8  # cells a row's neighbours are looked for in
 _LEARNT_ON, _ROUNDS = 64, 3  # rows a centre, and times, that centres are moved to the middle of
 _AT_ONCE = 131_072  # rows whose finds are held until all their cells were looked at
+_TOO_MANY = 8  # times as many rows as are usual, from which a cell is cut into parts
 _JOINED = 8192  # rows whose finds are put together at once
 _BLOCK = 20_000_000  # similarities held at once, by each thread
 
@@ -73,7 +74,9 @@ def _exact(vectors: Floats, k: int) -> tuple[Labels, Floats]:
 
 
 def _by_cells(vectors: Floats, k: int, among: Labels) -> tuple[Labels, Floats]:
-    near = _near_centres(vectors, among, _centres(vectors, among), _LOOKED_AT)
+    order = content_order(vectors, among)
+    near = _near_centres(vectors, among, _centres(vectors, among[order]), _LOOKED_AT)
+    near = _parted(near, order)
     file = _Cells(vectors, among, near, list(members(near[:, 0])))
     column, weight = np.empty((len(among), k), np.int64), np.empty((len(among), k), np.float32)
     by_cell = np.concatenate(file.cells)
@@ -81,6 +84,15 @@ def _by_cells(vectors: Floats, k: int, among: Labels) -> tuple[Labels, Floats]:
         rows = by_cell[start : start + _AT_ONCE]
         column[rows], weight[rows] = file.nearest(rows, k)
     return column, weight / np.float32(GRID**2)
+
+
+def _parted(near: Labels, order: Labels) -> Labels:
+    """The cells with those of far too many rows cut into equal parts: where all texts are alike, work must not be squared."""
+    sizes = np.bincount(near[:, 0], minlength=int(near.max()) + 1)
+    parts = np.maximum(-(-sizes // (_TOO_MANY * _CELL)), 1)
+    rank = np.empty(len(order), np.int64)
+    rank[order] = np.arange(len(order))
+    return cast("Labels", (np.cumsum(parts) - parts)[near] + rank[:, None] % parts[near])
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,12 +147,10 @@ def _joined(found: npt.NDArray[np.int32], value: Floats, k: int) -> tuple[Labels
     return column, weight
 
 
-def _centres(vectors: Floats, among: Labels) -> Floats:
-    """A centre for every 512 rows, on the grid."""
-    order = content_order(vectors, among)
-    count = max(1, len(among) // _CELL)
-    centres = vectors[among[order[:count]]]
-    sample = among[order[: count * _LEARNT_ON]]
+def _centres(vectors: Floats, ordered: Labels) -> Floats:
+    """A centre for every 512 of the rows `ordered` by content, on the grid."""
+    count = max(1, len(ordered) // _CELL)
+    centres, sample = vectors[ordered[:count]], ordered[: count * _LEARNT_ON]
     for _ in range(_ROUNDS):
         nearest_centre = _near_centres(vectors, sample, on_grid(centres), 1)[:, 0]
         moved = middles(vectors, nearest_centre, sample, groups=count)

@@ -73,6 +73,21 @@ def test_where_cells_are_too_small_what_is_missing_is_said(monkeypatch):
     assert (column >= 0).any(axis=1).mean() > 0.9
 
 
+def test_where_all_rows_are_alike_each_is_compared_with_few(monkeypatch):
+    monkeypatch.setattr(neighbours, "EXACT", 100)
+    monkeypatch.setattr(neighbours, "_CELL", 16)
+    compared = []
+    greatest = neighbours._greatest
+    monkeypatch.setattr(neighbours, "_greatest", lambda found, k: compared.append(found.size) or greatest(found, k))
+    n = 4000
+    alike = np.repeat(rows(1), n, axis=0)
+    column, weight = neighbours.nearest(alike, 5)
+    assert (column >= 0).all()
+    assert not (column == np.arange(n)[:, None]).any()
+    assert np.allclose(weight, 1, atol=1e-3)
+    assert sum(compared) < n * (16 * 8 * 8 + 4 * n // 16 + 100)  # in 8 cells of 8 times 16, and the centres four times
+
+
 def test_the_middles_are_the_directions_of_the_means(monkeypatch):
     monkeypatch.setattr("everyturn.intents.grid._GROUPS", 3)
     monkeypatch.setattr("everyturn.intents.grid._BATCH", 7)
