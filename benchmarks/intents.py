@@ -15,14 +15,13 @@ hidden      a fifth of the labels come only after the discovery: the share found
 chance      how far the confidence of texts not seen in the discovery is from the share that is right (expected calibration
             error, ten bins; right = the label most of the intent has)
 
-`--speed` measures embedding, `--texts N` time and memory of discovering N generated requests.
+`--speed` measures embedding. Time and memory of many requests: `benchmarks/scale/measure.py`.
 """
 
 from __future__ import annotations
 
 import argparse
 import gzip
-import resource
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -249,59 +248,16 @@ def measure_speed(texts: list[str], name: str) -> None:
     print(f"  embedding  {len(texts) / (time.process_time() - started):,.0f} texts per CPU second")
 
 
-def generated(n: int) -> list[str]:
-    """Requests made of 200 subjects' own words, shared verbs and frames: sizes as in life, a few subjects large."""
-    random = np.random.default_rng(3)
-    vocabulary = np.array([w for w in stored_vocabulary() if w.isascii() and w.isalpha() and len(w) > 3], dtype=object)
-    chosen = random.permutation(vocabulary)
-    verbs = chosen[:40]
-    subjects = chosen[40 : 40 + 200 * 24].reshape(200, 24)
-    share = 1 / np.arange(1, 201) ** 0.8
-    subject = random.choice(200, n, p=share / share.sum())
-    words = subjects[subject[:, None], random.integers(0, 24, (n, 4))]
-    verb = verbs[random.integers(0, 40, n)]
-    frames = (
-        "how do i {0} {1} {2} {3}",
-        "{1} {2} {0} {4} please",
-        "{0} the {1} for my {2} {3}",
-        "my {1} is {3} and i want to {0} {2} {4}",
-    )
-    frame = random.integers(0, len(frames), n)
-    return [frames[f].format(v, *w) for f, v, w in zip(frame, verb, words, strict=True)]
-
-
-def stored_vocabulary() -> list[str]:
-    from everyturn.intents.embedders.token_table import _table
-
-    return list(_table()[2])
-
-
-def measure_size(n: int) -> None:
-    """Seconds and peak memory of a discovery of `n` requests."""
-    requests = requests_of(generated(n))
-    distinct = len(set(requests["text"].to_pylist()))
-    started, cpu = time.time(), time.process_time()
-    found = discover(requests, known=None)
-    seconds, cpu = time.time() - started, time.process_time() - cpu
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    print(f"{n:,} requests ({distinct:,} distinct): {seconds:.0f} s, {cpu:.0f} CPU seconds, peak {memory:.1f} GB,"
-          f" {len(found.intents)} intents (200 made)", flush=True)  # fmt: skip
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("data", type=Path, nargs="?")
+    parser.add_argument("data", type=Path)
     parser.add_argument("--embedder", action="append")
     parser.add_argument("--set", action="append", dest="sets")
     parser.add_argument("--only", action="append", help="discovery, oos, covered, stable, hidden or chance")
     parser.add_argument("--bertopic", action="store_true")
     parser.add_argument("--vectors", type=Path, help="a folder that keeps the vectors of slow models")
     parser.add_argument("--speed", action="store_true")
-    parser.add_argument("--texts", type=int)
     given = parser.parse_args()
-    if given.texts:
-        measure_size(given.texts)
-        return
     store = Kept(given.vectors)
     for path in sorted(given.data.glob("*.tsv.gz")):
         name = path.name.removesuffix(".tsv.gz")
