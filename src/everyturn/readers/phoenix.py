@@ -99,7 +99,7 @@ def _flat(value: Json) -> dict[str, Json]:
     value = fields.json_value(value)
     if isinstance(value, dict):
         _flatten(value, "", flat)
-    for name in [n for n in flat if n.startswith(("metadata.", "tag.tags."))]:
+    for name in Names.of(flat).tell(_grouped):
         head, rest = ("metadata", name[9:]) if name.startswith("metadata.") else ("tag.tags", "")
         group = flat.setdefault(head, {} if rest else [])
         if isinstance(group, dict) and rest:
@@ -109,9 +109,16 @@ def _flat(value: Json) -> dict[str, Json]:
     return flat
 
 
+def _grouped(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(name for name in names if name.startswith(("metadata.", "tag.tags.")))
+
+
 def _flatten(value: Mapping[str, Json], prefix: str, flat: dict[str, Json]) -> None:
     for key, item in value.items():
         name = f"{prefix}{key}"
+        if type(item) is str:  # nearly all
+            flat[name] = item
+            continue
         if isinstance(item, dict) and name not in _WHOLE:
             _flatten(item, f"{name}.", flat)
         elif isinstance(item, list | tuple) and item and all(isinstance(i, dict) for i in item):
