@@ -13,9 +13,11 @@ What the driver does with every record, so that no reader has to: a text with a 
 place; times before 1990 or later than a day from now reject a span, action, rating or outcome alone, and for a message the
 whole input record; an exception other than the two above rejects the record as "reader failed (Name)".
 
+Messages are given as `MessageRecords`, those of one conversation column by column; whoever has a `Message` adds it with `add`.
+
 Attributes are conversation attributes, a flat mapping of strings. `MessageRecords` whose attributes hold the reserved name
-`started_at` (an ISO 8601 text) gives the conversation's own start where that differs from its earliest message time;
-attributes of several messages of one conversation are joined, so a reader puts them on the first message only.
+`started_at` (an ISO 8601 text) give the conversation's own start where that differs from its earliest message time;
+attributes of several records of one conversation are joined.
 """
 
 from __future__ import annotations

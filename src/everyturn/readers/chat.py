@@ -123,10 +123,10 @@ def _attributes(record: Mapping[str, Json], messages: MessageRecords, context: C
 
 def _read_messages(listed: list[Json], messages: MessageRecords) -> None:
     """Adds the messages of a list: the usual ones straight into their columns, just as `read_any_message` reads them."""
-    roles, contents = messages.roles, messages.contents
+    roles, contents, known = messages.roles, messages.contents, fields.ROLE_NAMES
     for i, item in enumerate(listed):
         try:
-            role, content = fields.ROLE_NAMES[item["role"]], item["content"]
+            role, content = known[item["role"]], item["content"]
         except (KeyError, TypeError):
             _add(item, messages, i)
             continue
@@ -145,8 +145,8 @@ def _note_usual(item: Mapping[str, Json], messages: MessageRecords, number: int)
     """Notes what a message with the usual fields has beside its role and content."""
     try:
         calls = _calls(item["tool_calls"]) if item.get("tool_calls") else None
-        at = fields.time(item.get("at"), "at")
-        call_id = fields.identifier(item.get("tool_call_id"), "tool_call_id")
+        at = fields.time(item["at"], "at") if "at" in item else None
+        call_id = fields.identifier(item["tool_call_id"], "tool_call_id") if "tool_call_id" in item else None
     except BadRecord as bad:
         raise BadRecord(expected=f"messages[{number}].{bad.expected}", found=bad.found) from None
     if calls:

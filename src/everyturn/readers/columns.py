@@ -17,7 +17,7 @@ Row: TypeAlias = (
 
 
 _COMMON = ("conversation_id", "user_id", "position", "record", "where")
-_FEW = ("message_id", "at", "tool_calls", "tool_call_id", "name")
+_FEW = ("message_id", "at", "tool_calls", "tool_call_id", "name", "attributes")
 
 
 class Rows:
@@ -54,10 +54,9 @@ class MessageRows:
     def __init__(self) -> None:
         self._lengths: list[int] = []  # how many each record has
         self._common: list[tuple[Any, ...]] = []  # of each record, in the order of _COMMON
-        self._attributes: dict[int, str] = {}
         self._roles: list[Role] = []
         self._contents: list[str | None] = []
-        self._few: dict[str, dict[int, Any]] = {name: {} for name in _FEW}
+        self._few: dict[str, tuple[list[int], list[Any]]] = {name: ([], []) for name in _FEW}  # numbers and values
 
     def add(self, row: Row, where: str) -> int:
         """Takes the rows of one record; gives how many rows it took."""
@@ -67,12 +66,14 @@ class MessageRows:
         self._common.append((record.conversation_id, record.user_id, record.position, record.record, where))
         self._roles += record.roles
         self._contents += record.contents
-        for name, values in record.few.items():
-            known = self._few[name]
-            for i, value in values.items():
-                known[start + i] = value
+        for name, own in record.few.items():
+            numbers, values = self._few[name]
+            numbers += [start + i for i in own]
+            values += own.values()
         if length and attributes != "{}":
-            self._attributes[start] = attributes
+            numbers, values = self._few["attributes"]
+            numbers.append(start)
+            values.append(attributes)
         return length
 
     def table(self) -> pa.Table:
@@ -98,22 +99,25 @@ class MessageRows:
             return self._roles
         if name == "content":
             return self._contents
-        values: list[Any] = ["{}" if name == "attributes" else None] * len(self._roles)
-        for number, value in (self._attributes if name == "attributes" else self._few[name]).items():
-            values[number] = value
-        return values
+        column: list[Any] = ["{}" if name == "attributes" else None] * len(self._roles)
+        for number, value in zip(*self._few[name], strict=True):
+            column[number] = value
+        return column
 
     def one_by_one(self) -> Iterator[tuple[Row, str]]:
         """Each message alone, with lone surrogates replaced, and where it came from."""
+        columns = {name: self._column(name) for name in _FEW}
         number = 0
         for (conversation_id, user_id, first, record, where), length in zip(self._common, self._lengths, strict=True):
             for i in range(length):
-                few = {name: {0: _storable(v[number])} for name, v in self._few.items() if number in v}
+                own = {name: _storable(column[number]) for name, column in columns.items()}
+                attributes = own.pop("attributes")
+                few = {name: {0: value} for name, value in own.items() if value is not None}
                 alone = MessageRecords(_storable(conversation_id), _storable(user_id), record=record, few=few)
                 alone.position = None if first is None else first + i
                 alone.roles.append(self._roles[number])
                 alone.contents.append(_storable(self._contents[number]))
-                yield (alone, self._attributes.get(number, "{}")), where
+                yield (alone, attributes), where
                 number += 1
 
 
