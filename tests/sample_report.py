@@ -200,6 +200,17 @@ def sample_report() -> dict[str, Any]:
                 "x": round(math.cos(2.4 * number) * math.sqrt(number / 12), 4),
                 "y": round(math.sin(2.4 * number) * math.sqrt(number / 12), 4),
                 "status": status + (["no eval cases"] if cases == 0 else []),
+                "smallest_change": None if rare else 0.08,
+                "by_cohort": [
+                    {
+                        "group": {"cohort": cohort},
+                        "raw": {"value": shares, "n": answers, "unknown": 2},
+                        "drawn": estimate(value, answers),
+                    }
+                    for cohort, shares, answers in (("Enterprise", 0.6, 120), ("Trial", 0.25, 4))
+                    if not rare
+                ],
+                "more_cohorts": 0 if number else 3,
                 "volume": volume,
                 "share": share,
                 "weekly": _counts(volume, since, rng, new=name == "Connect a warehouse scanner"),

@@ -238,15 +238,29 @@ def _intent(intent: Mapping[str, Any], report: Result, links: Mapping[str, View]
             ("A person asked for", figure(intent.get("escalation"), of="conversations")),
         ],
         "could_show": _could_show(intent),
+        "by_cohort": [_of_cohort(row) for row in items(intent, "by_cohort")],
+        "more_cohorts": counted(more, "cohort") if (more := number(intent.get("more_cohorts"))) else "",
         "weekly": svg.trend(weekly, svg.axis(weekly), label=f"Acceptance of {name}"),
         "conversations": [links.get(str(i)) or missing_link(str(i)) for i in items(intent, "conversations")],
+    }
+
+
+def _of_cohort(row: Mapping[str, Any]) -> View:
+    """How one cohort took the answers to an intent: what was counted, and where the whole table lets expect it."""
+    raw = fields(row, "raw")
+    share = number(raw.get("value"))
+    return {
+        "name": str(fields(row, "group").get("cohort") or "unnamed"),
+        "counted": "none" if share is None else f"{percent(share)} of {count(raw.get('n'))}",
+        "unknown": count(raw.get("unknown")),
+        "drawn": figure(row.get("drawn")),
     }
 
 
 def _could_show(row: Mapping[str, Any]) -> str:
     """The smallest change of acceptance that four more weeks would probably show."""
     least = number(row.get("smallest_change"))
-    return "no change" if least is None else f"{points(least, signed=False)} or more"
+    return "no change" if least is None else points(least, signed=False)
 
 
 def _why_no_gap(acceptance: Figure, evals: Figure, cases: object) -> str:

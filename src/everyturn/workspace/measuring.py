@@ -86,6 +86,16 @@ def drawn_cells(
     return draw_cells(Grid([summary_of(row) for row in rows], places[0], places[1], margins[0], margins[1]))
 
 
+def intents_by_cohort(db: Database) -> dict[str, list[dict[str, Json]]]:
+    """How the answers to each intent were taken in each cohort, as `measure` tells it; nothing where all users are one cohort."""
+    measured = measure_rates(db, "acceptance", groups=["cohort", "intent_id"], where=None, unit="user")
+    found: dict[str, list[dict[str, Json]]] = {}
+    for row in measured["rows"]:
+        found.setdefault(row["group"].pop("intent_id"), []).append(row)
+    cohorts = {row["group"]["cohort"] for row in measured["rows"]}
+    return found if len(cohorts) > 1 else {}
+
+
 def weeks_of(db: Database, asked: Asked) -> float:
     """How many weeks the known answers come from."""
     table = metrics.summarise(db, asked.signal, by=["week"], where=asked.where, unit=asked.unit)

@@ -24,9 +24,10 @@ from everyturn.signals.actions import EDITED, Use, uses_by_turn
 from everyturn.stats import Estimate
 from everyturn.stats.intervals import rate
 from everyturn.version import __version__
-from everyturn.workspace.measuring import summary_of
+from everyturn.workspace.measuring import intents_by_cohort, summary_of
 
 _FINDINGS = 5  # what a meeting has time for; `watch` gives all
+_COHORTS = 8  # shown for each intent; `show intent` gives all
 _EXAMPLES = 3  # conversations shown for each intent; findings have their own five
 
 DEFINITIONS = (
@@ -63,7 +64,11 @@ def build(database: Database, seen: Seen, *, title: str, provenance: dict[str, J
     counts = inputs.counts(database)
     complete = metrics.last_complete_week(database)
     arrived = {f.intent_id for f in watched.findings if f.kind == "new_intent"}
-    intents = [intent_json(database, row, is_new=row.intent_id in arrived) for row in gap.rows]
+    by_cohort = intents_by_cohort(database)
+    intents = [
+        {**intent_json(database, row, is_new=row.intent_id in arrived), **_most_asked(by_cohort.get(row.intent_id, []))}
+        for row in gap.rows
+    ]
     groups = (findings, intents, told := [context.to_json() for context in seen.contexts])
     wanted = dict.fromkeys(c for group in groups for item in group for c in _conversations(item))
     return {
@@ -157,6 +162,12 @@ def intent_json(database: Database, row: GapRow, *, is_new: bool = False) -> dic
         "lost": form["lost"],
         "conversations": conversations,
     }
+
+
+def _most_asked(cohorts: Sequence[dict[str, Json]]) -> dict[str, Json]:
+    """The cohorts of an intent with the most known answers, in the order they came, and how many are left out."""
+    largest = sorted(range(len(cohorts)), key=lambda i: (-cohorts[i]["raw"]["n"], i))[:_COHORTS]
+    return {"by_cohort": [cohorts[i] for i in sorted(largest)], "more_cohorts": len(cohorts) - len(largest)}
 
 
 def _texts(phrases: str | None) -> list[str]:

@@ -14,7 +14,7 @@ from everyturn.model import Json
 from everyturn.signals import Signal
 from everyturn.workspace.discovering import known
 from everyturn.workspace.looking import gap_of, panel_of
-from everyturn.workspace.measuring import measure_rates
+from everyturn.workspace.measuring import intents_by_cohort
 from everyturn.workspace.observing import named_signal, signals
 from everyturn.workspace.page import intent_json, shown_conversations
 from everyturn.workspace.result import plain
@@ -95,18 +95,10 @@ def intent(db: Database, name: str, *, limit: int) -> dict[str, Json]:
         "intent": intent_json(db, found),
         "events": _events(db, found.intent_id),
         "nearest": _nearest(db, found.intent_id),
-        "by_cohort": _by_cohort(db, found.intent_id),
+        "by_cohort": intents_by_cohort(db).get(found.intent_id, []),
         "contexts": told,
         "conversations": conversations(db, ids),
     }
-
-
-def _by_cohort(db: Database, intent_id: str) -> list[dict[str, Json]]:
-    """How the answers to an intent were taken in each cohort, as `measure` tells it; nothing where all users are one cohort."""
-    measured = measure_rates(db, "acceptance", groups=["cohort", "intent_id"], where=None, unit="user")
-    if len({row["group"]["cohort"] for row in measured["rows"]}) < 2:
-        return []
-    return [row for row in measured["rows"] if row["group"].pop("intent_id") == intent_id]
 
 
 def _events(db: Database, intent_id: str) -> list[dict[str, Json]]:

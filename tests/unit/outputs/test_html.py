@@ -76,7 +76,12 @@ def test_what_could_not_be_seen_and_what_went_first_are_told(page: str) -> None:
     assert "<b>Enterprise:</b> Use fell first" in page
     assert "No order shows" not in page.split('id="numbers"', maxsplit=1)[0]
     assert "Change a booking: 3 cases for 1,204 outputs" in page
-    assert page.count("Four weeks could show") >= 3  # of every intent and cohort
+    assert page.count("<dt>Could show</dt>") == len(sample_report()["intents"]) + len(sample_report()["cohorts"])
+
+
+def test_a_small_cell_is_shown_with_what_was_counted(page: str) -> None:
+    assert "counted: 25\N{NO-BREAK SPACE}% of 4, 2 unknown" in page
+    assert page.count("3 cohorts more: <code>everyturn show intent") == 1
 
 
 def test_every_finding_has_its_sentence_and_conversations(read: Reader) -> None:
