@@ -237,3 +237,59 @@ def test_a_part_that_is_seen_only_after_a_yes_does_not_feign_a_fall_of_trust():
                 rows[block, signal, f"u{user}", cohort, "a"] = (n + 1, y + value)
     made = whole([(*key, *value) for key, value in rows.items()], 0.5)
     assert [a for a in made.alarms if a.signal == "trust" and a.tier == "page"] == []
+
+
+def test_demand_a_week_without_data_and_one_person_who_sends_half_of_it_ring_nothing():
+    rows = product(15, days=90)
+    made = Demand()
+    made.fold(asked([r for r in rows if not 50 <= (r[0] - START) // 4 < 57]), until=START // 4 + 90)
+    assert [a for a in made.alarms if a.tier == "page"] == []
+    bot = [
+        (START + d * 4 + k, "acceptance", "bot", "free", "a" if d < 60 else "b", 10.0, 5.0)
+        for d in range(90)
+        for k in range(4)
+    ]
+    busy = Demand()
+    busy.fold(asked(rows + bot), until=START // 4 + 90)
+    assert [a for a in busy.alarms if a.tier == "page"] == []
+
+
+def test_people_who_move_to_another_cohort_keep_what_sets_them_apart():
+    """A quarter of the users, whose own levels differ, change their plan on one day: no level moved, and nothing rings."""
+    rng = np.random.default_rng(16)
+    taste, rows = rng.beta(7, 3, 60), {}
+    for day in range(100):
+        for _ in range(rng.poisson(60)):
+            user = int(rng.integers(60))
+            cohort = "pro" if user % 4 == 0 or (user % 2 == 0 and day >= 70) else "free"
+            key = (START + day * 4 + int(rng.integers(4)), "acceptance", f"u{user:02d}", cohort, "a")
+            n, y = rows.get(key, (0.0, 0.0))
+            rows[key] = (n + 1, y + float(rng.random() < taste[user]))
+    made = whole([(*key, *value) for key, value in rows.items()])
+    assert [a for a in made.alarms if a.tier == "page"] == []
+    at = made.expectation.parts[5].slots.places
+    home = {
+        made.users.texts[key >> 8]: made.cohorts.texts[made.expectation.home[place] % 2] for key, place in at.items()
+    }
+    assert home["u02"] == "pro"
+    assert home["u01"] == "free"
+
+
+def test_a_fall_that_a_whole_cohort_shares_is_learnt_once():
+    """Four weeks after it, little more than what four weeks weigh beside the ten before has been learnt of it."""
+    rows = product(17, users=120, days=98, per_day=150, drop=(70, 0.3))
+    seen = []
+    made = Monitor(WORSE)
+    follow = made.expectation.follow
+    made.expectation.follow = lambda increment: seen.append((increment, follow(increment))) or seen[-1][1]
+    made.fold(table(rows), until=START + 98 * 4)
+    pro, acceptance = made.cohorts.codes["pro"], made.signals.codes["acceptance"]
+    level = {}
+    for late in (False, True):
+        n = e = 0.0
+        for increment, foreseen in seen:
+            day = (increment.block - START) // 4
+            own = (increment.cohort == pro) & (increment.signal == acceptance) & (day // 7 == (13 if late else 9))
+            n, e = n + increment.n[own].sum(), e + (increment.n * foreseen.expected)[own].sum()
+        level[late] = e / n
+    assert 0.04 <= level[False] - level[True] <= 0.3 * 0.45

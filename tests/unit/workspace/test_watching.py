@@ -124,6 +124,21 @@ def test_a_clock_that_is_years_off_stretches_nothing(rows, watched, tmp_path):
     assert batch["findings"]
 
 
+@pytest.mark.parametrize("version", [0, 7])
+def test_a_signal_that_changes_its_version_is_split_and_never_joined(version, tmp_path):
+    """From day 50 on the new version counts fewer answers as accepted; were it the same version, that would be a fall."""
+    with Workspace(":memory:") as ws:
+        load(ws, tmp_path / "a.csv", outcomes(5, drop=999))
+        assert not [f for f in ws.watch()["findings"] if f["kind"] == "level"]
+        ws.database.run(
+            "UPDATE observations SET version = ?, value = CASE WHEN hash(conversation_id) % 10 < 3 THEN 0 ELSE value END"
+            " WHERE signal = 'acceptance' AND conversation_id >= 'c050'",
+            [version],
+        )
+        found = [f["signal"] for f in ws.watch()["findings"] if f["kind"] == "level"]
+        assert bool(found) == (version == 0)
+
+
 def test_a_muted_finding_is_counted_and_not_told(watched):
     ws, result = watched
     first = result["findings"][0]["id"]
