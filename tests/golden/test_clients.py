@@ -401,6 +401,16 @@ def test_the_conversations_come_back_and_nothing_else(mode, patterns):
         assert compared(conversation) == compared(expected(mode)[conversation.conversation_id])
 
 
+def test_what_several_clients_recorded_of_a_conversation_is_told_once():
+    modes = [mode for mode in CAPTURES if mode.startswith("openinference/")]
+    loaded = [load(mode, CAPTURES[mode][0]) for mode in modes]
+    found = assemble([s for one in loaded for s in one.spans], [])
+    once = {name: len(c.messages) for name, c in expected("openinference/openai").items()}
+    # Its last question was answered by the application after the model had failed: no call tells that it is the same.
+    told = {**once, "conv-77aa-double-charge": once["conv-77aa-double-charge"] + 2}
+    assert {c.conversation_id: len(c.messages) for c in found} == told
+
+
 def test_calls_without_any_id_are_joined_by_how_their_conversation_begins():
     loaded = load("model-calls/chat-completions-without-ids", "*.gz")
     found, played = assemble(loaded.spans, loaded.ratings), expected("model-calls/chat-completions")

@@ -245,6 +245,28 @@ def test_the_same_question_again_is_a_new_turn_and_a_retry_is_not():
     assert [text for _, text in said([first, in_one_trace])] == ["hi", "hello you"]
 
 
+@pytest.mark.parametrize(("call_id", "is_told_once"), [("call_3f94327956d1", True), ("call_0", False)])
+def test_a_turn_with_the_very_call_that_is_known_was_recorded_by_two_clients(call_id, is_told_once):
+    find = replace(FIND, id=call_id)
+    spans = []
+    for trace_id, begin in (("a", 0), ("b", 60)):  # the application keeps no history
+        asked = [user("where?")]
+        spans += [
+            call(f"{trace_id}1", begin, begin + 1, asked, agent(None, find), trace_id, conversation_id="c"),
+            call(
+                f"{trace_id}2",
+                begin + 2,
+                begin + 3,
+                [*asked, agent(None, find), result(call_id, "late")],
+                "It is late.",
+                trace_id,
+                conversation_id="c",
+            ),
+        ]
+    once = [("user", "where?"), ("assistant", None), ("tool", "late"), ("assistant", "It is late.")]
+    assert said(spans) == (once if is_told_once else once * 2)
+
+
 def test_an_edited_message_starts_a_branch_and_repeats_nothing():
     spans = [
         call("b", 0, 1, [user("a")], "1", "t1", conversation_id="c"),

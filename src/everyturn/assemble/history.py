@@ -16,6 +16,8 @@ from everyturn.model import Message
 
 Key: TypeAlias = tuple[str, str, tuple[str, ...]]
 
+_UNIQUE = 12  # characters of a tool call's id; some servers of models give short ones, which count within one reply
+
 
 def key(message: Message) -> Key:
     """What makes two messages of two lists the same: role and text, and for tool messages the call they answer.
@@ -163,8 +165,15 @@ class Transcript:
         return len(keys) <= self._repeated and keys == self.keys[: len(keys)]
 
     def _is_twice(self, keys: Sequence[Key], history: int) -> bool:
-        """Whether a step that was given answers of earlier turns is one that the transcript has: recorded by two clients, or sent again."""
-        return keys == self.keys[: len(keys)] and any(role == "assistant" for role, _, _ in keys[:history])
+        """Whether a step is one that the transcript has, recorded by two clients or sent again.
+
+        It was given answers of earlier turns, or made a tool call with the very id that the transcript has: a user may ask the
+        same and be told the same, but each call gets an id of its own.
+        """
+        if keys != self.keys[: len(keys)]:
+            return False
+        was_told = any(role == "assistant" for role, _, _ in keys[:history])
+        return was_told or any(role == "tool" and len("".join(ids)) >= _UNIQUE for role, _, ids in keys[history:])
 
     def _take_times(self, messages: Sequence[Message]) -> None:
         for position, message in enumerate(messages):
