@@ -225,6 +225,9 @@ def test_a_file_that_is_no_workspace_is_refused_and_left_alone(tmp_path):
         ("everyturn measure acc", ["acceptance"]),
         ("everyturn measure acceptance --w", ["--where"]),
         ("everyturn export conv", ["conversations"]),
+        ("everyturn show rew", ["rework"]),
+        ("everyturn show con", ["conversation", "confusion"]),
+        ("everyturn cover --to lang", ["langfuse", "langsmith"]),
         ("everyturn load --as ev", ["evals"]),
     ],
 )

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from everyturn.cli.group import FAILED, NOT_ENOUGH
-from everyturn.cli.options import as_json, signal_argument, where_option
+from everyturn.cli.options import as_json, case_forms, signal_argument, where_option
 from everyturn.cli.printing import print_result
 from everyturn.cli.progress import workspace
 from everyturn.outputs.places import require_place
@@ -190,7 +190,7 @@ def gap(ctx: click.Context, *, as_json: bool) -> None:
     "--write", type=click.Path(path_type=Path), help="Write the cases that close most of the gap to this file."
 )
 @click.option("--upload", metavar="DATASET", help="Send them there with the platform's client, e.g. shop/gaps.")
-@click.option("--to", metavar="FORMAT", default="jsonl", show_default=True,
+@click.option("--to", metavar="FORMAT", default="jsonl", show_default=True, shell_complete=case_forms,
               help="braintrust, jsonl, langfuse, langsmith, openai-evals (a folder is a registry) or ragas.")  # fmt: skip
 @click.option("-n", "--count", default=50, show_default=True, help="How many cases to make.")
 @as_json

@@ -12,6 +12,20 @@ def signal_names(_ctx: click.Context, _parameter: click.Parameter, typed: str) -
     return [name for name in signals() if name.startswith(typed)]
 
 
+def shown_things(_ctx: click.Context, _parameter: click.Parameter, typed: str) -> list[str]:
+    """What `show` takes besides ids: the signals, and the words that stand before a name."""
+    from everyturn.workspace import signals
+
+    return [name for name in ("conversation", "intent", "trust", *signals()) if name.startswith(typed)]
+
+
+def case_forms(_ctx: click.Context, _parameter: click.Parameter, typed: str) -> list[str]:
+    """The forms of eval cases that begin with what was typed, for the shell to complete."""
+    from everyturn.outputs.cases import formats
+
+    return [name for name in formats() if name.startswith(typed)]
+
+
 def export_kinds(_ctx: click.Context, _parameter: click.Parameter, typed: str) -> list[str]:
     """The kinds of export that begin with what was typed, for the shell to complete."""
     from everyturn.workspace.exporting import KINDS

@@ -59,7 +59,7 @@ def opened(
     told_apart = UnknownName.among("finding or signal", " ".join(what), names, example="everyturn show {}")
     raise UnknownName(
         told_apart.what,
-        expected=f"{told_apart.expected}; intent NAME or conversation ID",
+        expected=f"{told_apart.expected}; trust, intent NAME or conversation ID",
         try_=told_apart.try_,
     )
 
