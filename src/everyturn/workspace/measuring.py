@@ -87,8 +87,14 @@ def drawn_cells(
 
 
 def intents_by_cohort(db: Database) -> dict[str, list[dict[str, Json]]]:
-    """How the answers to each intent were taken in each cohort, as `measure` tells it; nothing where all users are one cohort."""
-    measured = measure_rates(db, "acceptance", groups=["cohort", "intent_id"], where=None, unit="user")
+    """How the answers to each intent were taken in each cohort, as `measure` tells it; nothing where all users are one cohort.
+
+    Nothing either where no answer has a user.
+    """
+    try:
+        measured = measure_rates(db, "acceptance", groups=["cohort", "intent_id"], where=None, unit="user")
+    except NoUserIds:
+        return {}
     found: dict[str, list[dict[str, Json]]] = {}
     for row in measured["rows"]:
         found.setdefault(row["group"].pop("intent_id"), []).append(row)
