@@ -373,6 +373,8 @@ def other(record: Mapping[str, Json], known: frozenset[str], options: ReadOption
 
 
 def _is_flat(value: Json) -> bool:
+    if type(value) is str:
+        return True
     if isinstance(value, list):
         return bool(value) and not any(isinstance(v, list | dict) for v in value)
     return not isinstance(value, dict)

@@ -45,7 +45,7 @@ def _read(record: Json, context: Context) -> tuple[MessageRecords]:
     conversation_id = fields.conversation_id(record, context.options)
     if conversation_id is None:
         raise BadRecord(expected=f"{context.options.conversation_id or 'conversation_id'}: an id", found="nothing")
-    found = MessageRecords(conversation_id, record=context.record)
+    found = MessageRecords(conversation_id, None, None, {}, context.record, [], [], {})
     _read_message(record, found)
     found.attributes = _attributes(record, context.options)
     found.user_id = fields.user_id(record, context.options)
@@ -57,17 +57,21 @@ def _read_message(record: Mapping[str, Json], found: MessageRecords) -> None:
     name = fields.first(record, _ROLE_NAMES)
     role = fields.ROLE_NAMES.get(name) if type(name) is str else None
     calls = tool_calls(record["tool_calls"]) if "tool_calls" in record else ()
-    message = Message(
-        role or fields.role(name),
-        fields.text(_content(record), "content"),
-        fields.time(fields.first(record, fields.TIME_NAMES), "at"),
-        calls,
-        fields.identifier(record.get("tool_call_id"), "tool_call_id"),
-        fields.text(record.get("name"), "name"),
-    )
-    if message.content is None and not calls and message.role == "user":
+    role = role or fields.role(name)
+    content = fields.text(_content(record), "content")
+    at = fields.time(fields.first(record, fields.TIME_NAMES), "at")
+    call_id = fields.identifier(record.get("tool_call_id"), "tool_call_id")
+    name = fields.text(record.get("name"), "name")
+    if content is None and not calls and role == "user":
         raise BadRecord(expected="content: a text", found="nothing")
-    found.add(message, fields.identifier(fields.first(record, _MESSAGE_ID_NAMES), "message_id"))
+    message_id = fields.identifier(fields.first(record, _MESSAGE_ID_NAMES), "message_id")
+    if calls or call_id is not None or name is not None or message_id is not None:
+        found.add(Message(role, content, at, calls, call_id, name), message_id)
+        return
+    if at is not None:
+        found.put("at", at)
+    found.roles.append(role)
+    found.contents.append(content)
 
 
 def _attributes(record: Mapping[str, Json], options: ReadOptions) -> Attributes:
