@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -10,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from everyturn.model import Message, MessageRecords, ToolCall
-from everyturn.readers import BadRecord, Context
+from everyturn.readers import BadRecord, Context, datadog_spans, steps
 from everyturn.readers.chat import READER as CHAT
 from everyturn.readers.chat import read_any_message, read_message
 from everyturn.readers.tables import Tables, row_of
@@ -45,7 +46,11 @@ chat_calls = st.lists(
 )
 roles = st.sampled_from(["system", "user", "Human", "assistant", "model", "tool"])
 parts = st.lists(st.fixed_dictionaries({"type": st.just("text"), "text": texts}), max_size=2)
-chat_messages = st.fixed_dictionaries(
+usual_messages = st.fixed_dictionaries(
+    {"role": roles, "content": st.none() | texts},
+    optional={"at": instants.map(datetime.isoformat), "tool_calls": chat_calls, "tool_call_id": st.just("t1")},
+)
+chat_messages = usual_messages | st.fixed_dictionaries(
     {},
     optional={
         "role": roles | roles | weird,
@@ -86,11 +91,51 @@ def outcome(read, items: list) -> MessageRecords | tuple[str, str]:
 
 
 @given(st.lists(chat_messages | weird, min_size=1, max_size=4))
-@settings(quick, max_examples=300)
+@settings(quick, max_examples=150)
 def test_usual_messages_are_read_as_any_others(items):
     expected = outcome(read_one_by_one, items)
     assert outcome(read_at_once, items) == expected
     assert outcome(partial(read_one_by_one, read=read_message), items) == expected
+
+
+def told_one_by_one(items: list) -> tuple[Message, ...]:
+    """What a model call was given: no times, and a reply without a text is an empty one."""
+    found = []
+    for item in items:
+        for message, _ in read_any_message(item):
+            empty = None if message.tool_calls else ""
+            content = message.content or empty if message.role == "assistant" else message.content
+            found.append(replace(message, content=content, at=None))
+    return tuple(found)
+
+
+@given(st.lists(chat_messages, min_size=1, max_size=4))
+@settings(quick, max_examples=150)
+def test_a_history_is_read_at_once_or_left_to_the_long_way(items):
+    is_openai = all(isinstance(item.get("role"), str) and "content" in item for item in items)
+    expected = outcome(told_one_by_one, items) if is_openai else None
+    is_refused = expected is not None and isinstance(expected[0], str)
+    assert steps.history(items) == (None if is_refused else expected)
+
+
+datadog_messages = st.fixed_dictionaries(
+    {},
+    optional={
+        "role": roles | roles | weird,
+        "content": texts | weird,
+        "tool_calls": st.just([{"name": "find", "arguments": {"id": 7}, "tool_id": "t1"}]) | weird,
+        "tool_results": st.just([{"result": "late", "tool_id": "t1"}]) | weird,
+    },
+)
+
+
+@given(st.lists(datadog_messages | weird, max_size=4))
+@settings(quick, max_examples=100)
+def test_datadogs_usual_messages_are_read_as_any_others(items):
+    def each(items: list) -> tuple[Message, ...]:
+        return tuple(message for item in items for message in datadog_spans._message(item, {}))
+
+    assert outcome(lambda items: datadog_spans._messages({"messages": items}, {}), items) == outcome(each, items)
 
 
 # --- tables ---------------------------------------------------------------------------------------------------------

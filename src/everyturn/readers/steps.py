@@ -7,10 +7,12 @@ decorated function, each maybe as JSON text. Where it is none of these, it says 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import orjson
 
-from everyturn.model import Json, Message, ToolCall
-from everyturn.readers import fields
+from everyturn.model import Json, Message, Role, ToolCall
+from everyturn.readers import BadRecord, fields
 from everyturn.readers.chat import tool_calls
 from everyturn.readers.genai_messages import openai_messages
 
@@ -34,7 +36,7 @@ _DEPTH = 3
 
 
 def history(value: Json) -> tuple[Message, ...] | None:
-    """The messages of a list of OpenAI's messages; None for any other value.
+    """The messages of a list of OpenAI's messages; None for any other value, which is read or refused item by item.
 
     >>> history([{"role": "user", "content": "Hi"}])
     (Message(role='user', content='Hi', at=None, tool_calls=(), tool_call_id=None, name=None),)
@@ -45,22 +47,26 @@ def history(value: Json) -> tuple[Message, ...] | None:
     for item in value:
         try:
             name, content = item["role"], item["content"]
-        except (KeyError, TypeError):
+            role = fields.ROLE_NAMES.get(name) if type(name) is str else None
+            if role is not None and type(content) is str and len(item) == 2:
+                found.append(Message(role, content))  # nearly all messages
+            elif role is not None and (content is None or type(content) is str) and item.keys() <= _USUAL:
+                found.append(_usual(role, content, item))
+            elif isinstance(name, str) and "messages" not in item:
+                found += openai_messages(item)
+            else:
+                return None
+        except (KeyError, TypeError, BadRecord):
             return None
-        role = fields.ROLE_NAMES.get(name) if type(name) is str else None
-        if role is not None and type(content) is str and len(item) == 2:
-            found.append(Message(role, content))  # nearly all messages
-        elif role is not None and (content is None or type(content) is str) and item.keys() <= _USUAL:
-            calls = tool_calls(item["tool_calls"]) if item.get("tool_calls") else ()
-            if role == "assistant":
-                content = content or (None if calls else "")
-            call_id = fields.identifier(item.get("tool_call_id"), "tool_call_id")
-            found.append(Message(role, content, None, calls, call_id))
-        elif not isinstance(name, str) or "messages" in item:
-            return None
-        else:
-            found += openai_messages(item)
     return tuple(found)
+
+
+def _usual(role: Role, content: str | None, item: Mapping[str, Json]) -> Message:
+    """A message with the usual fields alone, as `openai_messages` reads it."""
+    calls = tool_calls(item["tool_calls"]) if item.get("tool_calls") else ()
+    if role == "assistant":
+        content = content or (None if calls else "")
+    return Message(role, content, None, calls, fields.identifier(item.get("tool_call_id"), "tool_call_id"))
 
 
 def _is_messages(value: Json) -> bool:
