@@ -177,7 +177,7 @@ def _describe(
     panel: Panel, answers: Answers, alarm: Alarm, incident: Incident, *, node: Node | None, needed: int
 ) -> RateChange | None:
     rows = answers.signals.get(alarm.full_signal)
-    start = _node_of(panel, alarm)
+    start = node_of(panel, alarm)
     if rows is None or start is None:
         return None
     end = min(answers.last_day, max(incident.last_day, alarm.day) + _AFTER_DAYS)
@@ -213,7 +213,7 @@ def _describe(
     )
 
 
-def _node_of(panel: Panel, alarm: Alarm) -> Node | None:
+def node_of(panel: Panel, alarm: Alarm) -> Node | None:
     """The alarm's node in the codes of the panel, None where the panel does not know it (an intent that is no more)."""
     try:
         return Node(

@@ -16,7 +16,7 @@ from everyturn.analysis.alarms import BLOCKS_A_DAY, LIST, PAGE, SHARE, TRUST, TR
 from everyturn.analysis.blind import BlindSpots, blind_spots
 from everyturn.analysis.demand import MIX_WEEKS, mix_shift, new_intents, read_asked, share_changes
 from everyturn.analysis.demand_sentences import say_gap, say_mix, say_new_intent, say_queue, say_share
-from everyturn.analysis.drift import DAY_ZERO, Answers, Node, RateChange, describe, read_answers
+from everyturn.analysis.drift import DAY_ZERO, Answers, Node, RateChange, describe, node_of, read_answers
 from everyturn.analysis.erosion import ErodingUser, eroding_users
 from everyturn.analysis.evals import Evals, read_evals
 from everyturn.analysis.gap import EVALS_ONLY, NO_CASES, USERS_ONLY, intent_names, measure_gap
@@ -156,7 +156,7 @@ def _changes(teller: Teller, heard: _Heard, tickets: pa.Table | None, look: floa
     heard_of = [
         i for i in heard.incidents if i.first.signal != SHARE and i.first.intent not in {panel.intents[k] for k in new}
     ]
-    described = [(i, describe(settled, answers, i, needed=needed)) for i in heard_of]
+    described = _described(settled, answers, heard_of, needed)
     drops = _trust_drops(settled.without(users=[fact.user for fact in eroding]), described, needed)
     told_so_far = [(s, i) for i, s in described if s is not None and _distrusting(panel, i, s) not in drops]
     slides = _joined(_beyond(settled, answers, told_so_far, [Node(cohort) for cohort in drops]))
@@ -191,6 +191,31 @@ def _changes(teller: Teller, heard: _Heard, tickets: pa.Table | None, look: floa
     if queue is not None:
         told.append(say_queue(teller, queue))
     return told
+
+
+def _described(
+    panel: Panel, answers: Answers, incidents: Sequence[Incident], needed: int
+) -> list[tuple[Incident, RateChange | None]]:
+    """What each incident is; those inside a change that is told and still stood when they rang are part of it."""
+    found: list[tuple[Incident, RateChange | None]] = []
+    for incident in incidents:
+        if not any(slide is not None and _covers(panel, slide, incident) for _, slide in found):
+            found.append((incident, describe(panel, answers, incident, needed=needed)))
+    return found
+
+
+def _covers(panel: Panel, slide: RateChange, incident: Incident) -> bool:
+    alarm = incident.first
+    node = node_of(panel, alarm)
+    if (
+        node is None
+        or any(a.signal == TRUST for a in incident.alarms)
+        or (slide.tier == LIST and incident.tier == PAGE)
+    ):
+        return False
+    same = (slide.signal, slide.direction) == (alarm.signal, alarm.direction) and slide.node.contains(node)
+    began = (slide.since - DAY_ZERO).days - 2 * TOGETHER_DAYS <= alarm.since
+    return same and began and alarm.day <= (slide.until - DAY_ZERO).days
 
 
 def _distrusting(panel: Panel, incident: Incident, slide: RateChange | None) -> int | None:

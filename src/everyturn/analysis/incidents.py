@@ -75,7 +75,7 @@ def _joins(group: Sequence[Alarm], alarm: Alarm) -> bool:
         related(a, alarm) and alarm.day - a.day <= (STANDING_DAYS if _same(a, alarm) else TOGETHER_DAYS)
         for a in reversed(group)
     )
-    return near and all(_holds(a, alarm) or _holds(alarm, a) for a in group)
+    return near and all(_holds(a, alarm) or _holds(alarm, a) for a in {(a.cohort, a.intent): a for a in group}.values())
 
 
 def _same(a: Alarm, b: Alarm) -> bool:

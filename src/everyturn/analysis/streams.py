@@ -198,11 +198,13 @@ class Streams:
             self.bars = np.r_[self.bars, np.full(4 * signals - len(self.bars), np.inf)]
 
     def renew(self, signal: int, cohort: int | None, intent: int | None) -> None:
-        """Forgets what the streams of a node and of what it holds had gathered."""
+        """Forgets what the streams that share answers with a node had gathered, of what it holds and of what holds it."""
         keys = self.keys()
         hit = (keys >> 28) // 4 == signal
-        hit &= (cohort is None) | ((keys >> 16) % COHORTS == (-1 if cohort is None else cohort) + 1)
-        hit &= (intent is None) | (keys % INTENTS == (-1 if intent is None else intent) + 1)
+        if cohort is not None:
+            hit &= np.isin((keys >> 16) % COHORTS, (0, cohort + 1))
+        if intent is not None:
+            hit &= np.isin(keys % INTENTS, (0, intent + 1))
         self.product[: len(keys)][hit] = 0.0
         self.score[: len(keys)][hit] = 0.0
 

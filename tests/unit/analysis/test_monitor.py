@@ -204,7 +204,8 @@ def test_a_new_normal_is_learnt_within_days():
     told = Marks(normals={day: (("acceptance", "pro", None), ("edit_share", "pro", None), ("trust", "pro", None))})
     before, after = whole(rows), whole(rows, marks=told)
     late = lambda made: [a for a in made.alarms if a.cohort == "pro" and a.day >= day + 3 and a.tier == "page"]  # noqa: E731
-    assert len(late(after)) < len(late(before)) or not late(before)
+    assert len(late(before)) >= 10
+    assert len(late(after)) <= 2
     early = [a for a in before.alarms if a.day < day]
     assert [a for a in after.alarms if a.day < day] == early
 
