@@ -16,10 +16,12 @@ from pathlib import Path
 import orjson
 import pytest
 
-from everyturn.readers import Reader
+from everyturn.readers import BadRecord, Context, Reader, ReadOptions, SkipRecord
 from everyturn.readers.driver import Batch, read_paths
 from everyturn.readers.framing import records as framed
+from everyturn.readers.otlp import READER as OTLP
 from everyturn.readers.recognise import recognise_records
+from everyturn.readers.running import read_record
 from everyturn.readers.source import Source
 from reader_examples import NOW, account, every_reader, examples, repeats, words_of
 
@@ -239,3 +241,56 @@ def at(value: object, path: Path_) -> object:
     for name in path:
         value = value[name]
     return value
+
+
+# --- JSON within texts ----------------------------------------------------------------------------------------------
+
+CALL = {"id": "t", "function": {"name": "find", "arguments": "{}"}}
+OPENAI = [
+    {"role": "user", "content": [{"type": "text", "text": "a"}]},
+    {"role": "assistant", "content": "", "tool_calls": [CALL]},
+]
+PARTS = [
+    {"role": "user", "name": "bo", "parts": [{"type": "text", "content": "a"}, {"type": "reasoning", "content": "b"}]},
+    {"role": "assistant", "parts": [{"type": "tool_call", "id": "t", "name": "find", "arguments": {"id": 1}}]},
+    {"role": "tool", "parts": [{"type": "tool_call_response", "id": "t", "response": {"a": 1}}]},
+    *OPENAI,
+]
+SDK = [
+    {"role": "assistant", "content": [{"type": "tool-call", "toolCallId": "t", "toolName": "find", "args": {"a": 1}}]},
+    {"role": "tool", "content": [{"type": "tool-result", "toolCallId": "t", "result": {"type": "json", "value": 1}}]},
+]
+LANGCHAIN = [[{"lc": 1, "type": "constructor", "id": ["HumanMessage"], "kwargs": {"content": "Hi"}}]]
+DECORATED = {"args": ['{"a": 1}'], "kwargs": {"b": 1}}
+PLACES = [
+    ({"gen_ai.operation.name": "chat"}, "gen_ai.input.messages", PARTS),
+    ({"gen_ai.operation.name": "chat"}, "gen_ai.output.messages", PARTS),
+    ({"openinference.span.kind": "LLM"}, "input.value", {"messages": OPENAI}),
+    ({"openinference.span.kind": "LLM"}, "output.value", {"choices": [{"message": OPENAI[1]}]}),
+    ({"openinference.span.kind": "AGENT"}, "input.value", {"messages": LANGCHAIN}),
+    ({"openinference.span.kind": "CHAIN"}, "metadata", {"session_id": "c", "plan": ["a"]}),
+    ({"openinference.span.kind": "TOOL"}, "output.value", {"role": "tool", "content": "a", "tool_call_id": "t"}),
+    ({"ai.operationId": "ai.generateText.doGenerate"}, "ai.prompt.messages", SDK),
+    ({"ai.operationId": "ai.generateText.doGenerate"}, "ai.response.toolCalls", [{"toolCallId": "t", "args": {}}]),
+    ({"mlflow.spanType": '"CHAT_MODEL"'}, "mlflow.spanInputs", {"messages": OPENAI, "model": "m"}),
+    ({"mlflow.spanType": '"CHAT_MODEL"'}, "mlflow.spanOutputs", {"id": "r", "choices": [{"message": OPENAI[1]}]}),
+    ({"traceloop.span.kind": "workflow"}, "traceloop.entity.input", DECORATED),
+    ({"traceloop.span.kind": "tool", "traceloop.entity.name": "x"}, "traceloop.entity.input", DECORATED),
+    ({"langfuse.observation.type": "generation"}, "langfuse.observation.input", {"messages": OPENAI}),
+    ({"langfuse.observation.type": "generation"}, "langfuse.observation.output", OPENAI[1]),
+]
+
+
+@pytest.mark.parametrize(("others", "name", "value"), PLACES, ids=lambda found: found if isinstance(found, str) else "")
+def test_wrong_values_within_an_attribute_are_no_failure(others, name, value):
+    changed = [*WRONG, *(with_value(value, path, wrong) for path in fields_of(value) for wrong in (*WRONG, _NOTHING))]
+    for found in changed:
+        attributes = {**others, name: orjson.dumps(found).decode()}
+        listed = [{"key": k, "value": {"stringValue": v}} for k, v in attributes.items()]
+        span = {"traceId": "5b8efff798038103d269b633813fc60c", "spanId": "eee19b7ec3c1b174", "attributes": listed}
+        record = {"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}
+        try:
+            parts = read_record(OTLP, record, Context(0, "f", NOW, ReadOptions()), NOW)
+        except (BadRecord, SkipRecord) as refused:
+            pytest.fail(f"{found!r}: {refused.args}")
+        assert len(parts.rows) + len(parts.rejected) == 1

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import orjson
 
-from everyturn.model import Json, Message, ToolCall
+from everyturn.model import Json, Message, Role, ToolCall
 from everyturn.readers import BadRecord, fields
 from everyturn.readers.chat import read_message
 from everyturn.readers.repeats import Repeats
@@ -83,13 +83,26 @@ def _message(item: Json) -> list[Message]:
             return [Message(role, None, None, (_part_call(part),))]
         if kind == "tool_call_response":
             return [_part_result(part)]
-    texts = [text for part in parts if (text := _part_text(part)) is not None]
-    calls = tuple(_part_call(p) for p in parts if isinstance(p, dict) and p.get("type") == "tool_call")
-    results = [_part_result(p) for p in parts if isinstance(p, dict) and p.get("type") in _RESULTS]
+    return _of_parts(parts, role, _name_of(item, role))
+
+
+def _of_parts(parts: list[Json], role: Role, name: str | None) -> list[Message]:
+    """The message of several parts; tool results among them become messages of their own before it."""
+    texts: list[str] = []
+    calls: list[ToolCall] = []
+    results: list[Message] = []
+    for part in parts:
+        kind = part.get("type") if isinstance(part, dict) else None
+        if kind == "tool_call":
+            calls.append(_part_call(part))
+        elif isinstance(kind, str) and kind in _RESULTS:
+            results.append(_part_result(part))
+        elif (text := _part_text(part)) is not None:
+            texts.append(text)
     content = "\n".join(texts)
     if results and not content and not calls:
         return results
-    return [*results, Message(role, content or (None if calls else ""), None, calls, None, _name_of(item, role))]
+    return [*results, Message(role, content or (None if calls else ""), None, tuple(calls), None, name)]
 
 
 _REPEATS = Repeats(_message)
@@ -100,7 +113,7 @@ def _part_text(part: Json) -> str | None:
     if isinstance(part, str):
         return part
     kind = part.get("type") if isinstance(part, dict) else None
-    if not isinstance(part, dict) or kind in _UNSEEN or kind in _RESULTS or kind == "tool_call":
+    if not isinstance(part, dict) or (isinstance(kind, str) and kind in _UNSEEN):
         return None
     text = fields.first(part, ("content", "text", "refusal"))
     return (
