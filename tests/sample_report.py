@@ -386,7 +386,7 @@ def sample_report() -> dict[str, Any]:
         "blind_spots": [
             {
                 "kind": "cohort",
-                "sentence": "In 1 of 3 cohorts acceptance could fall by 10 points and nothing would show: Trial.",
+                "sentence": "In 1 of 3 cohorts a fall of acceptance by 10 points could go unseen: Trial.",
             }
         ],
         "intents": intents,

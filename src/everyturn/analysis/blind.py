@@ -1,4 +1,4 @@
-"""Where a fall would go unseen: slices with too few answers for four weeks to show one that matters."""
+"""Where a fall could go unseen: slices with too few answers for four weeks to show one that matters."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _NAMED = 4
 
 @dataclass(frozen=True, slots=True)
 class BlindSpots:
-    """The cohorts, or the intents, in which a fall of `WORTH` would probably go unseen, the most asked first.
+    """The cohorts, or the intents, in which a fall of `WORTH` could go unseen for four weeks, the most asked first.
 
     `slices` has each by name with the smallest change four weeks would probably show, None where they would show none; `of` counts all
     there are, `unnamed` those of the blind ones with too few people to name, `share` is the blind ones' share of all answers.
@@ -36,7 +36,7 @@ class BlindSpots:
         """What to know where nothing was found.
 
         >>> print(BlindSpots("cohort", (("Support", 0.18), ("Admins", None)), 0, 5, 0.07).sentence)
-        In 2 of 5 cohorts (7 % of answers) acceptance could fall by 10 points and four weeks would probably not show it clearly: Support could show 18 points, Admins no change.
+        In 2 of 5 cohorts (7 % of answers) a fall of acceptance by 10 points could go unseen for four weeks: Support could show 18 points, Admins no change.
         """
         worth = f"{WORTH * 100:.0f} points"
         blind = len(self.slices) + self.unnamed
@@ -50,8 +50,8 @@ class BlindSpots:
         more = blind - len(named)
         rest = [f"{more} more"] if named and more else [] if named else [f"all with fewer than {NEEDED_USERS} people"]
         return (
-            f"In {blind} of {counted(self.of, self.kind)} ({percent(self.share)} of answers) acceptance could fall by {worth} and"
-            f" four weeks would probably not show it clearly: {_listed([*named, *rest])}."
+            f"In {blind} of {counted(self.of, self.kind)} ({percent(self.share)} of answers) a fall of acceptance by {worth} could go"
+            f" unseen for four weeks: {_listed([*named, *rest])}."
         )
 
     def to_json(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Where a fall would go unseen: which slices are told as blind, and in what words."""
+"""Where a fall could go unseen: which slices are told as blind, and in what words."""
 
 import numpy as np
 import pytest

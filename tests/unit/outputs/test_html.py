@@ -71,7 +71,7 @@ def test_the_headline_sets_evals_beside_users_with_both_ranges(read: Reader) -> 
 
 
 def test_what_could_not_be_seen_and_what_went_first_are_told(page: str) -> None:
-    assert "In 1 of 3 cohorts acceptance could fall by" in page
+    assert "In 1 of 3 cohorts a fall of acceptance by" in page
     assert "Trust fell before use: 31 users" in page
     assert "<b>Enterprise:</b> Use fell first" in page
     assert "No order shows" not in page.split('id="numbers"', maxsplit=1)[0]

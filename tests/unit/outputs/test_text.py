@@ -30,7 +30,7 @@ def test_the_terminal_page_has_the_headline_findings_intents_and_trust() -> None
     assert all(finding["sentence"] in text for finding in sample_report()["findings"])
     assert "everyturn show f-7c1e (5 conversations)" in text
     assert "Enterprise 312" in text
-    assert "In 1 of 3 cohorts acceptance could fall by 10 points" in text
+    assert "In 1 of 3 cohorts a fall of acceptance by 10 points" in text
     assert "Trust fell before use: 31 users" in text
     assert "Enterprise: Use fell first" in text
     assert "No order shows" not in text  # of a cohort it would say nothing
