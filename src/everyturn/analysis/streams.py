@@ -119,15 +119,11 @@ class Streams:
         keys = self.keys()
         head = keys >> 28
         trust = head[paid.stream] // 4 == ears.signals.codes[TRUST]
-        np.minimum.at(
-            self.reached, paid.stream[trust], paid.block[trust]
-        )  # a cohort's trust is live from its first bet on
+        # A cohort's trust is live from its first bet on.
+        np.minimum.at(self.reached, paid.stream[trust], paid.block[trust])
         self._open(ears, np.unique(paid.stream), head // 4, warm)
-        weights = np.array([direction_weights(_harm(ears, text)) for text in ears.signals.texts])[
-            head[paid.stream] // 4
-        ]
-        factor = factors(paid.won)
-        heads = head[paid.stream]
+        heads, factor = head[paid.stream], factors(paid.won)
+        weights = np.array([direction_weights(_harm(ears, text)) for text in ears.signals.texts])[heads // 4]
         edges = np.flatnonzero(np.r_[True, np.diff(paid.block) != 0, True]).tolist()
         blocks = paid.block[edges[:-1]]
         begun = ears.marks.bets((blocks // BLOCKS_A_DAY).astype(float)).tolist()
@@ -144,8 +140,7 @@ class Streams:
             self.score[stream] = np.maximum(score, 0.0, out=score) + paid.won[low:high]
             product *= weights[low:high]
             evidence, bars = product.sum(1), self.bars[heads[low:high]]
-            high_ = evidence >= bars / LIST_TIMES
-            if high_.any() or self.listed[stream].any():
+            if (evidence >= bars / LIST_TIMES).any() or self.listed[stream].any():
                 self._ring(ears, block, stream, mixed=product, bars=bars)
 
     def _open(self, ears: Listening, stream: Codes, signal: Codes, warm: Codes) -> None:
