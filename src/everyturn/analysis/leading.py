@@ -28,6 +28,7 @@ from everyturn.stats.intervals import NEEDED_USERS, half_width
 from everyturn.stats.summaries import sum_by
 
 LEAST_WEEKS = BEFORE + WEEKS
+_LATEST = 53  # weeks that are looked at: who left longer ago left another product
 
 First = Literal["trust", "use", "together", "unclear", "too few", "too short"]
 
@@ -74,6 +75,7 @@ def leading_order(panel: Panel, *, needed: int = NEEDED_USERS) -> list[Order]:
     Method: the change of each part of trust within a user, users who fell less users who stayed, weighted by how well each change is
     known and averaged over parts. The ranges of all places together are 95 % ones (Bonferroni).
     """
+    panel = panel.recent(_LATEST)
     parts, weeks = trust_parts(panel)
     if weeks < LEAST_WEEKS or not parts:
         said = f"Whether trust falls before use takes {LEAST_WEEKS} finished weeks to show; there are {weeks}."

@@ -153,6 +153,15 @@ def summarise(
     return database.table(summary_sql(by, dimensions(database), where=where, unit=unit), [signal])
 
 
+def weeks_spanned(database: Database, signal: str, *, where: str | None = None) -> int:
+    """How many weeks hold a known answer."""
+    filters = f" AND ({condition(where, dimensions(database))})" if where else ""
+    found: int = database.scalar(
+        f"SELECT count(DISTINCT week) FROM facts WHERE signal = ? AND value IS NOT NULL{filters}", [signal]
+    )
+    return found
+
+
 def sides(database: Database, signal: str, *, current: str, baseline: str) -> pa.Table:
     """Per-user totals of two sets of answers by intent: columns user_id, intent_id, is_current, n, y, unknown; an answer in both is in both."""
     dims = dimensions(database)

@@ -10,7 +10,7 @@ from everyturn.engines import inputs, metrics
 from everyturn.engines import shapes as engine
 from everyturn.engines.local import Database
 from everyturn.stats.intervals import rate
-from everyturn.workspace.measuring import Asked, summary_of, weeks_of
+from everyturn.workspace.measuring import summary_of
 
 
 def cohorts_of(db: Database) -> dict[str, Any]:
@@ -44,7 +44,7 @@ def _numbers(values: dict[str, Any] | None) -> dict[str, Any]:
 
 def _measured(db: Database, dimension: str) -> dict[str, dict[str, Any]]:
     """Acceptance per cohort, and the smallest change of it that could be seen."""
-    weeks = weeks_of(db, Asked("acceptance"))
+    weeks = metrics.weeks_spanned(db, "acceptance")
     rows = metrics.summarise(db, "acceptance", by=[dimension]).to_pylist()
     found = {}
     for row in rows:

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import pyarrow.compute as pc
-
 from everyturn.analysis.blind import least_change
 from everyturn.engines import metrics
 from everyturn.engines.local import Database
@@ -26,18 +24,16 @@ def measure_rates(db: Database, signal: str, *, groups: Sequence[str], where: st
     without_user = 0
     asked = Asked(signal, where, unit)
     found = metrics.summarise(db, signal, by=groups, where=where, unit=unit).to_pylist()
-    drawn = drawn_cells(db, asked, groups, found)
-    weeks = weeks_of(db, asked) if metrics.TIMES.isdisjoint(groups) and metrics.SINGLE.isdisjoint(groups) else None
-    for row, cell in zip(found, drawn or found, strict=True):
+    drawn: Sequence[Estimate | NotEnough | None] = drawn_cells(db, asked, groups, found) or [None] * len(found)
+    are_slices = (metrics.TIMES | metrics.SINGLE).isdisjoint(groups)
+    weeks = metrics.weeks_spanned(db, signal, where=where) if are_slices else None
+    for row, cell in zip(found, drawn, strict=True):
         without_user += row["without_user"]
         total = summary_of(row)
         more: dict[str, Json] = {} if weeks is None else {"smallest_change": least_change(total, weeks)}
-        if isinstance(cell, (Estimate, NotEnough)):
-            raw = {
-                "value": round(total.y / total.n, 6) if total.n else None,
-                "n": round(total.n),
-                "unknown": total.unknown,
-            }
+        if cell is not None:
+            share = round(total.y / total.n, 6) if total.n else None
+            raw = {"value": share, "n": round(total.n), "unknown": total.unknown}
             more |= {"raw": raw, "drawn": cell.to_json()}
         rows.append({"group": {name: plain(row[name]) for name in groups}, **rate(total).to_json(), **more})
     if rows and without_user and not any(row.get("users") or row.get("not_enough", {}).get("users") for row in rows):
@@ -100,12 +96,6 @@ def intents_by_cohort(db: Database) -> dict[str, list[dict[str, Json]]]:
         found.setdefault(row["group"].pop("intent_id"), []).append(row)
     cohorts = {row["group"]["cohort"] for row in measured["rows"]}
     return found if len(cohorts) > 1 else {}
-
-
-def weeks_of(db: Database, asked: Asked) -> float:
-    """How many weeks the known answers come from."""
-    table = metrics.summarise(db, asked.signal, by=["week"], where=asked.where, unit=asked.unit)
-    return max(float(table.filter(pc.field("n") > 0).num_rows), 1.0)
 
 
 def needs_intents(signal: str, groups: Sequence[str], where: str | None) -> bool:
