@@ -188,9 +188,10 @@ def main() -> None:
     parser.add_argument("--per-week", type=int, default=2000)
     parser.add_argument("--runs", type=int, default=1)
     parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--weeks", type=int)
     given = parser.parse_args()
     warnings.simplefilter("ignore")  # of the tools, about small samples
-    weeks, rows = 56 if given.scenario == "null" else 16, []
+    weeks, rows = given.weeks or (56 if given.scenario == "null" else 16), []
     for seed in range(given.first, given.first + given.runs):
         world = World(given.per_week, weeks, seed, given.scenario)
         rows.append(run(given.tool, world))

@@ -30,6 +30,7 @@ WORLDS: dict[str, dict] = {
     "busiest": {"busiest": 0.5},
     "wide": {"cohorts": 12, "intents": 80},
     "late": {"late": 21},
+    "refusals": {"late": 21, "refusals": True},
     "outage": {"outage": True},
     "bursts": {"bursts": True},
     "growth": {"growth": 3.0},
@@ -54,6 +55,7 @@ class World:
     cohorts: int = 5
     intents: int = 40
     late: int = 0  # days an answer's outcome takes at most, beside the seven of rework
+    refusals: bool = False  # what is accepted is known at once, only the rest comes late
     outage: bool = False  # days 140 to 146 are missing
     bursts: bool = False  # every ten days or so a script sends a tenth of a week's conversations within two hours
     growth: float = 1.0  # how many times the users of day 0 are there after 26 weeks
@@ -97,7 +99,8 @@ class World:
             made = {name: values[there] for name, values in made.items()}
         order = np.lexsort((np.arange(len(made["time"])), made["time"]))
         made = {name: values[order] for name, values in made.items()}
-        made["final"] = made["time"] + (more.uniform(0, self.late, len(order)) if self.late else 0.0)
+        later = more.uniform(0, self.late, len(order)) if self.late else 0.0
+        made["final"] = made["time"] + (later * (made["acceptance"] == 0) if self.refusals else later)
         return made
 
     def _people(self, rng: np.random.Generator, more: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
