@@ -4,7 +4,7 @@
 
 At a day fixed beforehand (four weeks after the onset) the last four weeks of every signal are compared with all before, in the
 whole product, each cohort and the five most asked intents. At an alarm the split is the one `watch` would tell had it been asked in
-that block of six hours, and two weeks later again; `as told` is the range it shows, which is to hold however often one looks. What
+that block of six hours, and two weeks later again (alarms that lead to one place count once); `as told` is the range it shows, which is to hold however often one looks. What
 is true is known of the world: the rates that were to be expected of the people and days compared, and the weights of the places in
 the population its users are drawn from. Prints how many of how many ranges held, per kind of part.
 """
@@ -156,7 +156,8 @@ def at_a_day(case: Case, tally: Tally) -> None:
 
 
 def at_alarms(case: Case, tally: Tally) -> None:
-    """Splits as told in the block a page rang, and two weeks later."""
+    """Splits as told in the block a page rang, and two weeks later; alarms that lead to the same place are told once."""
+    seen: set[tuple[str, Node]] = set()
     for incident in group_alarms(a for a in case.monitor.alarms if a.signal != TRUST):
         alarm = incident.first
         if alarm.tier != PAGE:
@@ -168,6 +169,10 @@ def at_alarms(case: Case, tally: Tally) -> None:
             heard = Incident(tuple(a for a in incident.alarms if a.block <= alarm.block or a.day < last))
             known = {name: rows.take(rows.week <= last) for name, rows in case.answers.signals.items()}
             change = describe(case.panel, Answers(known, last), heard, needed=NEEDED_USERS)
+            if not later and change is not None:
+                if (change.signal, change.node) in seen:
+                    break
+                seen.add((change.signal, change.node))
             kind = f"{'right' if right else 'false'} alarm{', two weeks later' if later else ''}"
             tally.told[kind].append(change is not None)
             if change is not None:
