@@ -30,7 +30,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parent))
 
 from truth import SIGNALS, Place, planted
-from world import SCENARIOS, World
+from world import SCENARIOS, WORLDS, World
 
 FEWEST, FEWEST_BEFORE = 5, 20  # answers in the week looked at, and in the reference
 SHARE = "share"
@@ -189,15 +189,16 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=1)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--weeks", type=int)
+    parser.add_argument("--world", choices=WORLDS, default="plain")
     given = parser.parse_args()
     warnings.simplefilter("ignore")  # of the tools, about small samples
     weeks, rows = given.weeks or (56 if given.scenario == "null" else 16), []
     for seed in range(given.first, given.first + given.runs):
-        world = World(given.per_week, weeks, seed, given.scenario)
+        world = World(given.per_week, weeks, seed, given.scenario, **WORLDS[given.world])
         rows.append(run(given.tool, world))
         print(json.dumps(rows[-1]), flush=True)
     total = sum((Counter(r["alarms"]) for r in rows), Counter())
-    result = {"summary": f"{given.tool} {given.scenario} {given.per_week}", "runs": len(rows)}
+    result = {"summary": f"{given.tool} {given.scenario} {given.per_week} world {given.world}", "runs": len(rows)}
     if planted(given.scenario, world.truth) is None:
         years = len(rows) * (weeks - world.onset // 7) * 7 / 365
         result |= {
