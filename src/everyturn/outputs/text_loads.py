@@ -12,16 +12,19 @@ from everyturn.outputs import Result
 from everyturn.outputs.figures import count, counted, fields, items
 from everyturn.outputs.terminal import grid, printable, soft, strong
 
+_HELD = {"eval_cases": "eval case", "eval_scores": "score", "actions": "action"}
 _SHOWN = 5  # reasons, and places of each
 
 
 def draw_load(result: Result) -> Iterator[RenderableType]:
     """What became of the records, and what the data lack."""
     rejected = items(result, "rejected")
-    sizes = [
-        counted(result[key], key.removesuffix("s")) for key in ("records", "conversations", "users") if key in result
-    ]
+    held = [counted(result[key], noun) for key, noun in _HELD.items() if key in result]
+    read = ("records",) if held else ("records", "conversations", "users")
+    sizes = [counted(result[key], key.removesuffix("s")) for key in read if key in result]
     yield strong(", ".join([*sizes, f"{count(len(rejected))} rejected"]))
+    if held:
+        yield Text(f"the workspace now holds {' and '.join(held)}")
     if rejected:
         yield ""
         rest = "the rest are loaded" if result.get("data_records") else "nothing else was there to load"

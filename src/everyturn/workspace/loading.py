@@ -19,6 +19,12 @@ from everyturn.workspace.repositories import read_history
 from everyturn.workspace.result import Progress
 from everyturn.workspace.staging import merge_staged, stage_batch
 
+_HELD = {
+    "evals": {"eval_cases": "eval_cases", "eval_scores": "eval_results"},
+    "actions": {"actions": "actions"},
+}
+"""Of what is no conversation, how much the workspace holds after a load: the result's field and the table it counts."""
+
 
 def load_paths(
     db: Database,
@@ -55,6 +61,7 @@ def load_paths(
         **ledger.to_json(merged.rejected),
         "conversations": merged.conversations,
         "users": merged.users,
+        **{name: db.scalar(f"SELECT count(*) FROM {table}") for name, table in _HELD.get(kind, {}).items()},
         "model_calls": merged.model_calls,
         "without_content": merged.without_content,
         "without_conversation_id": merged.without_id,

@@ -102,6 +102,13 @@ def test_a_load_prints_its_ledger() -> None:
     assert "rework stays silent: it needs actions, user ids" in text
 
 
+def test_a_load_of_evals_or_actions_says_how_many_there_are_and_not_how_many_conversations() -> None:
+    loaded = {"verb": "load", "records": 212, "conversations": 0, "users": 0, "rejected": []}
+    text = render({**loaded, "eval_cases": 12, "eval_scores": 200})
+    assert text == "212 records, 0 rejected\nthe workspace now holds 12 eval cases and 200 scores\n"
+    assert "holds 1 action\n" in render({**loaded, "actions": 1})
+
+
 def test_records_refused_for_different_reasons_are_told_apart() -> None:
     rejected = [
         {"where": "notes.md", "expected": "a known format: chat, otlp", "found": "text without records"},
