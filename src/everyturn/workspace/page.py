@@ -40,6 +40,7 @@ DEFINITIONS = (
     ("Trust", "How far users act on outputs without checking: inferred from what they do, no claim about what they feel."),
     ("Covered", "The request's intent holds at least one eval case; in depth, enough of them that two runs could show its score fall by 25 points."),
     ("Gap", "Eval score minus acceptance. An intent without cases has no eval score and so no gap."),
+    ("Could show", "The smallest change of acceptance that four more weeks would probably show; a smaller one would go unseen."),
     ("Range", "Where the true value lies with 95 % confidence, with the person as the unit: one person's turns resemble each other. In the headline and in what changed it holds however often you look. Bars and bands draw it."),
 )  # fmt: skip
 
@@ -118,7 +119,8 @@ def _sentence(gap: Gap, counts: dict[str, Json]) -> str:
     if kept and score:
         return f"Evals say {score}. Users keep {kept} of what the agent gives them."
     if kept:
-        return f"Users keep {kept} of what the agent gives them. No evals are loaded to set beside it."
+        absent = "No scores of the eval cases" if counts["eval_cases"] else "No evals"
+        return f"Users keep {kept} of what the agent gives them. {absent} are loaded to set beside it."
     if score:
         return f"Evals say {score}. What users did with the outputs is not known yet."
     return "Not enough is known yet to say what users keep."

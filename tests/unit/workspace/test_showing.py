@@ -90,3 +90,16 @@ def test_a_report_reads_the_evals_once_and_no_discovery_it_does_not_need(tmp_pat
     assert {**again, "generated_at": None} == {**first, "generated_at": None}
     assert again["provenance"]["embedder"]
     assert again["counts"]["eval_cases"] == 12
+
+
+def test_the_first_line_says_what_is_missing_beside_what_users_keep(tmp_path) -> None:
+    outcomes = [
+        {"conversation_id": f"c{i}", "user_id": f"u{i % 20}", "started_at": START.isoformat(), "intent": "refund", "accepted": i % 2}
+        for i in range(60)
+    ]  # fmt: skip
+    with Workspace(":memory:") as ws:
+        ws.load(write(tmp_path / "o.jsonl", outcomes), as_="outcomes")
+        assert ws.report()["headline"]["sentence"].endswith("No evals are loaded to set beside it.")
+        loaded = ws.load(write(tmp_path / "e.jsonl", [{"id": "k1", "input": "where is my refund"}]), as_="evals")
+        assert (loaded["eval_cases"], loaded["eval_scores"]) == (1, 0)
+        assert ws.report()["headline"]["sentence"].endswith("No scores of the eval cases are loaded to set beside it.")
