@@ -16,7 +16,7 @@ from everyturn.intents.grid import Floats
 from everyturn.intents.words import normal
 
 MEANING = 1.5  # length of the first row where the second's is 1; nearest neighbours agree best with the labels of hwu64
-_BATCH = 65_536
+_BATCH = 16_384
 
 
 class Joined:
@@ -43,17 +43,15 @@ class Joined:
         """One row of length 1 a text; zeros where neither sees anything."""
         rows = np.empty((len(texts), 0), np.float32)
         for start in range(0, max(len(texts), 1), _BATCH):
-            some = self._encode(texts[start : start + _BATCH])
+            some = texts[start : start + _BATCH]
+            first, second = (part.encode(given) for part, given in self._given(some))
             if not start:
-                rows = np.empty((len(texts), some.shape[1]), np.float32)
-            rows[start : start + _BATCH] = some
+                rows = np.empty((len(texts), first.shape[1] + second.shape[1]), np.float32)
+            batch = rows[start : start + _BATCH]
+            np.multiply(first, np.float32(MEANING), out=batch[:, : first.shape[1]])
+            batch[:, first.shape[1] :] = second
+            batch /= np.maximum(np.sqrt(MEANING**2 * _is_seen(first) + _is_seen(second)), 1)[:, None]
         return rows
-
-    def _encode(self, texts: Sequence[str]) -> Floats:
-        first, second = (part.encode(given) for part, given in self._given(texts))
-        rows = np.hstack([first * np.float32(MEANING), second])
-        seen = np.sqrt(MEANING**2 * first.any(axis=1).astype(np.float32) + second.any(axis=1))
-        return cast("Floats", (rows / np.where(seen > 0, seen, 1)[:, None]).astype(np.float32))
 
     def familiar(self, texts: Sequence[str]) -> Floats:
         """The mean of both, weighed as their rows are."""
@@ -79,3 +77,8 @@ class Joined:
         words = [normal(text) for text in texts]
         meaning, lexical = self._parts
         return [(meaning, words if isinstance(meaning, TokenTable) else texts), (lexical, words)]
+
+
+def _is_seen(rows: Floats) -> Floats:
+    """1 for each row that is not all zeros."""
+    return cast("Floats", (np.einsum("ij,ij->i", rows, rows) > 0).astype(np.float32))
