@@ -16,7 +16,7 @@ from everyturn.intents.grid import GRID, Floats, Labels, members, middles, on_gr
 EXACT = 30_000  # rows up to which each is compared with each
 
 _CELL = 512  # rows a cell holds on average
-_LOOKED_AT = 12  # cells a row's neighbours are looked for in
+_LOOKED_AT = 8  # cells a row's neighbours are looked for in
 _LEARNT_ON, _ROUNDS = 64, 3  # rows a centre, and times, that centres are moved to the middle of
 _AT_ONCE = 131_072  # rows whose finds are held until all their cells were looked at
 _TOO_MANY = 8  # times as many rows as are usual, from which a cell is cut into parts
@@ -31,7 +31,7 @@ def nearest(vectors: Floats, k: int, among: Labels | None = None) -> tuple[Label
 
     Up to 30,000 rows every pair is compared. Above, one cell for every 512 rows: centres begin as rows chosen by content and
     move to the middle of what is nearest to them (Lloyd 1982, on a sample); each row belongs to the cell of its nearest
-    centre, and its neighbours are looked for in the cells of its 12 nearest: an inverted file (Sivic and Zisserman 2003).
+    centre, and its neighbours are looked for in the cells of its 8 nearest: an inverted file (Sivic and Zisserman 2003).
     Pairs compared grow with the rows, and centres with their square by 1/512. -1 and a cosine of 0 fill up where the cells
     hold fewer than `k`.
 
