@@ -71,7 +71,9 @@ def leading_order(panel: Panel, *, needed: int = NEEDED_USERS) -> list[Order]:
     Looked at are the four weeks that end two weeks before the week use fell, held against the eight before them: what takes a few weeks
     to fall has begun in the two left out. Where use had clearly begun to fall by then as well, neither is called first.
 
-    Assumes: users independent; without a link, trust moves alike in those who stay and those who go.
+    Assumes: users independent; without a link, trust moves alike in those who stay and those who go; falls take weeks, not months. Where
+    both fall in step over two or three months, trust was called first in 4 of 24 simulated products: who is found to leave had come much
+    just before, so that the slow beginning of a fall of use is hard to see.
     Method: the change of each part of trust within a user, users who fell less users who stayed, weighted by how well each change is
     known and averaged over parts. The ranges of all places together are 95 % ones (Bonferroni).
     """
@@ -113,7 +115,7 @@ def _order(
         said = (
             f"Too few to say whether trust falls before use: {counted(gone, 'user')} left or came half as often, {few}."
         )
-        return _unsaid(name, "too few", gone, said)
+        return _unsaid(name, "too few", gone, said, people=gone if gone < needed else min(fell, stayed))
     came = _estimate(mean_shift(use, [History.of_use(use)], cohort, EARLIER), level, needed)
     relied, later = _estimate(before, level, needed), _estimate(after, level, needed)
     first: First = "unclear"
@@ -139,8 +141,8 @@ def _estimate(shift: Shift | None, level: float, needed: int) -> Estimate | NotE
     return Estimate(shift.value, shift.value - half, shift.value + half, people, people, level=level, method=method)
 
 
-def _unsaid(name: str | None, first: First, fell: int, sentence: str) -> Order:
-    nothing = NotEnough(fell, NEEDED_USERS)
+def _unsaid(name: str | None, first: First, fell: int, sentence: str, *, people: int = 0) -> Order:
+    nothing = NotEnough(people, NEEDED_USERS)
     return Order(name, first, fell, 0, nothing, nothing, nothing, sentence)
 
 
