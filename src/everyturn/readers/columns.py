@@ -11,10 +11,8 @@ import pyarrow.compute as pc
 
 from everyturn.model import MESSAGE_SCHEMA, MessageRecords, Role
 
-Row: TypeAlias = (
-    Any  # the values in the order of the table's schema; of messages the records with their attributes as JSON
-)
-
+# A row's values in the order of the table's schema; of messages, a record's with its attributes as JSON text.
+Row: TypeAlias = Any
 
 _COMMON = ("conversation_id", "user_id", "position", "record", "where")
 _FEW = ("message_id", "at", "tool_calls", "tool_call_id", "name", "attributes")
