@@ -62,7 +62,9 @@ def test_load_prints_the_ledger_and_measure_the_rate(tmp_path):
     assert (again["conversations"], again["rejected"]) == (30, [])
     done = everyturn("measure", "acceptance", "--json", cwd=tmp_path, check=0)
     (row,) = json.loads(done.stdout)["rows"]
-    assert set(row) == {"group", "value", "low", "high", "level", "users", "n", "unknown", "method"}
+    assert set(row) == {
+        "group", "value", "low", "high", "level", "users", "n", "unknown", "method", "smallest_change"
+    }  # fmt: skip
     assert (row["n"], row["users"]) == (30, 15)
     assert row["value"] == pytest.approx(2 / 3, abs=1e-6)
     assert row["low"] < row["value"] < row["high"]
@@ -73,7 +75,9 @@ def test_too_few_users_is_status_3_and_says_how_many_are_needed(tmp_path):
     chat(tmp_path / "day.jsonl", count=4)
     everyturn("load", "day.jsonl", cwd=tmp_path, check=0)
     done = everyturn("measure", "acceptance", "--json", cwd=tmp_path, check=3)
-    assert json.loads(done.stdout)["rows"] == [{"group": {}, "not_enough": {"users": 4, "needed": 10}}]
+    assert json.loads(done.stdout)["rows"] == [
+        {"group": {}, "not_enough": {"users": 4, "needed": 10}, "smallest_change": None}
+    ]
 
 
 def test_an_error_has_four_parts_on_stderr_and_status_2(tmp_path):
