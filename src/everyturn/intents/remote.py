@@ -23,7 +23,7 @@ _LONGEST_WAIT = 60.0  # seconds, whatever the endpoint asks for
 class Remote:
     """One model at one address, `https://HOST/v1#MODEL`; the key, if any, in EVERYTURN_LLM_KEY, read when it is needed.
 
-    Busy, failing and broken-off answers are asked for again three times, not before the endpoint says (`Retry-After`).
+    Busy, failing and broken-off answers are asked for again three times, after the seconds the endpoint names (`Retry-After`).
 
     >>> Remote("https://llm.example/v1#small").model
     'small'
