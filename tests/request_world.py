@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import random
 from datetime import UTC, datetime, timedelta
+from functools import cache
 
 import pyarrow as pa
 
+from everyturn.intents import Discovery, discover
 from everyturn.model import REQUEST_SCHEMA
 
 START = datetime(2026, 3, 2, tzinfo=UTC)  # a Monday
@@ -53,6 +55,12 @@ def world(weeks: int = 6, *, per_week: int = 20, late: str = "invoice", late_fro
                 at = START + timedelta(weeks=week, minutes=random_.randrange(10_000))
                 rows.append((f"{subject}-{week}-{i}", ask(subject, random_), f"u{random_.randrange(40):04d}", at))
     return requests_of(rows)
+
+
+@cache
+def discovered(weeks: int = 6) -> Discovery:
+    """The intents of `world(weeks)`, found once for all tests."""
+    return discover(world(weeks), known=None)
 
 
 def subject_of(conversation_id: str) -> str:

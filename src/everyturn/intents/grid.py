@@ -31,10 +31,13 @@ def on_grid(vectors: Floats) -> Floats:
     return cast("Floats", np.round(vectors * GRID).astype(np.float32))
 
 
-def group_sums(vectors: Floats, labels: Labels) -> Doubles:
-    """The sum of each group's rows on the grid (rows labelled -1 are in none): whole numbers, so exact."""
+def group_sums(vectors: Floats, labels: Labels, among: Labels | None = None) -> Doubles:
+    """The sum of each group's rows on the grid (rows labelled -1 are in none): whole numbers, so exact.
+
+    `labels` are those of all rows, or of the rows `among`.
+    """
     sums = np.zeros((int(labels.max(initial=-1)) + 1, vectors.shape[1]))
-    _add(sums, vectors, np.arange(len(vectors)), labels)
+    _add(sums, vectors, np.arange(len(vectors)) if among is None else among, labels)
     return sums
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from everyturn.errors import InputError, WorkspaceError
 from everyturn.intents import Discovery, assign, discover
-from request_world import START, SUBJECTS, requests_of, subject_of, world
+from request_world import START, SUBJECTS, discovered, requests_of, subject_of, world
 
 
 @pytest.fixture(scope="module")
@@ -20,8 +20,8 @@ def requests():
 
 
 @pytest.fixture(scope="module")
-def found(requests):
-    return discover(requests, known=None)
+def found():
+    return discovered()
 
 
 def subjects(discovery):
@@ -91,7 +91,7 @@ def test_week_by_week_every_assignment_stays_and_the_new_subject_is_born_once(re
 
 
 def test_when_the_texts_double_the_groups_are_found_anew_and_the_ids_stay(requests):
-    little = discover(until(requests, 2), known=None)
+    little = discovered(2)
     much = discover(requests, known=little)
     assert much.compared > little.compared
     old, new = subjects(little), subjects(much)

@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from everyturn.intents import discover
 from everyturn.intents.embedders import stored
 from everyturn.intents.hierarchy import levels, themes
 from everyturn.intents.layout import POINT_SCHEMA, nearest, places, points
-from request_world import world
+from request_world import discovered, world
 
 
 def middles(groups=4, each=5, seed=3):
@@ -39,7 +38,7 @@ def test_known_places_stay_and_a_new_one_comes_beside_its_like():
 
 def test_each_request_has_a_point_that_is_the_same_again():
     requests = world(weeks=2)
-    found = discover(requests, known=None)
+    found = discovered(2)
     embedder = stored(found.embedder_name, found.embedder_state)
     vectors = embedder.encode(requests["text"].to_pylist())
     table = points(found, requests, vectors)
@@ -52,7 +51,7 @@ def test_each_request_has_a_point_that_is_the_same_again():
 
 
 def test_the_nearest_are_those_whose_middles_are_most_alike():
-    found = discover(world(weeks=2), known=None)
+    found = discovered(2)
     one = found.intents[0]
     near = nearest(found, one.intent_id, count=2)
     likeness = {
@@ -74,3 +73,14 @@ def test_themes_hold_intents_alike_and_few_intents_have_none():
     assert len(two) == 2
     # an area is made of whole themes
     assert all(len(set(two[1][two[0] == theme])) == 1 for theme in set(two[0]))
+
+
+def test_what_all_intents_share_makes_no_theme_of_most():
+    # every request is about one shop: twenty subjects of five areas share more than tells them apart
+    random = np.random.default_rng(5)
+    own = np.repeat(random.standard_normal((5, 40)), 4, axis=0) + 0.5 * random.standard_normal((20, 40))
+    near = own / np.linalg.norm(own, axis=1, keepdims=True) + 2 * np.eye(40)[0]
+    near[:4] *= -1  # and one area speaks otherwise
+    found = themes((near / np.linalg.norm(near, axis=1, keepdims=True)).astype(np.float32))
+    assert np.bincount(found).max() <= 5
+    assert all(len(set(found[i : i + 4])) <= 2 for i in range(0, 20, 4))

@@ -11,7 +11,7 @@ from everyturn.intents import discover
 from everyturn.intents.naming import name_with
 from everyturn.intents.remote import Remote
 from everyturn.intents.taxonomy import Taxonomy
-from request_world import world
+from request_world import discovered, world
 
 
 class Model(Remote):
@@ -33,8 +33,8 @@ def requests():
 
 
 @pytest.fixture(scope="module")
-def found(requests):
-    return discover(requests, known=None)
+def found():
+    return discovered(3)
 
 
 def test_each_intent_is_named_once_ever(found, requests):

@@ -7,7 +7,7 @@ import pytest
 from everyturn.errors import InputError
 from everyturn.intents import discover
 from everyturn.intents.taxonomy import EXAMPLE, Taxonomy, to_yaml
-from request_world import subject_of, world
+from request_world import discovered, subject_of, world
 
 
 @pytest.fixture(scope="module")
@@ -16,8 +16,8 @@ def requests():
 
 
 @pytest.fixture(scope="module")
-def found(requests):
-    return discover(requests, known=None)
+def found():
+    return discovered()
 
 
 def id_of(discovery, subject):
@@ -44,7 +44,7 @@ def test_the_example_says_all_there_is_to_say():
 @pytest.fixture(scope="module")
 def little():
     """A discovery of the first two weeks: with all six the texts double, and the groups are found from scratch."""
-    return discover(world(weeks=2), known=None)
+    return discovered(2)
 
 
 def test_a_name_stays_and_the_found_one_is_still_told(requests, little):
