@@ -3,7 +3,7 @@
 >>> import everyturn
 >>> with everyturn.open(":memory:") as ws:
 ...     ws.measure("acceptance")["rows"]
-[{'group': {}, 'not_enough': {'users': 0, 'needed': 10}}]
+[{'group': {}, 'not_enough': {'users': 0, 'needed': 10}, 'smallest_change': None}]
 
 Every verb is a method of the workspace and gives the object that the command prints with `--json`. Importing this module
 is quick: what a verb needs is imported when it is first used.

@@ -88,7 +88,7 @@ def read_span(row: Row, options: ReadOptions) -> Span:
         input=given,
         output=made,
         tool_call=steps.step_call(name, row["input"]) if is_tool and name and row.get("input") is not None else None,
-        tool_result=steps.text_of(row.get("output")) if is_tool or kind is None else None,
+        tool_result=fields.text_of(row.get("output")) if is_tool or kind is None else None,
         error=failure(row.get("error")),
         response_id=fields.required_id(row.get("id"), "id"),  # feedback and comments name the row, not its span
         attributes=_attributes(row, metadata, is_call=operation == "chat"),

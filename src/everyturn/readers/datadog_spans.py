@@ -88,7 +88,7 @@ def read_span(span: DatadogSpan, options: ReadOptions) -> Span:
             fields.identifier(metadata.get("tool_call_id"), "tool_call_id") if isinstance(metadata, dict) else None
         )
         call = ToolCall(call_id or (found.id if found else None), name or "", found.arguments if found else None)
-        result = steps.text_of(_value(meta.get("output")))
+        result = fields.text_of(_value(meta.get("output")))
     elif operation != "execute_tool":
         given = _messages(meta.get("input"), {}) or steps.asked(_value(meta.get("input")))
         made = _messages(meta.get("output"), {}) or steps.answered(_value(meta.get("output")))
@@ -213,13 +213,13 @@ def _message(item: Json, parameters: Mapping[str, frozenset[str]]) -> Iterator[M
         for result in results:
             if not isinstance(result, dict):
                 raise BadRecord(expected="tool_results: a list of objects", found=fields.describe(result))
-            text = steps.text_of(result.get("result"))
+            text = fields.text_of(result.get("result"))
             yield Message("tool", text, None, (), fields.identifier(result.get("tool_id"), "tool_id"))
     calls = item.get("tool_calls") or []
     if not isinstance(calls, list):
         raise BadRecord(expected="tool_calls: a list", found=fields.describe(calls))
     content = item.get("content")
-    text = None if content is None else steps.text_of(content)
+    text = None if content is None else fields.text_of(content)
     if results and not text and not calls:
         return
     role = fields.role(item.get("role") or "user")

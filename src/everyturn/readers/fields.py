@@ -331,6 +331,15 @@ def plain_text(value: Json) -> str:
     return orjson.dumps(value, option=orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS, default=str).decode().strip('"')
 
 
+def text_of(value: Json) -> str | None:
+    """A text as it is, any other value as JSON, None as none.
+
+    >>> text_of("late"), text_of({"late": True}), text_of(None)
+    ('late', '{"late":true}', None)
+    """
+    return value if value is None or isinstance(value, str) else orjson.dumps(value).decode()
+
+
 def attributes(group: Json, name: str, *, options: ReadOptions | None = None) -> dict[str, str]:
     """A field that holds an object, or its JSON text, as a flat mapping of texts, missing values left out.
 

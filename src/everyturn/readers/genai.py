@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from everyturn.model import Feedback, FeedbackRecord, Json, Message, Operation, Span, ToolCall, digest
 from everyturn.readers import BadRecord, ReadOptions, fields
 from everyturn.readers.feedback_names import source_of
-from everyturn.readers.genai_messages import one_reply, openai_messages, read_messages, text_of
+from everyturn.readers.genai_messages import one_reply, openai_messages, read_messages
 from everyturn.readers.namespaces import Names, own_attributes
 from everyturn.readers.otlp_wire import Attributes, OtlpLog, OtlpSpan
 
@@ -65,7 +65,7 @@ def read_span(span: OtlpSpan, options: ReadOptions) -> Span:
         input=None if is_given_cut else given,  # what is cut away is the user's last message: the rest would mislead
         output=one_reply(made) if operation == "chat" else made,
         tool_call=_tool_call(found) if operation == "execute_tool" else None,
-        tool_result=text_of(found.get("gen_ai.tool.call.result")),
+        tool_result=fields.text_of(found.get("gen_ai.tool.call.result")),
         error=error_of(span) if span.error is not None else None,
         response_id=fields.identifier(found.get("gen_ai.response.id"), "gen_ai.response.id"),
         attributes=_conversation_attributes(span, options, is_cut=is_given_cut or is_made_cut),

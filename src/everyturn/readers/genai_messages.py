@@ -123,7 +123,7 @@ def _part_text(part: Json) -> str | None:
 
 def _part_result(part: Mapping[str, Json]) -> Message:
     call_id = fields.identifier(part.get("id"), "tool call id")
-    return Message("tool", text_of(fields.first(part, ("response", "result"))), None, (), call_id)
+    return Message("tool", fields.text_of(fields.first(part, ("response", "result"))), None, (), call_id)
 
 
 def _name_of(item: Mapping[str, Json], role: str) -> str | None:
@@ -171,8 +171,3 @@ def with_calls_joined(messages: Iterable[Message]) -> list[Message]:
         else:
             found.append(message)
     return found
-
-
-def text_of(value: Json) -> str | None:
-    """A text as it is, any other value as JSON."""
-    return value if value is None or isinstance(value, str) else orjson.dumps(value).decode()

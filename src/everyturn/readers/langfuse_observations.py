@@ -80,7 +80,7 @@ class Observation:
             input=given,
             output=made,
             tool_call=steps.tool_call(self.name, self.input) if is_tool and self.name else None,
-            tool_result=steps.text_of(self.output) if is_tool else None,
+            tool_result=fields.text_of(self.output) if is_tool else None,
             error=self.error,
             attributes=self._attributes(),
             is_evaluation=self.is_evaluation

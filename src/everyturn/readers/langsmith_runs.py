@@ -234,7 +234,7 @@ def _result(outputs: Json) -> str | None:
     message = as_openai(outputs)
     if isinstance(message, dict) and message.get("role") == "tool":
         outputs = message.get("content")
-    return steps.text_of(outputs)
+    return fields.text_of(outputs)
 
 
 def _attributes(

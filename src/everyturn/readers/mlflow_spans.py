@@ -57,7 +57,7 @@ def read_span(span: OtlpSpan, options: ReadOptions) -> Span:
         input=None if operation == "execute_tool" else steps.given(given) if is_call else steps.asked(given),
         output=None if operation == "execute_tool" else steps.made(made) if is_call else steps.answered(made),
         tool_call=steps.tool_call(span.name, _as_arguments(given)) if is_tool else None,
-        tool_result=steps.text_of(made) if is_tool else None,
+        tool_result=fields.text_of(made) if is_tool else None,
         error=error_of(span),
         response_id=fields.identifier(made.get("id"), "id") if is_call and isinstance(made, dict) else None,
         attributes=attributes,

@@ -93,7 +93,7 @@ def _span(item: Mapping[str, Json]) -> Span:
         input=_messages(data.get("input")) if operation == "chat" else None,
         output=_reply(data.get("output"), has_failed=error is not None) if operation == "chat" else None,
         tool_call=ToolCall(None, name, fields.json_value(data.get("input"))) if kind == "function" and name else None,
-        tool_result=steps.text_of(data.get("output")) if kind == "function" else None,
+        tool_result=fields.text_of(data.get("output")) if kind == "function" else None,
         error=error,
         response_id=fields.identifier(data.get("response_id"), "span_data.response_id"),
         attributes={"model": model} if model else {},

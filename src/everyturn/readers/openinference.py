@@ -227,8 +227,8 @@ def _tool_call(name: str, given: Json, result: Json) -> ToolCall | None:
 def _tool_result(made: Json, result: Json) -> str | None:
     """What a tool gave; LangChain's says it as a message."""
     if isinstance(result, dict) and result.get("role") == "tool":
-        return steps.text_of(result.get("content"))
-    return steps.text_of(made)
+        return fields.text_of(result.get("content"))
+    return fields.text_of(made)
 
 
 # --- ratings ------------------------------------------------------------------------------------------------------

@@ -64,7 +64,7 @@ def _application_span(span: Span, found: Attributes, operation: Operation) -> Sp
     name = found.get("traceloop.entity.name")
     if operation == "execute_tool":
         call = steps.tool_call(str(name), _decoded_arguments(given)) if name else None
-        return replace(span, operation=operation, tool_call=call, tool_result=steps.text_of(made))
+        return replace(span, operation=operation, tool_call=call, tool_result=fields.text_of(made))
     return replace(span, operation=operation, input=steps.asked(given), output=steps.answered(made))
 
 

@@ -146,7 +146,7 @@ def _read_span(record: Mapping[str, Json], context: Context) -> Parts:
         input=steps.given(given) if operation == "chat" else steps.asked(given) if operation == "other" else None,
         output=steps.made(made) if operation == "chat" else steps.answered(made) if operation == "other" else None,
         tool_call=_tool_call(record, name or "") if is_tool else None,
-        tool_result=steps.text_of(_returned(made)) if is_tool else None,
+        tool_result=fields.text_of(_returned(made)) if is_tool else None,
         error=_error(record.get("error_info")),
         attributes={"model": model} if model else {},
         is_evaluation=_is_test(record),

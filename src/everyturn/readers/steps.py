@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import orjson
-
 from everyturn.model import Json, Message, Role, ToolCall
 from everyturn.readers import BadRecord, fields
 from everyturn.readers.chat import tool_calls
@@ -110,7 +108,7 @@ def made(value: Json) -> tuple[Message, ...] | None:
         return said or _messages([{**found, "role": found.get("role") or "assistant"}])
     if _is_messages(found):
         return _messages(found[-1:])
-    text = value if isinstance(value, str) else text_of(value)
+    text = value if isinstance(value, str) else fields.text_of(value)
     return (Message("assistant", text),) if text is not None else None
 
 
@@ -190,8 +188,3 @@ def step_call(name: str, inputs: Json) -> ToolCall:
     if arguments.keys() == {"arguments"} and isinstance(arguments["arguments"], dict):
         arguments = arguments["arguments"]
     return ToolCall(fields.identifier(call_id, "tool_call_id"), name, arguments)
-
-
-def text_of(value: Json) -> str | None:
-    """A text as it is, any other value as JSON."""
-    return value if value is None or isinstance(value, str) else orjson.dumps(value).decode()

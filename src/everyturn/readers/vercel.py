@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from everyturn.model import Json, Message, Operation, Span, ToolCall
-from everyturn.readers import BadRecord, ReadOptions, fields, steps
+from everyturn.readers import BadRecord, ReadOptions, fields
 from everyturn.readers.genai import environment, error_of, ids_of
 from everyturn.readers.genai_messages import openai_messages
 from everyturn.readers.namespaces import own_attributes, with_common
@@ -40,7 +40,7 @@ def read_span(span: OtlpSpan, options: ReadOptions) -> Span:
         input=_given(found) if operation in {"chat", "invoke_agent"} else None,
         output=_made(found, span) if operation in {"chat", "invoke_agent"} else None,
         tool_call=_call(found.get("ai.toolCall.id"), name, found.get("ai.toolCall.args")) if name else None,
-        tool_result=steps.text_of(found.get("ai.toolCall.result")),
+        tool_result=fields.text_of(found.get("ai.toolCall.result")),
         error=error_of(span),
         response_id=fields.identifier(fields.first(found, ("ai.response.id", "gen_ai.response.id")), "ai.response.id"),
         attributes=_conversation_attributes(span, metadata, options),
@@ -77,7 +77,7 @@ def _given(found: Attributes) -> tuple[Message, ...] | None:
 
 def _made(found: Attributes, span: OtlpSpan) -> tuple[Message, ...] | None:
     """The reply. A call that ended well and gave neither a text nor a tool call gave an empty reply."""
-    text = steps.text_of(fields.first(found, ("ai.response.text", "ai.response.object")))
+    text = fields.text_of(fields.first(found, ("ai.response.text", "ai.response.object")))
     listed = fields.json_value(found.get("ai.response.toolCalls"))
     calls = [
         _call(c.get("toolCallId"), c.get("toolName"), c.get("input", c.get("args")))
@@ -129,4 +129,4 @@ def _result(part: Mapping[str, Json]) -> str | None:
     output = part.get("output", part.get("result"))
     if isinstance(output, dict) and isinstance(output.get("type"), str) and "value" in output:
         output = output["value"]
-    return steps.text_of(output)
+    return fields.text_of(output)

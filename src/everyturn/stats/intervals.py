@@ -111,7 +111,7 @@ def always_valid(estimate: Estimate | NotEnough, *, least: float = 0.0) -> Estim
     sqrt((1 + 1/(gη)) log((1 + gη)/α²)) for g users, η = 1/20: 1.55 to 1.9 times as wide from 15 users on, narrowest at 160.
 
     >>> print(always_valid(rate(Summary(users=40, n=80, y=56, nn=176, ny=122, yy=102))))
-    0.70 [0.51, 0.87] 95% · 40 users
+    0.70 [0.51, 0.86] 95% · 40 users
     """
     if isinstance(estimate, NotEnough):
         return estimate
