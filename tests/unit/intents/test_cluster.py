@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from sklearn.metrics import adjusted_rand_score
 
-from everyturn.intents.cluster import cluster
+from everyturn.intents.cluster import _settled, cluster, neighbour_graph
 from everyturn.intents.grid import directions, group_sums, on_grid
 
 
@@ -31,6 +31,26 @@ def test_each_row_is_in_the_group_whose_middle_is_nearest():
     found = cluster(vectors, seed=7)
     middles = on_grid(directions(group_sums(vectors, found)))
     assert (found == (on_grid(vectors) @ middles.T).argmax(axis=1)).mean() > 0.95
+
+
+def test_a_row_joins_the_group_of_its_middle_and_of_its_neighbours():
+    """Row by row, as `cluster` describes it: the cosine with the middle and a fifth of the share of neighbours."""
+    vectors, subject = rows([40] * 5, spread=2.0)
+    random = np.random.default_rng(3)
+    expected = np.where(random.random(len(subject)) < 0.3, random.integers(0, 5, len(subject)), subject)
+    graph = neighbour_graph(vectors, None)
+    found = _settled(vectors, graph, expected)
+    for _ in range(3):
+        middles = directions(group_sums(vectors, expected)).astype(np.float64)
+        joined = []
+        for i, row in enumerate(vectors.astype(np.float64)):
+            weight = graph[i].toarray().ravel()
+            shares = [weight[expected == group].sum() / weight.sum() for group in range(5)]
+            joined.append(int(np.argmax(middles @ row + 0.2 * np.array(shares))))
+        expected = np.array(joined)
+    assert (found == expected).mean() > 0.99  # the rest are ties within the grid
+    by_middle = (vectors @ directions(group_sums(vectors, found)).T).argmax(axis=1)
+    assert (found != by_middle).any()  # neighbours decide some
 
 
 def test_found_twice_the_groups_are_the_same():
