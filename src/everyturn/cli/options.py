@@ -16,7 +16,7 @@ def shown_things(_ctx: click.Context, _parameter: click.Parameter, typed: str) -
     """What `show` takes besides ids: the signals, and the words that stand before a name."""
     from everyturn.workspace import signals
 
-    return [name for name in ("conversation", "intent", "trust", *signals()) if name.startswith(typed)]
+    return [name for name in ("conversation", "intent", "trust", "user", *signals()) if name.startswith(typed)]
 
 
 def case_forms(_ctx: click.Context, _parameter: click.Parameter, typed: str) -> list[str]:

@@ -39,7 +39,7 @@ def demo(*, no_open: bool, seed: int, folder: Path | None, as_json: bool) -> Non
 @as_json
 @click.pass_context
 def show(ctx: click.Context, *, what: tuple[str, ...], where: str | None, limit: int, as_json: bool) -> None:
-    """Show what is behind a number: FINDING | SIGNAL | trust | intent ID | conversation ID."""
+    """Show what is behind a number: FINDING | SIGNAL | trust | intent ID | user ID | conversation ID."""
     with workspace(ctx) as ws:
         result = ws.show(*what, where=where, limit=limit)
     print_result(result, as_json=as_json)

@@ -45,6 +45,18 @@ def outcomes(database: Database, ids: Iterable[str]) -> dict[str, list[dict[str,
     return found
 
 
+def latest(database: Database, user_id: str, *, limit: int) -> list[str]:
+    """The ids of a user's conversations, the latest first."""
+    found = database.rows(
+        """
+        SELECT conversation_id FROM conversations WHERE user_id = ?
+        ORDER BY started_at DESC NULLS LAST, conversation_id LIMIT ?
+        """,
+        [user_id, limit],
+    )
+    return [conversation_id for (conversation_id,) in found]
+
+
 def examples(database: Database, where: dict[str, Any], *, limit: int = 5) -> list[str]:
     """Conversation ids to read for a finding, no two of one user: first those where more than one cue tells, the most recent first.
 

@@ -9,7 +9,8 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from everyturn.outputs import Result
-from everyturn.outputs.figures import count, counted, fields, figure, items, number
+from everyturn.outputs.days import say_day
+from everyturn.outputs.figures import UNKNOWN, count, counted, fields, figure, items, number, percent, percent_span
 from everyturn.outputs.terminal import brief, grid, heading, printable, rate_lines, soft, sparkline, strong, two_lines
 from everyturn.outputs.text_numbers import COULD_SHOW, say_least
 
@@ -65,6 +66,33 @@ def draw_trust(trust: Mapping[str, Any]) -> Iterator[RenderableType]:
     yield soft("each part is a mean over users and more is better; trust is the mean of the parts")
     yield ""
     yield from draw_order(items(trust, "order"))
+
+
+def draw_user(user: Mapping[str, Any]) -> Iterator[RenderableType]:
+    """One user's trust beside their cohort's, with its parts, and what they took week by week."""
+    yield strong(user.get("user_id"))
+    if (value := number(user.get("trust"))) is None:
+        yield Text(
+            "Nothing this user did tells yet how far they rely on what they get: no finished week with an output."
+        )
+    else:
+        cohort, of_cohort = user.get("cohort"), number(fields(user, "cohort_trust").get("value"))
+        beside = f"; in all of {cohort} it is {percent(of_cohort)}" if cohort and of_cohort is not None else ""
+        span = percent_span(number(user.get("low")), number(user.get("high")), beside=value)
+        rests = f"{counted(number(user.get('outputs')), 'output')}, drawn to the cohort"
+        yield Text(printable(f"trust {percent(value)} ({span}), from {rests}{beside}"))
+        yield Text(", ".join(f"{name} {percent(number(of))}" for name, of in fields(user, "parts").items()))
+        yield soft("over all finished weeks; more is better in each part, and trust is their mean")
+    table = grid("week", ">accepted", ">known", ">unknown")
+    for week in items(user, "weeks"):
+        known = number(week.get("known")) or 0.0
+        if not known and not week.get("unknown"):
+            continue
+        share = percent((number(week.get("accepted")) or 0.0) / known) if known else UNKNOWN
+        table.add_row(say_day(week.get("week")), share, count(known), count(number(week.get("unknown"))))
+    if table.row_count:
+        yield ""
+        yield table
 
 
 def draw_groups(result: Result) -> Iterator[RenderableType]:

@@ -1,4 +1,4 @@
-"""What is behind a number, opened up as text: conversations, intents, signals and findings."""
+"""What is behind a number, opened up as text: conversations, intents, users, signals and findings."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from everyturn.outputs.diff import action_diff
 from everyturn.outputs.figures import UNKNOWN, fields, items, number, percent
 from everyturn.outputs.lives import lives
 from everyturn.outputs.terminal import grid, printable, soft, strong, word_diff
-from everyturn.outputs.text_cohorts import draw_trust
+from everyturn.outputs.text_cohorts import draw_trust, draw_user
 from everyturn.outputs.text_fields import draw_fields
 from everyturn.outputs.text_findings import draw_findings
 from everyturn.outputs.text_intents import draw_contexts, draw_intents
@@ -23,21 +23,13 @@ from everyturn.outputs.text_numbers import draw_rates
 
 
 def draw_shown(result: Result) -> Iterator[RenderableType]:
-    """What is behind a number: a conversation, an intent, a finding or a signal, with conversations to read."""
+    """What is behind a number: a conversation, an intent, a user, a finding or a signal, with conversations to read."""
     if conversation := fields(result, "conversation"):
         yield from _conversation(conversation)
     elif intent := fields(result, "intent"):
-        yield strong(intent.get("intent") or "unnamed")
-        if intent.get("description"):
-            yield Text(printable(intent["description"]))
-        yield from (Text(f"  “{printable(phrase)}”") for phrase in items(intent, "phrases"))
-        yield from (Text(printable(line)) for line in lives(result))
-        yield ""
-        yield from draw_intents({"intents": [intent], "period": result.get("period")})
-        if by_cohort := items(result, "by_cohort"):
-            yield ""
-            yield from draw_rates(by_cohort)
-        yield from draw_contexts(result)
+        yield from _intent(intent, result)
+    elif user := fields(result, "user"):
+        yield from draw_user(user)
     elif trust := fields(result, "trust"):
         yield from draw_trust(trust)
     elif finding := fields(result, "finding"):
@@ -53,6 +45,20 @@ def draw_shown(result: Result) -> Iterator[RenderableType]:
             yield from _conversation(conversation)
         else:
             yield Text(f"everyturn show conversation {printable(conversation)}")
+
+
+def _intent(intent: Mapping[str, Any], result: Result) -> Iterator[RenderableType]:
+    yield strong(intent.get("intent") or "unnamed")
+    if intent.get("description"):
+        yield Text(printable(intent["description"]))
+    yield from (Text(f"  “{printable(phrase)}”") for phrase in items(intent, "phrases"))
+    yield from (Text(printable(line)) for line in lives(result))
+    yield ""
+    yield from draw_intents({"intents": [intent], "period": result.get("period")})
+    if by_cohort := items(result, "by_cohort"):
+        yield ""
+        yield from draw_rates(by_cohort)
+    yield from draw_contexts(result)
 
 
 def _conversation(conversation: Mapping[str, Any]) -> Iterator[RenderableType]:

@@ -1,11 +1,14 @@
-"""What is behind a number: conversations, intents, signals and findings, opened up."""
+"""What is behind a number: conversations, intents, users, signals and findings, opened up."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+import numpy as np
+
 from everyturn.analysis.leading import leading_order
-from everyturn.analysis.trust import cohort_trust
+from everyturn.analysis.panel import Panel
+from everyturn.analysis.trust import cohort_trust, user_trust
 from everyturn.engines import evidence, inputs, metrics
 from everyturn.engines.local import Database
 from everyturn.errors import InputError, UnknownName
@@ -34,12 +37,12 @@ def opened(
     limit: int,
     told: Callable[[], Sequence[dict[str, Json]]],
 ) -> dict[str, Json]:
-    """What is behind what is asked for: a conversation, an intent, trust, a signal or one of the findings `told` gives."""
+    """What is behind what is asked for: a conversation, an intent, a user, trust, a signal or one of the findings `told` gives."""
     if limit < 0:
         raise InputError("no negative number of conversations can be shown", where="limit", expected="a number from 0")
     if is_conversation(what):
         return conversation(db, what[1])
-    if len(what) == 1 and what[0] in {"conversation", "intent"}:
+    if len(what) == 1 and what[0] in {"conversation", "intent", "user"}:
         raise InputError(
             f"which {what[0]}?",
             expected="its id, or its name as `discover` tells it" if what[0] == "intent" else "its id",
@@ -47,6 +50,8 @@ def opened(
         )
     if what[0] == "intent" and len(what) >= 2:
         return intent(db, " ".join(what[1:]), limit=limit)
+    if what[0] == "user" and len(what) == 2:
+        return user(db, what[1], limit=limit)
     if tuple(what) == ("trust",):
         return trust(db)
     if len(what) == 1 and what[0] in signals():
@@ -59,7 +64,7 @@ def opened(
     told_apart = UnknownName.among("finding or signal", " ".join(what), names, example="everyturn show {}")
     raise UnknownName(
         told_apart.what,
-        expected=f"{told_apart.expected}; trust, intent NAME or conversation ID",
+        expected=f"{told_apart.expected}; trust, intent NAME, user ID or conversation ID",
         try_=told_apart.try_,
     )
 
@@ -123,6 +128,41 @@ def _nearest(db: Database, intent_id: str) -> list[dict[str, Json]]:
     return [
         {"intent_id": other.intent_id, "intent": other.label, "likeness": likeness}
         for other, likeness in (nearest(discovery, intent_id) if discovery else [])
+    ]
+
+
+def user(db: Database, user_id: str, *, limit: int) -> dict[str, Json]:
+    """One user: how far they rely on what they get, beside their cohort; what they took week by week; what they said last."""
+    ids = evidence.latest(db, user_id, limit=max(limit, 1))
+    panel = panel_of(db)
+    if not ids and user_id not in panel.users:
+        raise UnknownName(
+            "no user of that id",
+            where=f"an id of {len(user_id)} characters",
+            expected="an id as `export conversations` writes it",
+            try_="everyturn show trust",
+        )
+    found = next((each for each in user_trust(panel) if each.user_id == user_id), None)
+    of_cohort = {c.cohort: c.trust.to_json() for c in cohort_trust(panel)}
+    return {
+        "user": {"user_id": user_id}
+        | ({} if found is None else {**found.to_json(), "cohort_trust": of_cohort.get(found.cohort)})
+        | {"weeks": _weeks(panel, user_id)},
+        "conversations": conversations(db, ids[:limit]),
+    }
+
+
+def _weeks(panel: Panel, user_id: str) -> list[dict[str, Json]]:
+    """A user's outputs by week: known, accepted and unknown ones; the last week may not be over."""
+    rows = panel.rows("acceptance")
+    own = rows.take(np.isin(rows.user, [i for i, name in enumerate(panel.users) if name == user_id]))
+    counts = {
+        name: np.bincount(own.week, weights=of, minlength=len(panel.weeks))
+        for name, of in (("known", own.n), ("accepted", own.y), ("unknown", own.unknown))
+    }
+    return [
+        {"week": week.isoformat()} | {name: round(float(found[i]), 6) for name, found in counts.items()}
+        for i, week in enumerate(panel.weeks)
     ]
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from everyturn import Workspace
 from everyturn.errors import UnknownName
+from everyturn.outputs.text import render
 
 START = datetime(2026, 3, 2, 8, tzinfo=UTC)
 TOPICS = (
@@ -70,6 +71,44 @@ def test_intents_that_came_with_ready_outcomes_have_no_place_and_no_life(tmp_pat
             ws.show("intent", "refunds of another kind")
     assert shown["events"] == shown["nearest"] == []
     assert shown["intent"]["theme"] is shown["intent"]["x"] is None
+
+
+def test_a_user_is_shown_with_trust_weeks_and_the_latest_conversations(tmp_path) -> None:
+    """Of forty users one rejects every answer: their trust is below the cohort's, and their range holds it."""
+
+    def said():
+        for i, row in enumerate(rows()):
+            at = START + timedelta(hours=12 * i, seconds=40)
+            word = "No, that is wrong." if row["user_id"] == "u7" else "Perfect, that works, thank you."
+            yield row | {"messages": [*row["messages"], {"role": "user", "content": word, "at": at.isoformat()}]}
+
+    with Workspace(":memory:") as ws:
+        ws.load(write(tmp_path / "c.jsonl", said()))
+        shown = ws.show("user", "u7", limit=2)
+        trusting = ws.show("user", "u8", limit=0)
+        text = render(shown)
+        with pytest.raises(UnknownName, match="no user of that id") as error:
+            ws.show("user", "u7x")
+    user = shown["user"]
+    assert [c["conversation_id"] for c in shown["conversations"]] == ["c87", "c47"]
+    assert user["low"] < user["trust"] < trusting["user"]["trust"] < user["cohort_trust"]["value"] + 0.2
+    assert trusting["conversations"] == []
+    known = [week for week in user["weeks"] if week["known"]]
+    assert [week["accepted"] for week in known] == [0.0] * len(known) != []
+    assert sum(week["known"] for week in trusting["user"]["weeks"]) == sum(
+        w["accepted"] for w in trusting["user"]["weeks"]
+    )
+    assert "u7" in text
+    assert f"trust {100 * user['trust']:.0f} %" in text
+    assert "u7x" not in str(error.value)
+
+
+def test_a_user_without_a_finished_week_has_no_trust_yet(tmp_path) -> None:
+    with Workspace(":memory:") as ws:
+        ws.load(write(tmp_path / "c.jsonl", list(rows())[:3]))
+        shown = ws.show("user", "u1")
+    assert "trust" not in shown["user"]
+    assert "no finished week" in " ".join(render(shown).split())
 
 
 def test_a_report_reads_the_evals_once_and_no_discovery_it_does_not_need(tmp_path, monkeypatch) -> None:
