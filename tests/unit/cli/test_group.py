@@ -92,7 +92,7 @@ def test_what_is_asked_of_a_workspace_must_be_there(loaded, verb, first):
 def test_a_name_that_nothing_has_is_told_with_all_that_can_be_shown(loaded):
     status, said = loaded("show", "acceptanse")
     assert status == 2
-    assert "intent NAME or conversation ID" in said
+    assert "intent NAME, user ID or conversation ID" in said
     assert said.splitlines()[-1] == "  try      everyturn show acceptance"
 
 
