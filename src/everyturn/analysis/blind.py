@@ -82,9 +82,8 @@ def blind_spots(panel: Panel, names: Mapping[str, str], *, needed: int = NEEDED_
     for kind, code, labels in (("cohort", rows.cohort, list(panel.cohorts)), ("intent", rows.intent, intents)):
         totals = summarise(code, rows.user, rows.n, rows.y, groups=len(labels))
         there = [(name, total) for name, total in zip(labels, totals, strict=True) if name is not None and total.n > 0]
-        if len(there) < (
-            2 if kind == "cohort" else 1
-        ):  # one cohort is everyone; without intents there is none to watch
+        least_many = 2 if kind == "cohort" else 1  # one cohort is everyone; without intents there is none to watch
+        if len(there) < least_many:
             continue
         blind, unnamed, answers = [], 0, 0.0
         for name, total in sorted(there, key=lambda each: (-each[1].n, each[0])):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from everyturn.analysis.ledger import ordered
+from everyturn.analysis.ledger import ordered, starts_of
 from everyturn.stats.sequential import RATE_SIZES, rate_bets
 from everyturn.stats.summaries import Codes, Floats
 
@@ -75,7 +75,7 @@ def units_of(rows: Increment, ready: np.ndarray, levels: np.ndarray) -> Units:
         order = rows.by_intent[(ready & keep)[rows.by_intent]] if level == 2 else np.flatnonzero(ready & keep)
         orders.append((order, rows.stream[level][order], rows.run[order], np.full(len(order), level)))
     order, stream, run, level_of = (np.concatenate(column) for column in zip(*orders, strict=True))
-    starts = np.flatnonzero(np.r_[True, (stream[1:] != stream[:-1]) | (run[1:] != run[:-1])]) if len(order) else order
+    starts = starts_of(stream, run)
     return Units(order, starts, stream[starts], level_of[starts])
 
 
@@ -107,7 +107,7 @@ def trust_of(
     people = int(rows.user.max()) + 1
     key = ((rows.block[own] - rows.block[0]) * people + rows.user[own]) * len(stream_of) + rows.cohort[own]
     order = ordered(key)
-    starts = np.flatnonzero(np.r_[True, np.diff(key[order]) != 0]) if len(order) else order
+    starts = starts_of(key[order])
     good = (sign[rows.signal[own]] > 0)[:, None]
     won = np.expm1(np.where(good, paid[at], paid[at, ::-1]))[order]
     total = np.add.reduceat(won, starts, axis=0) if len(order) else won
@@ -119,6 +119,6 @@ def paid_of(block: Codes, stream: Codes, paid: Floats, *, streams: int) -> Paid:
     """The payments of one block to one stream multiplied."""
     key = (block - block.min()) * streams + stream if len(block) else block
     order = ordered(key)
-    starts = np.flatnonzero(np.r_[True, np.diff(key[order]) != 0]) if len(order) else order
+    starts = starts_of(key[order])
     won = np.add.reduceat(paid[order], starts, axis=0) if len(order) else paid.reshape(-1, _BETS)
     return Paid(block[order][starts], stream[order][starts], won)

@@ -159,21 +159,21 @@ def measure_coverage(
         )
     failures = answered.n - answered.y
     falls = {
-        str(panel.intents[code]): _smallest_fall(evals, str(panel.intents[code]), also)
-        for code in np.flatnonzero(named & tested).tolist()
+        code: _smallest_fall(evals, str(panel.intents[code]), also) for code in np.flatnonzero(named & tested).tolist()
     }
-    deep = np.array([(least := falls.get(i or "")) is not None and least <= DEPTH for i in panel.intents], dtype=bool)
+    deep = np.zeros(len(panel.intents), dtype=bool)
+    deep[[code for code, least in falls.items() if least is not None and least <= DEPTH]] = True
     thin = [
         ThinIntent(
-            intent_id,
+            intent_id := str(panel.intents[code]),
             names.get(intent_id, intent_id),
             _share(clear, clear.n * own, needed),
             round(float(clear.n[own].sum())),
             evals.count(intent_id) + also.get(intent_id, 0),
             least,
         )
-        for intent_id, least in falls.items()
-        if (least is None or least > DEPTH) and (own := clear.intent == panel.intents.index(intent_id)).any()
+        for code, least in falls.items()
+        if not deep[code] and (own := clear.intent == code).any()
     ]
     is_scored = isinstance(evals.latest(), Estimate)
     return Coverage(

@@ -50,11 +50,7 @@ def find_departures(panel: Panel, weeks: int) -> Departures:
     inside = traffic.week < weeks
     total = sum_by(traffic.user[inside], traffic.n[inside], len(panel.users))
     users = np.flatnonzero(total >= _REGULAR)
-    row = np.full(len(panel.users), -1, dtype=np.int64)
-    row[users] = np.arange(len(users))
-    keep = inside & (row[traffic.user] >= 0)
-    size = len(users) * weeks
-    counts = sum_by(row[traffic.user[keep]] * weeks + traffic.week[keep], traffic.n[keep], size).reshape(-1, weeks)
+    (counts,) = _by_week(traffic.take(inside), users, (len(panel.users), weeks), "n")
     summed = _running(counts)
     at = np.arange(weeks)
 
@@ -75,6 +71,16 @@ def find_departures(panel: Panel, weeks: int) -> Departures:
     near = (evidence >= best[:, None] - _DATED) & np.isfinite(evidence)
     fell_at = np.where(has, near.argmax(1), -1)
     return Departures(users, home[users], counts, before, fell_at, regular & ~halved & ~has[:, None])
+
+
+def _by_week(rows: Rows, users: Codes, size: tuple[int, int], *names: str) -> list[Floats]:
+    """Columns of the rows summed by week, a row for each of the `users`; `size` is how many users there are, and weeks."""
+    everyone, weeks = size
+    row = np.full(everyone, -1, dtype=np.int64)
+    row[users] = np.arange(len(users))
+    own = rows.take(row[rows.user] >= 0)
+    key = row[own.user] * weeks + own.week
+    return [sum_by(key, getattr(own, name), len(users) * weeks).reshape(-1, weeks) for name in names]
 
 
 def _evidence(before: Floats, after: Floats, span: Codes) -> Floats:
@@ -114,12 +120,7 @@ class History:
     @classmethod
     def of_answers(cls, rows: Rows, use: Departures, everyone: int) -> History:
         """The answers of one part of trust."""
-        row = np.full(everyone, -1, dtype=np.int64)
-        row[use.users] = np.arange(len(use.users))
-        keep = row[rows.user] >= 0
-        weeks = use.counts.shape[1]
-        key = row[rows.user[keep]] * weeks + rows.week[keep]
-        n, y = (sum_by(key, v[keep], use.counts.size).reshape(-1, weeks) for v in (rows.n, rows.y))
+        n, y = _by_week(rows, use.users, (everyone, use.counts.shape[1]), "n", "y")
         return cls(_running(n), _running(y))
 
     @classmethod

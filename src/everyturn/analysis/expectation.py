@@ -16,7 +16,7 @@ import numpy as np
 
 from everyturn.analysis.alarms import BLOCKS_A_DAY
 from everyturn.analysis.blocks import Foreseen, Increment
-from everyturn.analysis.ledger import COHORTS, INTENTS, Part
+from everyturn.analysis.ledger import COHORTS, INTENTS, Part, starts_of
 from everyturn.stats.summaries import Codes, Floats
 
 FORGET = 25 / 26  # a week's weight of the past: levels are those of about half a year
@@ -68,7 +68,7 @@ class Expectation:
             part.total, part.n = total[low:high], known[low:high]
         at = rows.at + offsets[:, None]
         expected, alike = np.empty(len(rows.n)), np.empty(len(rows.n))
-        turns = np.flatnonzero(np.r_[True, rows.run[1:] != rows.run[:-1]])
+        turns = starts_of(rows.run)
         more = np.repeat(np.add.reduceat(rows.n, turns) - 1.0, np.diff(np.r_[turns, len(rows.n)]))
         edges = np.flatnonzero(np.r_[True, rows.block[1:] != rows.block[:-1], True]).tolist()
         weeks = (rows.block[edges[:-1]] // (7 * BLOCKS_A_DAY)).tolist()

@@ -64,6 +64,19 @@ def encoded(column: pa.ChunkedArray, names: Names) -> Codes:
     return found
 
 
+def starts_of(code: Codes, *more: Codes) -> Codes:
+    """Where each run of equal codes begins; of several columns, where any changes.
+
+    >>> starts_of(np.array([4, 4, 7, 7]), np.array([1, 2, 2, 2])).tolist(), starts_of(np.array([], int)).tolist()
+    ([0, 1, 2], [])
+    """
+    begins = np.ones(len(code), dtype=bool)
+    begins[1:] = code[1:] != code[:-1]
+    for column in more:
+        begins[1:] |= column[1:] != column[:-1]
+    return np.flatnonzero(begins)
+
+
 def ordered(code: Codes) -> Codes:
     """The order that sorts codes from 0 on, equal ones as they stand.
 

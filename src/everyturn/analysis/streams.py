@@ -19,7 +19,7 @@ from everyturn.analysis.alarms import (
     signal_name,
 )
 from everyturn.analysis.blocks import Paid
-from everyturn.analysis.ledger import COHORTS, INTENTS, Names, Slots, grown, ordered
+from everyturn.analysis.ledger import COHORTS, INTENTS, Names, Slots, grown, ordered, starts_of
 from everyturn.stats.sequential import RATE_SIZES, accumulate, bar, direction_weights, factors
 from everyturn.stats.summaries import Codes, Floats
 
@@ -94,7 +94,7 @@ class Streams:
         )
         order = ordered(own)  # within a level rows stand by block, and a stream has one level
         own, when, n = own[order], when[order], n[order]
-        starts = np.flatnonzero(np.r_[True, own[1:] != own[:-1]])
+        starts = starts_of(own)
         distinct = own[starts]
         self.first[distinct] = np.minimum(self.first[distinct], when[starts] // BLOCKS_A_DAY)
         total = np.cumsum(n)

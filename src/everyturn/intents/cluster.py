@@ -222,6 +222,7 @@ def _agreement(one: Labels, other: Labels) -> float:
 
 def _settled(vectors: Floats, graph: sp.csr_matrix, labels: Labels) -> Labels:
     """The groups after each row, a few times over, joined the one it is nearest to: by its middle and by its neighbours."""
+    weight = np.maximum(np.asarray(graph.sum(axis=1)).ravel(), 1e-6)
     for _ in range(_ROUNDS_SETTLED):
         centres = on_grid(directions(group_sums(vectors, labels))).T
         into = sp.csr_matrix((np.ones(len(labels)), labels, np.arange(len(labels) + 1)), dtype=np.float32)
@@ -229,7 +230,7 @@ def _settled(vectors: Floats, graph: sp.csr_matrix, labels: Labels) -> Labels:
         for at in range(0, len(vectors), _BLOCK):
             rows = slice(at, at + _BLOCK)
             theirs = (graph[rows] @ into).tocoo()
-            share = theirs.data / np.maximum(np.asarray(graph[rows].sum(axis=1)).ravel()[theirs.row], 1e-6)
+            share = theirs.data / weight[rows][theirs.row]
             near = on_grid(vectors[rows]) @ centres
             near[theirs.row, theirs.col] += np.round(_NEIGHBOURLY * GRID**2 * share)
             settled[rows] = near.argmax(axis=1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from everyturn.outputs.days import say_period
@@ -37,6 +37,11 @@ def kind_of_change(finding: Mapping[str, Any]) -> str:
     }
     said = words.get(kind, kind.replace("_", " "))
     return said[:1].upper() + said[1:]
+
+
+def orders_told(orders: Sequence[Any]) -> list[Mapping[str, Any]]:
+    """Of what came first, trust or use: what is said of all users, and of the cohorts of which an order shows."""
+    return [order for order in orders if order.get("cohort") is None or order.get("first") != "unclear"]
 
 
 def quiet(report: Mapping[str, Any]) -> str:

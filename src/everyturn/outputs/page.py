@@ -23,13 +23,14 @@ from everyturn.outputs.figures import (
     figure,
     has_evals,
     items,
+    least_points,
     number,
     percent,
     points,
     points_span,
     seconds,
 )
-from everyturn.outputs.findings import NO_INTENTS, kind_of_change, lead_of, quiet
+from everyturn.outputs.findings import NO_INTENTS, kind_of_change, lead_of, orders_told, quiet
 from everyturn.outputs.map import arrange_map, intent_anchor
 from everyturn.outputs.transcript import View, arrange_conversation, link, missing_link
 
@@ -66,9 +67,7 @@ def arrange(report: Result) -> View:
         ],
         "cohorts": _cohorts(report),
         "trust_order": [
-            (order.get("cohort"), order.get("sentence"))
-            for order in items(report, "trust_order")
-            if order.get("cohort") is None or order.get("first") != "unclear"
+            (order.get("cohort"), order.get("sentence")) for order in orders_told(items(report, "trust_order"))
         ],
         "coverage": _coverage(report),
         "conversations": [arrange_conversation(str(key), value) for key, value in conversations.items()],
@@ -171,6 +170,7 @@ def _finding(rank: int, finding: Mapping[str, Any], report: Result, links: Mappi
     # A user's trust is drawn by its plainest part: a week of one user is too short for the others.
     measured = "answers taken unchanged" if finding.get("kind") == "user" else signal
     measured = {"share": "share of outputs"}.get(unit) or measured or {"count": "outputs"}.get(unit, "rate")
+    counted_in = "users" if signal == "trust" and finding.get("cohort") else "outputs"
     details = [str(detail) for detail in items(finding, "details")]
     behind = [links.get(str(i)) or missing_link(str(i)) for i in items(finding, "conversations")]
     lead, rest = lead_of(finding.get("sentence") or finding.get("title") or "")
@@ -186,9 +186,7 @@ def _finding(rank: int, finding: Mapping[str, Any], report: Result, links: Mappi
         "details": details,
         "more": " and ".join((["What else is known"] if details else []) + more),
         "chart": svg.trend(series, svg.axis(series, unit=unit), label=", ".join([measured, *scope]), since=since),
-        "caption": f"{measured[:1].upper()}{measured[1:]} by week, {_per_week(ns, 'users' if signal == 'trust' and finding.get('cohort') else 'outputs')}"
-        if series
-        else "",
+        "caption": f"{measured[:1].upper()}{measured[1:]} by week, {_per_week(ns, counted_in)}" if series else "",
         "conversations": behind,
     }
 
@@ -259,8 +257,7 @@ def _of_cohort(row: Mapping[str, Any]) -> View:
 
 def _could_show(row: Mapping[str, Any]) -> str:
     """The smallest change of acceptance that four more weeks would probably show."""
-    least = number(row.get("smallest_change"))
-    return "no change" if least is None else points(least, signed=False)
+    return least_points(row.get("smallest_change"), nothing="no change")
 
 
 def _why_no_gap(acceptance: Figure, evals: Figure, cases: object) -> str:

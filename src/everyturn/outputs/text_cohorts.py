@@ -11,6 +11,7 @@ from rich.text import Text
 from everyturn.outputs import Result
 from everyturn.outputs.days import say_day
 from everyturn.outputs.figures import UNKNOWN, count, counted, fields, figure, items, number, percent, percent_span
+from everyturn.outputs.findings import orders_told
 from everyturn.outputs.terminal import brief, grid, heading, printable, rate_lines, soft, sparkline, strong, two_lines
 from everyturn.outputs.text_numbers import COULD_SHOW, say_least
 
@@ -38,10 +39,9 @@ def draw_cohorts(report: Result) -> Iterator[RenderableType]:
 
 def draw_order(orders: Sequence[Any]) -> Iterator[RenderableType]:
     """Whether trust falls before use does: for all users, and for the cohorts of which more can be said than that."""
-    for order in orders:
+    for order in orders_told(orders):
         name = order.get("cohort")
-        if name is None or order.get("first") != "unclear":
-            yield Text(printable(f"{name}: {order.get('sentence')}" if name else order.get("sentence")))
+        yield Text(printable(f"{name}: {order.get('sentence')}" if name else order.get("sentence")))
 
 
 def draw_trust(trust: Mapping[str, Any]) -> Iterator[RenderableType]:

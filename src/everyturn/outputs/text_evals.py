@@ -9,7 +9,17 @@ from rich.text import Text
 
 from everyturn.outputs import Result
 from everyturn.outputs.days import day, say_day
-from everyturn.outputs.figures import UNKNOWN, count, counted, fields, figure, items, number, percent, points
+from everyturn.outputs.figures import (
+    UNKNOWN,
+    count,
+    counted,
+    fields,
+    figure,
+    items,
+    least_points,
+    number,
+    percent,
+)
 from everyturn.outputs.findings import NO_INTENTS
 from everyturn.outputs.terminal import (
     as_figure,
@@ -77,13 +87,12 @@ def draw_coverage(result: Result) -> Iterator[RenderableType]:
         yield ""
         table = grid("tested in name", ">share", ">outputs", ">cases", ">could show a fall of")
         for row in thin:
-            least = number(row.get("smallest_fall"))
             table.add_row(
                 printable(row.get("intent") or "unnamed"),
                 percent(number(row.get("share"))),
                 count(row.get("outputs")),
                 count(row.get("cases")),
-                "nothing" if least is None else points(least, signed=False),
+                least_points(row.get("smallest_fall")),
             )
         yield table
     if uncovered := items(result, "uncovered"):

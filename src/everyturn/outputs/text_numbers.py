@@ -10,7 +10,18 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from everyturn.outputs import Result
-from everyturn.outputs.figures import UNKNOWN, count, fields, figure, items, number, percent, points, points_span
+from everyturn.outputs.figures import (
+    UNKNOWN,
+    count,
+    fields,
+    figure,
+    items,
+    least_points,
+    number,
+    percent,
+    points,
+    points_span,
+)
 from everyturn.outputs.terminal import brief, grid, printable, soft, strong
 
 COULD_SHOW = "could show: the smallest change{} that four more weeks would probably show"
@@ -68,8 +79,7 @@ def say_least(row: Mapping[str, Any]) -> str:
     >>> say_least({"smallest_change": 0.082}), say_least({"smallest_change": None})
     ('8 points', 'nothing')
     """
-    least = number(row.get("smallest_change"))
-    return "nothing" if least is None else points(least, signed=False)
+    return least_points(row.get("smallest_change"))
 
 
 def draw_comparison(result: Result) -> Iterator[RenderableType]:

@@ -19,6 +19,7 @@ are skipped and counted.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import TypeAlias
 
 import ormsgpack
@@ -166,13 +167,7 @@ def _read_exported(record: Mapping[str, Json], context: Context) -> Parts:
         is_experiment=record["span_kind"] == "experiment",
     )
     yield from _each([span], context)
-    for name, metric in _object(record, "evaluation").items():
-        try:
-            yield _exported_rating(name, metric, record)
-        except SkipRecord as skip:
-            yield Skipped(skip.reason)
-        except BadRecord as bad:
-            yield Rejected(context.where, bad.expected, bad.found)
+    yield from _each_rating(partial(_exported_rating, record), _object(record, "evaluation").items(), context)
 
 
 def _object(record: Mapping[str, Json], name: str) -> Mapping[str, Json]:
@@ -187,9 +182,14 @@ def _read_metrics(record: Mapping[str, Json], context: Context) -> Parts:
     attributes = record["data"]["attributes"]
     if attributes.get("scope") == "experiments":
         raise SkipRecord("scores of experiments")
-    for item in attributes["metrics"]:
+    yield from _each_rating(_rating, attributes["metrics"], context)
+
+
+def _each_rating(read: Callable[[Json], FeedbackRecord], given: Iterable[Json], context: Context) -> Parts:
+    """The ratings of one record; one that is bad is rejected alone."""
+    for item in given:
         try:
-            yield _rating(item)
+            yield read(item)
         except SkipRecord as skip:
             yield Skipped(skip.reason)
         except BadRecord as bad:
@@ -225,15 +225,16 @@ def _rating(item: Json) -> FeedbackRecord:
     )
 
 
-def _exported_rating(name: str, metric: Json, span: Mapping[str, Json]) -> FeedbackRecord:
+def _exported_rating(span: Mapping[str, Json], named: tuple[str, Json]) -> FeedbackRecord:
     """One evaluation of a span as the export API gives it: the latest of its name, which says neither who gave it nor when."""
+    name, metric = named
     if not isinstance(metric, dict):
         raise BadRecord(expected="evaluation: objects with a value each", found=fields.describe(metric))
     given, label = metric.get("value"), fields.text(metric.get("assessment"), "assessment")
     if given is None and label is None:
         raise SkipRecord("evaluations without a value")
     is_number = isinstance(given, int | float)
-    ids = [fields.identifier(span.get(key), key) for key in ("trace_id", "span_id")]
+    trace_id, span_id = (fields.identifier(span.get(key), key) for key in ("trace_id", "span_id"))
     rating = Feedback(
         name,
         fields.number(given, "value") if is_number else None,
@@ -241,8 +242,7 @@ def _exported_rating(name: str, metric: Json, span: Mapping[str, Json]) -> Feedb
         fields.text(metric.get("reasoning"), "reasoning"),
         source=source_of(name),
     )
-    trace_id, span_id = ids
-    return FeedbackRecord(digest("datadog", *ids, name), rating, trace_id=trace_id, span_id=span_id)
+    return FeedbackRecord(digest("datadog", trace_id, span_id, name), rating, trace_id=trace_id, span_id=span_id)
 
 
 def _source(item: Mapping[str, Json]) -> Source:

@@ -46,6 +46,7 @@ class Counted:
 def count_words(said: Worded) -> Counted:
     """Words and pairs of words that follow each other."""
     word = _numbers_of_words(_Characters(said.words))
+    mixed = _mix(word)
     row = said.rows()
     follows = np.flatnonzero(row[1:] == row[:-1])
     both = said.numbers[follows] * len(said.words) + said.numbers[follows + 1]
@@ -55,7 +56,7 @@ def count_words(said: Worded) -> Counted:
     shape = (len(said.ends) - 1, len(pairs))
     followed = sp.csr_matrix((np.ones(len(both)), encoded.indices.to_numpy(), ends), shape=shape)
     first, second = np.divmod(pairs, max(len(said.words), 1))
-    ids = np.concatenate([_mix(word), _mix(_mix(word[first]) * _BASE + word[second])]) >> np.uint64(32)
+    ids = np.concatenate([mixed, _mix(mixed[first] * _BASE + word[second])]) >> np.uint64(32)
     return Counted.of(sp.hstack([said.matrix(), followed], format="csr"), np.arange(len(ids)), ids)
 
 
