@@ -39,7 +39,7 @@ from everyturn.intents.cluster import cluster, neighbour_graph
 from everyturn.intents.discovery import membership_of
 from everyturn.intents.embedders import named, stored
 from everyturn.intents.novelty import gaps
-from everyturn.model import REQUEST_SCHEMA
+from everyturn.model.schemas import REQUEST_SCHEMA
 
 OUT_OF_SCOPE = ("oos", "out_of_scope")
 

@@ -15,7 +15,8 @@ import pytest
 
 from everyturn import registry
 from everyturn.errors import InputError
-from everyturn.model import Message, MessageRecords, decode_tool_calls
+from everyturn.model import Message, MessageRecords
+from everyturn.model.exchange import decode_tool_calls
 from everyturn.readers import KINDS, Reader
 from everyturn.readers.driver import Batch, read_paths
 from everyturn.readers.tables import SCHEMAS

@@ -9,7 +9,7 @@ from functools import cache
 import pyarrow as pa
 
 from everyturn.intents import Discovery, discover
-from everyturn.model import REQUEST_SCHEMA
+from everyturn.model.schemas import REQUEST_SCHEMA
 
 START = datetime(2026, 3, 2, tzinfo=UTC)  # a Monday
 SUBJECTS = {

@@ -33,7 +33,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from world import asked
 
-from everyturn.model import REQUEST_SCHEMA
+from everyturn.model.schemas import REQUEST_SCHEMA
 
 _START = datetime(2026, 1, 5, tzinfo=UTC)
 

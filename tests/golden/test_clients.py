@@ -21,17 +21,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from everyturn.assemble import assemble, trace_conversations
-from everyturn.model import (
-    Conversation,
-    EvalCase,
-    Feedback,
-    FeedbackRecord,
-    Message,
-    Span,
-    ToolCall,
-    decode_messages,
-    decode_tool_calls,
-)
+from everyturn.model import Conversation, EvalCase, Feedback, FeedbackRecord, Message, Span, ToolCall
+from everyturn.model.exchange import decode_messages, decode_tool_calls
 from everyturn.readers.driver import read_paths
 
 HERE = Path(__file__).parent

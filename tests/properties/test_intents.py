@@ -15,7 +15,8 @@ from everyturn.intents.identify import match
 from everyturn.intents.novelty import began
 from everyturn.intents.requests import extract
 from everyturn.intents.words import tokens
-from everyturn.model import ASSIGNMENT_SCHEMA, REQUEST_SCHEMA, Conversation, Message
+from everyturn.model import Conversation, Message
+from everyturn.model.schemas import ASSIGNMENT_SCHEMA, REQUEST_SCHEMA
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 law = settings(max_examples=40, deadline=None)  # other work on the machine is no error

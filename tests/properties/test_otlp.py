@@ -9,7 +9,8 @@ from itertools import count
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from everyturn.model import Rejected, encoded_messages
+from everyturn.model import Rejected
+from everyturn.model.exchange import encode_messages_utf8
 from everyturn.readers import BadRecord, Context, ReadOptions
 from everyturn.readers.otlp import READER
 from everyturn.readers.otlp_json import _attributes, _attributes_of_any
@@ -72,7 +73,7 @@ def read(attributes, conversation):
     if isinstance(made, Rejected):
         return made
     stored = row_of(made, "f:1", NOW)[1][9]
-    assert stored == (None if made.input is None else encoded_messages(made.input))
+    assert stored == (None if made.input is None else encode_messages_utf8(made.input))
     return made.input, stored
 
 

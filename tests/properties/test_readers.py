@@ -16,7 +16,7 @@ import zstandard
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from everyturn.model import decode_tool_calls
+from everyturn.model.exchange import decode_tool_calls
 from everyturn.readers import BadRecord, Context, ReadOptions, fields
 from everyturn.readers.chat import READER as CHAT
 from everyturn.readers.driver import read_paths

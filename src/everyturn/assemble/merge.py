@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 
 import orjson
 
-from everyturn.model import Attributes, Message, Span, ToolCall, encode_messages
+from everyturn.model import Attributes, Message, Span, ToolCall
+from everyturn.model.exchange import encode_messages
 
 T = TypeVar("T")
 

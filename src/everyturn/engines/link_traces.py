@@ -9,7 +9,8 @@ import pyarrow as pa
 
 from everyturn.engines.local import Database
 from everyturn.engines.rows import spans_of, utc
-from everyturn.model import TIME, Span, TraceEnds
+from everyturn.model import Span, TraceEnds
+from everyturn.model.schemas import TIME
 
 _SPANS_OF = 500  # traces whose spans are in memory at once
 _SCHEMA = pa.schema(

@@ -9,22 +9,9 @@ from typing import Any
 import orjson
 import pyarrow as pa
 
-from everyturn.model import (
-    FEEDBACK_SCHEMA,
-    SPAN_SCHEMA,
-    Action,
-    Conversation,
-    Feedback,
-    FeedbackRecord,
-    Message,
-    NoiseFloor,
-    Span,
-    decode_messages,
-    decode_tool_calls,
-    digest,
-    encode_messages,
-    message_json,
-)
+from everyturn.model import Action, Conversation, Feedback, FeedbackRecord, Message, NoiseFloor, Span, digest
+from everyturn.model.exchange import decode_messages, decode_tool_calls, encode_messages, message_json
+from everyturn.model.schemas import FEEDBACK_SCHEMA, SPAN_SCHEMA
 
 
 def utc(at: datetime | None) -> datetime | None:

@@ -70,7 +70,7 @@ class Gathering:
 class Discovery:
     """The intents of a body of requests and which request is of which, with all that a later discovery continues from.
 
-    `assignments` is `model.ASSIGNMENT_SCHEMA`, in the order of the requests; intent_id null is unclear. `events` are those
+    `assignments` is `ASSIGNMENT_SCHEMA`, in the order of the requests; intent_id null is unclear. `events` are those
     of all discoveries so far. `fingerprint` tells whether the requests are the same again; `compared` counts the distinct
     texts when the groups were last found from scratch.
     """
@@ -110,7 +110,7 @@ def discover(
     seed: int = 7,
     minimum_users: int = 5,
 ) -> Discovery:
-    """The intents of all `requests` (`model.REQUEST_SCHEMA`), those of `known` under the ids they have.
+    """The intents of all `requests` (`REQUEST_SCHEMA`), those of `known` under the ids they have.
 
     The same requests again give `known` back as it is. With further ones, a request assigned before stays where it is;
     new ones join the intents they are inside of, and what is left may form new intents. The groups are found from

@@ -12,7 +12,8 @@ import pyarrow.compute as pc
 
 from everyturn.intents.grid import Doubles, Labels
 from everyturn.intents.words import normal
-from everyturn.model import REQUEST_SCHEMA, digest
+from everyturn.model import digest
+from everyturn.model.schemas import REQUEST_SCHEMA
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class Corpus:
 
     @classmethod
     def of(cls, requests: pa.Table) -> Corpus:
-        """The corpus of a table of `model.REQUEST_SCHEMA`."""
+        """The corpus of a table of `REQUEST_SCHEMA`."""
         order = pc.sort_indices(requests, [("conversation_id", "ascending"), ("request", "ascending")])
         requests = requests.select(REQUEST_SCHEMA.names).take(order).combine_chunks()
         encoded = _whole(requests["text"]).dictionary_encode()

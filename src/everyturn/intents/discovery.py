@@ -19,7 +19,8 @@ from everyturn.intents.grid import Doubles, Labels, members
 from everyturn.intents.identify import Event, Life, lived, match, restructured
 from everyturn.intents.membership import Learnt, Membership, learn
 from everyturn.intents.taxonomy import Taxonomy
-from everyturn.model import ASSIGNMENT_SCHEMA, digest
+from everyturn.model import digest
+from everyturn.model.schemas import ASSIGNMENT_SCHEMA
 
 _EXAMPLES = 5  # conversations told of a gathering
 _GATHERING = 3  # requests that make a gathering worth telling of

@@ -14,11 +14,12 @@ from datetime import datetime
 import pyarrow as pa
 
 from everyturn.intents.words import OPENING, SMALL_TALK, is_content, tokens
-from everyturn.model import REQUEST_SCHEMA, Conversation
+from everyturn.model import Conversation
+from everyturn.model.schemas import REQUEST_SCHEMA
 
 
 def extract(conversations: Iterable[Conversation]) -> pa.Table:
-    """The requests of each conversation, numbered from 0, as `model.REQUEST_SCHEMA`.
+    """The requests of each conversation, numbered from 0, as `REQUEST_SCHEMA`.
 
     A conversation in which a user spoke and said nothing of substance has one row with the text ""; one whose user
     messages carry no text at all (structure only) has none. Where a message has no time, the conversation's start is

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from everyturn.errors import WorkspaceError
 from everyturn.intents import Discovery, Event, Gathering, Intent
-from everyturn.model import ASSIGNMENT_SCHEMA, TIME
+from everyturn.model.schemas import ASSIGNMENT_SCHEMA, TIME
 
 VERSION = 2
 

@@ -1,7 +1,7 @@
 """Bytes -> records: one file per format, each ending in `READER = Reader(…)`.
 
 The driver (`readers.driver`) opens files, undoes compression, frames and decodes the records, recognises the format,
-counts and rejects. A reader maps ONE decoded record to nouns of `model.py` and does nothing else: no I/O, no clock, no
+counts and rejects. A reader maps ONE decoded record to nouns of `model` and does nothing else: no I/O, no clock, no
 state between records. What it cannot read it says with `raise BadRecord(expected=…, found=…)`; the whole input record is then
 rejected, and nothing it gave before counts. Where only a part of a record is bad (one span of a request), it yields
 `Rejected(context.where, expected, found)` for that part and goes on. What rightly carries no conversation (metrics, a health

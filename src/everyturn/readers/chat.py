@@ -31,18 +31,8 @@ from typing import TypeGuard
 
 import orjson
 
-from everyturn.model import (
-    Attributes,
-    Feedback,
-    FeedbackRecord,
-    Json,
-    Message,
-    MessageRecords,
-    ToolCall,
-    decode_tool_calls,
-    digest,
-    encode_calls,
-)
+from everyturn.model import Attributes, Feedback, FeedbackRecord, Json, Message, MessageRecords, ToolCall, digest
+from everyturn.model.exchange import decode_tool_calls, encode_calls
 from everyturn.readers import BadRecord, Context, Reader, Sample, fields
 
 _ID_NAMES = (*fields.CONVERSATION_ID_NAMES, "id")

@@ -9,7 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from everyturn.model import MESSAGE_SCHEMA, MessageRecords, Role
+from everyturn.model import MessageRecords, Role
+from everyturn.model.schemas import MESSAGE_SCHEMA
 
 # A row's values in the order of the table's schema; of messages, a record's with its attributes as JSON text.
 Row: TypeAlias = Any

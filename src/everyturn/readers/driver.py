@@ -62,7 +62,7 @@ class FileCount:
 class Batch:
     """A bounded piece of a load.
 
-    `tables` holds Arrow tables of `model.py`'s schemas under spans, messages, feedback, actions, eval_cases, eval_results,
+    `tables` holds Arrow tables of the schemas in `model.schemas` under spans, messages, feedback, actions, eval_cases, eval_results,
     outcomes; a kind without rows is left out. `files` are the counts so far of each file this batch read from: a file's
     latest count replaces its earlier ones. `rejected` also names the parts that were bad within records that count as data.
     """

@@ -27,7 +27,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
-from everyturn.model import Json, Message, Span, ToolCall, digest, encode_messages
+from everyturn.model import Json, Message, Span, ToolCall, digest
+from everyturn.model.exchange import encode_messages
 from everyturn.readers import BadRecord, Context, Reader, ReadOptions, Sample, fields
 from everyturn.readers.chat import tool_calls
 from everyturn.readers.genai_messages import openai_messages

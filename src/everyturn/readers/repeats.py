@@ -13,7 +13,8 @@ from typing import Generic, TypeAlias, TypeVar
 
 import orjson
 
-from everyturn.model import Json, Message, encoded_messages
+from everyturn.model import Json, Message
+from everyturn.model.exchange import encode_messages_utf8
 from everyturn.readers import BadRecord
 
 _CHARACTERS = 4_000_000  # of text remembered at once; the oldest goes first
@@ -29,9 +30,9 @@ class Encoded(tuple[Message, ...]):  # noqa: SLOT001 - a tuple with a text of it
 
     @classmethod
     def of(cls, messages: list[Message], before: Encoded | None = None) -> Encoded:
-        """The messages with the text that `encoded_messages` gives for them, after those that came before."""
+        """The messages with the text that `encode_messages_utf8` gives for them, after those that came before."""
         try:
-            text = encoded_messages(messages)
+            text = encode_messages_utf8(messages)
         except orjson.JSONEncodeError:  # it decodes up to 1024 levels and encodes 254
             raise BadRecord(expected="values nested up to 250 levels deep", found="deeper nesting") from None
         if before:

@@ -9,7 +9,6 @@ from typing import Any, TypeAlias
 import orjson
 import pyarrow as pa
 
-from everyturn import model
 from everyturn.model import (
     Action,
     Attributes,
@@ -22,22 +21,22 @@ from everyturn.model import (
     OutcomeRecord,
     Rejected,
     Span,
-    call_json,
-    encoded_messages,
+    schemas,
 )
+from everyturn.model.exchange import call_json, encode_messages_utf8
 from everyturn.readers import BadRecord
 from everyturn.readers.columns import MessageRows, Row, Rows
 from everyturn.readers.fields import believable
 from everyturn.readers.repeats import Encoded
 
 SCHEMAS: Mapping[str, pa.Schema] = {
-    "spans": model.SPAN_SCHEMA,
-    "messages": model.MESSAGE_SCHEMA,
-    "feedback": model.FEEDBACK_SCHEMA,
-    "actions": model.ACTION_SCHEMA,
-    "eval_cases": model.EVAL_CASE_SCHEMA,
-    "eval_results": model.EVAL_RESULT_SCHEMA,
-    "outcomes": model.OUTCOME_SCHEMA,
+    "spans": schemas.SPAN_SCHEMA,
+    "messages": schemas.MESSAGE_SCHEMA,
+    "feedback": schemas.FEEDBACK_SCHEMA,
+    "actions": schemas.ACTION_SCHEMA,
+    "eval_cases": schemas.EVAL_CASE_SCHEMA,
+    "eval_results": schemas.EVAL_RESULT_SCHEMA,
+    "outcomes": schemas.OUTCOME_SCHEMA,
 }
 
 Stored: TypeAlias = "Span | MessageRecords | FeedbackRecord | Action | EvalCase | EvalResult | OutcomeRecord"
@@ -95,7 +94,7 @@ def _span(span: Span, _where: str, latest: datetime) -> Row:
 
 def _encoded(messages: tuple[Message, ...]) -> bytes:
     """The messages' text in UTF-8, as Arrow keeps it."""
-    return messages.text if type(messages) is Encoded else encoded_messages(messages)
+    return messages.text if type(messages) is Encoded else encode_messages_utf8(messages)
 
 
 def _feedback(record: FeedbackRecord, _where: str, latest: datetime) -> Row:

@@ -14,7 +14,8 @@ from operator import attrgetter
 
 import pyarrow as pa
 
-from everyturn.model import OBSERVATION_SCHEMA, Conversation, Evidence, Feedback, NoiseFloor, Observation, Outcome, Turn
+from everyturn.model import Conversation, Evidence, Feedback, NoiseFloor, Observation, Outcome, Turn
+from everyturn.model.schemas import OBSERVATION_SCHEMA
 from everyturn.signals import Signal
 from everyturn.signals.actions import (
     ACCEPTING,

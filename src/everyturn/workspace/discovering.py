@@ -17,7 +17,8 @@ from everyturn.intents.naming import Names, name_with
 from everyturn.intents.remote import Remote
 from everyturn.intents.tables import EVENT_SCHEMA
 from everyturn.intents.taxonomy import Taxonomy, to_yaml
-from everyturn.model import REQUEST_SCHEMA, TIME, Json
+from everyturn.model import Json
+from everyturn.model.schemas import REQUEST_SCHEMA, TIME
 from everyturn.workspace.observing import observe
 from everyturn.workspace.result import Progress, plain
 from everyturn.workspace.vectors import Vectors

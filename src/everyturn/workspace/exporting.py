@@ -14,7 +14,8 @@ from everyturn.engines import evidence, metrics
 from everyturn.engines.fragments import fragments
 from everyturn.engines.local import Database
 from everyturn.errors import UnknownName
-from everyturn.model import TIME, Json
+from everyturn.model import Json
+from everyturn.model.schemas import TIME
 from everyturn.workspace.discovering import intent_rows, map_points, taxonomy_text
 
 Exported: TypeAlias = tuple[Iterable[pa.RecordBatch], pa.Schema]

@@ -9,7 +9,7 @@ from everyturn.engines import evidence
 from everyturn.engines.link_traces import Threads
 from everyturn.engines.loading import Loading
 from everyturn.engines.local import Database
-from everyturn.model import ACTION_SCHEMA, EVAL_CASE_SCHEMA, EVAL_RESULT_SCHEMA, MESSAGE_SCHEMA
+from everyturn.model.schemas import ACTION_SCHEMA, EVAL_CASE_SCHEMA, EVAL_RESULT_SCHEMA, MESSAGE_SCHEMA
 from everyturn.workspace.observing import how_texts_match
 
 START = datetime(2026, 9, 7, 9, tzinfo=UTC)

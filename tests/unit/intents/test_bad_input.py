@@ -12,7 +12,8 @@ import pytest
 
 from everyturn.intents import assign, discover
 from everyturn.intents.requests import extract
-from everyturn.model import REQUEST_SCHEMA, Conversation, Message
+from everyturn.model import Conversation, Message
+from everyturn.model.schemas import REQUEST_SCHEMA
 from request_world import requests_of, subject_of, world
 
 ODD = {

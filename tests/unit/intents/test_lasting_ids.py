@@ -10,7 +10,7 @@ import pytest
 from everyturn.intents import Discovery, assign, discover
 from everyturn.intents.embedders import stored
 from everyturn.intents.embedders.lexical import Lexical
-from everyturn.model import ASSIGNMENT_SCHEMA, REQUEST_SCHEMA
+from everyturn.model.schemas import ASSIGNMENT_SCHEMA, REQUEST_SCHEMA
 
 START = datetime(2026, 9, 7, tzinfo=UTC)
 SUBJECTS = {

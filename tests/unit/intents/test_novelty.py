@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from everyturn.intents.novelty import WEEKLY_SCHEMA, began, first_weeks, weekly
-from everyturn.model import ASSIGNMENT_SCHEMA, REQUEST_SCHEMA
+from everyturn.model.schemas import ASSIGNMENT_SCHEMA, REQUEST_SCHEMA
 
 EVEN = np.full(10, 200)
 

@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from everyturn.intents.requests import extract
-from everyturn.model import REQUEST_SCHEMA, Conversation, Message
+from everyturn.model import Conversation, Message
+from everyturn.model.schemas import REQUEST_SCHEMA
 
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)
 

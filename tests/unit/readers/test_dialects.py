@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 import pytest
 
 from everyturn.assemble import assemble
-from everyturn.model import Feedback, FeedbackRecord, Message, Rejected, Span, ToolCall, encoded_messages
+from everyturn.model import Feedback, FeedbackRecord, Message, Rejected, Span, ToolCall
+from everyturn.model.exchange import encode_messages_utf8
 from everyturn.readers import BadRecord, Context, ReadOptions, Skipped
 from everyturn.readers.mlflow import READER as MLFLOW
 from everyturn.readers.openai_agents import READER as AGENTS
@@ -166,7 +167,7 @@ class TestRepeats:
             going_on, alone = given(listed(texts), "goes on"), given(listed(texts), f"alone {number}")
             assert going_on.input == alone.input == tuple(map(user, texts))
             rows = [row_of(span, "f:1", NOW)[1][9] for span in (going_on, alone)]
-            assert rows == [encoded_messages(tuple(map(user, texts)))] * 2
+            assert rows == [encode_messages_utf8(tuple(map(user, texts)))] * 2
 
     def test_a_text_cut_in_the_middle_behind_a_known_beginning_is_cut(self):
         whole = json.dumps([{"role": "user", "parts": [{"type": "text", "content": t}]} for t in ("a", "b")])

@@ -18,9 +18,8 @@ from everyturn.model import (
     OutcomeRecord,
     Span,
     ToolCall,
-    decode_messages,
-    decode_tool_calls,
 )
+from everyturn.model.exchange import decode_messages, decode_tool_calls
 from everyturn.readers import BadRecord
 from everyturn.readers.tables import SCHEMAS, Tables, row_of
 from reader_examples import records_of

@@ -8,7 +8,8 @@ from itertools import pairwise
 
 import pytest
 
-from everyturn.model import OBSERVATION_SCHEMA, Conversation, Feedback, Message, ToolCall
+from everyturn.model import Conversation, Feedback, Message, ToolCall
+from everyturn.model.schemas import OBSERVATION_SCHEMA
 from everyturn.registry import find
 from everyturn.signals.outcome import observe_all, outcomes
 
