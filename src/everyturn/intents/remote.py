@@ -3,11 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
-from http import HTTPStatus
-from http.client import HTTPException
-from urllib.error import HTTPError, URLError
-from urllib.request import Request, urlopen
 
 import orjson
 
@@ -15,15 +10,11 @@ from everyturn.errors import InputError
 from everyturn.model import Json
 
 KEY = "EVERYTURN_LLM_KEY"
-_TRIES, _WAIT = 4, 0.5
-_SECONDS = 60
-_LONGEST_WAIT = 60.0  # seconds, whatever the endpoint asks for
+_ATTEMPTS = 4
 
 
 class Remote:
     """One model at one address, `https://HOST/v1#MODEL`; the key, if any, in EVERYTURN_LLM_KEY, read when it is needed.
-
-    Busy, failing and broken-off answers are asked for again three times, after the seconds the endpoint names (`Retry-After`).
 
     >>> Remote("https://llm.example/v1#small").model
     'small'
@@ -37,32 +28,17 @@ class Remote:
 
     def post(self, path: str, body: Json) -> Json:
         """What the endpoint answers to the body with the model's name in it; an error where it does not answer in JSON."""
-        headers = {"Content-Type": "application/json"}
+        from everyturn import http  # httpx takes a while to load, and most discoveries ask nobody
+
+        headers = {"content-type": "application/json"}
         if key := os.environ.get(KEY):
-            headers["Authorization"] = f"Bearer {key}"
-        url = f"{self._base}/{path}"
-        data = orjson.dumps({"model": self.model, **body})
-        request = Request(url, data, headers)  # noqa: S310 (the scheme was checked)
-        for attempt in range(1, _TRIES + 1):
-            wait = _WAIT * 2 ** (attempt - 1)
-            try:
-                with urlopen(request, timeout=_SECONDS) as answer:  # noqa: S310
-                    return orjson.loads(answer.read())
-            except HTTPError as error:
-                error.close()
-                busy = error.code == HTTPStatus.TOO_MANY_REQUESTS or error.code >= HTTPStatus.INTERNAL_SERVER_ERROR
-                if not busy or attempt == _TRIES:
-                    raise self.refused(path, f"it answered {error.code}") from None
-                told = str(error.headers.get("Retry-After") or "")
-                wait = max(wait, min(float(told), _LONGEST_WAIT)) if told.isascii() and told.isdigit() else wait
-            except (URLError, TimeoutError, ConnectionError, HTTPException) as error:
-                if attempt == _TRIES:
-                    why = "its answer broke off" if isinstance(error, HTTPException) else "it cannot be reached"
-                    raise self.refused(path, why) from error
-            except orjson.JSONDecodeError:
-                raise self.refused(path, "it did not answer in JSON") from None
-            time.sleep(wait)
-        raise AssertionError  # the last try returns or raises
+            headers["authorization"] = f"Bearer {key}"
+        question = orjson.dumps({"model": self.model, **body})
+        try:
+            with http.client(headers) as client:
+                return http.ask(client, "POST", f"{self._base}/{path}", attempts=_ATTEMPTS, content=question).value
+        except http.NoReply as none:
+            raise self.refused(path, none.problem) from none
 
     def refused(self, path: str, why: str) -> InputError:
         """The error that says what went wrong, without a word of what was sent."""

@@ -17,5 +17,5 @@ def vendor():
 def slept(monkeypatch):
     """The seconds between attempts, which tests do not wait."""
     seconds: list[float] = []
-    monkeypatch.setattr("everyturn.pulls.api.time.sleep", seconds.append)
+    monkeypatch.setattr("everyturn.http.time.sleep", seconds.append)
     return seconds

@@ -15,7 +15,7 @@ SECRET = "sk-very-secret"
 @pytest.fixture
 def api(vendor, slept):
     vendor.routes["/list"] = lambda query, body: {"query": query, "body": body}
-    with Api("example", vendor.url + "/", {"x-api-key": SECRET}, variables=("EXAMPLE_KEY",), sleep=slept.append) as api:
+    with Api("example", vendor.url + "/", {"x-api-key": SECRET}, variables=("EXAMPLE_KEY",)) as api:
         yield api
 
 
@@ -51,7 +51,7 @@ def test_what_does_not_pass_ends_in_the_end(api, vendor, slept):
 
 
 def test_a_pause_that_is_too_long_is_told_and_not_waited_for(api, vendor, slept, monkeypatch):
-    monkeypatch.setattr("everyturn.pulls.api._LONGEST_ASKED", 5.0)
+    monkeypatch.setattr("everyturn.http._LONGEST_ASKED", 5.0)
     vendor.trouble = ["429"]
     with pytest.raises(InputError) as error:
         api.get("/list")
