@@ -36,22 +36,22 @@ class BlindSpots:
         """What to know where nothing was found.
 
         >>> print(BlindSpots("cohort", (("Support", 0.18), ("Admins", None)), 0, 5, 0.07).sentence)
-        In 2 of 5 cohorts (7 % of answers) a fall of acceptance by 10 points could go unseen for four weeks: Support could show 18 points, Admins no change.
+        In 2 of 5 cohorts (7 % of answers), acceptance could fall by 10 points without it showing within four weeks. The smallest fall that would probably show: Support 18 points, Admins none.
         """
         worth = f"{WORTH * 100:.0f} points"
         blind = len(self.slices) + self.unnamed
         if not blind:
-            return f"A fall of acceptance by {worth} in any {self.kind} would probably show within four weeks."
+            return f"If acceptance fell by {worth} in any {self.kind}, it would probably show within four weeks."
         quote = quoted if self.kind == "intent" else str
-        named = [
-            f"{quote(name)} could show {_change(least)}" if i == 0 else f"{quote(name)} {_change(least)}"
-            for i, (name, least) in enumerate(self.slices[:_NAMED])
-        ]
+        named = [f"{quote(name)} {_change(least)}" for name, least in self.slices[:_NAMED]]
         more = blind - len(named)
-        rest = [f"{more} more"] if named and more else [] if named else [f"all with fewer than {NEEDED_USERS} people"]
+        rest = [f"{more} more"] if more else []
+        told = f"The smallest fall that would probably show: {_listed([*named, *rest])}."
+        if not named:
+            told = f"All have fewer than {NEEDED_USERS} people."
         return (
-            f"In {blind} of {counted(self.of, self.kind)} ({percent(self.share)} of answers) a fall of acceptance by {worth} could go"
-            f" unseen for four weeks: {_listed([*named, *rest])}."
+            f"In {blind} of {counted(self.of, self.kind)} ({percent(self.share)} of answers), acceptance could fall by {worth}"
+            f" without it showing within four weeks. {told}"
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -100,7 +100,7 @@ def blind_spots(panel: Panel, names: Mapping[str, str], *, needed: int = NEEDED_
 
 
 def _change(least: float | None) -> str:
-    return "no change" if least is None else f"{least * 100:.0f} points"
+    return "none" if least is None else f"{least * 100:.0f} points"
 
 
 def _listed(parts: list[str]) -> str:

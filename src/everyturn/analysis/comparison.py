@@ -45,13 +45,13 @@ class Comparison:
         assert self.within is not None
         assert self.mix is not None
         assert self.smallest_change is not None
-        seen = f"These data would have shown a change of {points(self.smallest_change).lstrip('+')} four times in five."
+        seen = f"With this much data, a change of {points(self.smallest_change).lstrip('+')} would be seen four times out of five."
         at_same = moved(self.within.value, self.within.low, self.within.high)
         went = from_to(self.baseline.y / self.baseline.n, self.effect.value)
         if self.verdict == "no clear change":
-            return f"No clear change of {self.signal} at the same requests: {at_same}. {seen}"
-        by_mix = f"; another mix of requests makes {points(self.mix.value)}" if abs(self.mix.value) >= 0.005 else ""
-        return f"{self.signal.capitalize()} is {self.verdict}: {went}, at the same requests {at_same}{by_mix}."
+            return f"No clear change of {self.signal} for the same requests: {at_same}. {seen}"
+        by_mix = f"; a different mix of requests adds {points(self.mix.value)}" if abs(self.mix.value) >= 0.005 else ""
+        return f"{self.signal.capitalize()} is {self.verdict}: {went}. For the same requests, {at_same}{by_mix}."
 
 
 def compare_sides(sides: pa.Table, *, signal: str, better: Literal["higher", "lower"], needed: int = 10) -> Comparison:

@@ -21,10 +21,10 @@ _MOST = 5  # contexts told of one intent
 
 _MESSAGE = {
     "identifier": ("the request names a table, a column or a field", "the request names no table, column or field"),
-    "number": ("the request holds a number", "the request holds no number"),
-    "code": ("the request holds code", "the request holds no code"),
-    "link": ("the request holds a link", "the request holds no link"),
-    "question mark": ("the request holds a question mark", "the request holds no question mark"),
+    "number": ("the request contains a number", "the request contains no number"),
+    "code": ("the request contains code", "the request contains no code"),
+    "link": ("the request contains a link", "the request contains no link"),
+    "question mark": ("the request contains a question mark", "the request contains no question mark"),
     "long": ("the request is longer than 600 characters", "the request is no longer than 600 characters"),
     "short": ("the request is shorter than 25 characters", "the request is no shorter than 25 characters"),
 }
@@ -65,7 +65,7 @@ class Context:
         rated = _RATED.get(self.signal, self.signal)
         effect = moved(self.change.value, self.change.low, self.change.high)
         return (
-            f"{quoted(self.intent)} does worse where {self.words}: {percent(self.failing.value)} {rated}, against"
+            f"{quoted(self.intent)} does worse where {self.words}: {percent(self.failing.value)} {rated}, compared with"
             f" {percent(self.rest.value)} elsewhere ({effect})."
         )
 

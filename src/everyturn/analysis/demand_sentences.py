@@ -38,17 +38,19 @@ def say_new_intent(t: Teller, fact: NewIntent, others: Rows, *, tickets: float) 
     share, accepted = always_valid(fact.share), always_valid(t.accepted(Node(intent=fact.intent), fact.since))
     elsewhere = t.accepted(Node(), rows=others)
     total = t.accepted(Node())
-    taken = "how users take the answers is not known yet"
+    taken = "it is not known yet how users take the answers"
     if isinstance(accepted, Estimate):
-        taken = f"{percent(accepted.value)} of the answers are accepted ({span(accepted.low, accepted.high)})"
-        taken += f", {percent(elsewhere.value)} elsewhere" if isinstance(elsewhere, Estimate) else ""
+        taken = (
+            f"{percent(accepted.value)} of its answers since then are accepted ({span(accepted.low, accepted.high)})"
+        )
+        taken += f", compared with {percent(elsewhere.value)} elsewhere" if isinstance(elsewhere, Estimate) else ""
     rest = t.shift(others, fact.since)
     steady = isinstance(rest, Estimate) and rest.low <= 0 <= rest.high
     so_far = f"{counted(fact.users, 'user')} and {counted(fact.requests, 'request')} so far"
     details = [f"{t.found(fact.found_at)} {capital(so_far)}. {t.range_note(share)}", t.rarity(fact.rarity)]
     if isinstance(total, Estimate) and isinstance(elsewhere, Estimate):
         details.append(
-            f"It moves total acceptance by {points(total.value - elsewhere.value)}, to {percent(total.value)}."
+            f"It changes total acceptance by {points(total.value - elsewhere.value)}, to {percent(total.value)}."
         )
     if isinstance(rest, Estimate) and not steady:
         details.append(f"Acceptance of everything else: {moved(rest.value, rest.low, rest.high)}.")
@@ -65,11 +67,13 @@ def say_new_intent(t: Teller, fact: NewIntent, others: Rows, *, tickets: float) 
         share.high,
         f"New and untested: {short(label)}" if untested else f"New request: {short(label)}",
         joined(
-            f"Users began to ask for {quoted(label)} in {t.started(fact.since)}; it is now {percent(share.value)} of all"
+            f"Users began asking for {quoted(label)} in {t.started(fact.since)}; it now makes up {percent(share.value)} of all"
             f" requests ({span(share.low, share.high)}), and {taken}.",
-            f"It brings {counted(tickets, 'ticket')} a week to the human queue." if tickets >= 1 else "",
+            f"It adds about {counted(tickets, 'ticket')} a week to the queue of the human team."
+            if tickets >= 1
+            else "",
             t.evals_score(fact.intent),
-            "The rest of the product did not move." if steady else "",
+            "The rest of the product held steady." if steady else "",
         ),
         unit="share",
         story="new intent",
@@ -100,7 +104,7 @@ def say_share(t: Teller, fact: ShareChange) -> Finding:
         change.high,
         f"{short(label)}: asked {how} often",
         joined(
-            f"{t.cohort(fact.cohort) or 'Users'} have asked {how} for {quoted(label)} since {t.started(fact.since)}:"
+            f"{t.cohort(fact.cohort) or 'Users'} have asked for {quoted(label)} {how} often since {t.started(fact.since)}:"
             f" {from_to(fact.baseline.value, change.value)} of {'their' if fact.cohort is not None else 'all'} requests"
             f" ({moved(change.value, change.low, change.high)}).",
             f"{percent(accepted.value)} of its answers are accepted." if isinstance(accepted, Estimate) else "",
@@ -139,15 +143,15 @@ def say_queue(t: Teller, fact: QueueGrowth) -> Finding:
         fact.high,
         "The human queue grows",
         joined(
-            f"The human queue has grown since {t.started(fact.since)}: {per_hundred}"
+            f"The queue of the human team has grown since {t.started(fact.since)}: {per_hundred}"
             f" ({signed(rise)}, between {signed(fact.low)} and {signed(fact.high)}).",
-            f"Most of it: {listed(named)}." if named else "The tickets do not say through which requests.",
-            "More traffic does not explain it: it is counted per answer.",
+            f"Most of it: {listed(named)}." if named else "The tickets do not show which requests they come from.",
+            "More traffic does not explain it, because it is counted per answer.",
             t.evals_moved(None, fact.since),
         ),
         story="queue",
         details=(
-            f"{counted(rise * fact.after.n, 'ticket')} more so far than at the earlier rate.",
+            f"So far that is {counted(rise * fact.after.n, 'ticket')} more than at the earlier rate.",
             *t.start_range(fact.first, fact.last),
         ),
         series=fact.weekly,
@@ -173,17 +177,17 @@ def say_mix(t: Teller, split: Split, since: int) -> Finding:
         mix.high,
         "Acceptance moved because the mix did",
         joined(
-            f"In the weeks from {t.started(since)} on, other people and other requests moved total acceptance by"
+            f"Since {t.started(since)}, a change in who asks and what they ask for has moved total acceptance by"
             f" {points(mix.value)} (between {signed(mix.low)} and {signed(mix.high)}).",
-            "The same requests of the same cohorts did not move."
+            "For the same requests and the same cohorts, nothing clearly changed."
             if still
             else f"The rates themselves moved it by another {points(within.value)}.",
-            "Evals weigh every case alike and cannot see a mix." if t.evals.cases else "",
+            "Evals weigh every case the same, so they cannot see this." if t.evals.cases else "",
         ),
         story="mix",
         details=(
             f"{counted(split.total.users, 'user')} compared with all earlier weeks. {t.range_note(mix)}",
-            "Were the mix to stand still, one as clear as this would come once in 10 years.",
+            "If the mix had not changed, something this clear would appear about once in 10 years.",
         ),
         series=t.panel.weekly("acceptance", needed=t.needed),
         where={"weeks": tuple(t.panel.weeks[since:])},
@@ -210,10 +214,10 @@ def say_gap(row: GapRow, overall: Estimate) -> Finding | None:
         title = f"{short(row.intent)}: little value, no eval"
     sentence = joined(
         said,
-        f"In the product as a whole it is {percent(overall.value)}.",
-        f"It has been so all along, for {counted(row.users, 'user')}.",
+        f"Across the whole product it is {percent(overall.value)}.",
+        f"It has been like this all along, for {counted(row.users, 'user')}.",
     )
-    lost = f"At the product's own rate {counted(row.lost, 'answer')} more would have been accepted."
+    lost = f"At the rate of the whole product, {counted(row.lost, 'more answer')} would have been accepted."
     return replace(_standing(row, size, title, sentence), story="gap", details=(lost,), severity=row.lost)
 
 
@@ -221,7 +225,7 @@ def _say_reverse(row: GapRow, size: Estimate, score: Estimate, users: str) -> Fi
     """An intent whose evals fail while users keep the answers: the cases may ask for what nobody needs."""
     sentence = joined(
         f"Evals score {quoted(row.intent)} {percent(score.value)} ({span(score.low, score.high)}), yet {users}.",
-        f"Its {counted(row.cases, 'case')} may test what users do not need, or not what they ask.",
+        f"Its {counted(row.cases, 'case')} may test something users do not need, or do not ask for.",
     )
     found = _standing(row, size, f"{short(row.intent)}: evals bad, users content", sentence)
     kept = {"intent_id": row.intent_id, "signal": "acceptance", "value": 1}

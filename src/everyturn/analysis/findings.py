@@ -345,14 +345,14 @@ def _summary(panel: Panel, found: Sequence[Finding], needed: int) -> str:
     )
     changed = sum(finding.kind != "gap" and finding.tier == PAGE for finding in found)
     listed = sum(finding.tier == LIST for finding in found)
-    also = f" {counted(listed, 'line')} on the watch list." if listed else ""
+    also = f" {listed} more on the watch list." if listed else ""
     if changed:
-        return f"{counted(changed, 'thing')} changed, or stand out, beyond chance in {seen}.{also}"
+        return f"{counted(changed, 'thing')} changed or stood out beyond chance, in {seen}.{also}"
     if panel.complete < _LEAST_WEEKS:
-        return f"Changes need {_LEAST_WEEKS} finished weeks to show; there are {panel.complete} so far."
+        return f"It takes {_LEAST_WEEKS} finished weeks to see a change; there are {panel.complete} so far."
     rows, weeks = panel.trend("acceptance")
     least = smallest_change(summarise_one(rows.user, rows.n, rows.y), weeks=max(weeks, 1), needed=needed)
-    could = " This is too little to show any but the largest change."
+    could = " This is too little data to show any but the largest change."
     if isinstance(least, float) and least < _LARGEST:
         could = f" This much data would probably show a change of {least * 100:.0f} points in total acceptance within four weeks."
-    return f"Nothing changed beyond chance in {seen}.{also}{could}"
+    return f"Nothing changed beyond chance, in {seen}.{also}{could}"

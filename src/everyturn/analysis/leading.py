@@ -80,7 +80,7 @@ def leading_order(panel: Panel, *, needed: int = NEEDED_USERS) -> list[Order]:
     panel = panel.recent(_LATEST)
     parts, weeks = trust_parts(panel)
     if weeks < LEAST_WEEKS or not parts:
-        said = f"Whether trust falls before use takes {LEAST_WEEKS} finished weeks to show; there are {weeks}."
+        said = f"It takes {LEAST_WEEKS} finished weeks to tell whether trust falls before use does; there are {weeks} so far."
         return [_unsaid(None, "too short", 0, said)]
     use = find_departures(panel, weeks)
     shifts = [History.of_answers(rows, use, len(panel.users)) for rows in parts.values()]
@@ -112,9 +112,7 @@ def _order(
         few = (
             f"{needed} are needed" if gone < needed else f"{min(fell, stayed)} of them can be held against users alike"
         )
-        said = (
-            f"Too few to say whether trust falls before use: {counted(gone, 'user')} left or came half as often, {few}."
-        )
+        said = f"There are too few users to tell whether trust falls before use does: {counted(gone, 'user')} left or came half as often, {few}."
         return _unsaid(name, "too few", gone, said, people=gone if gone < needed else min(fell, stayed))
     came = _estimate(mean_shift(use, [History.of_use(use)], cohort, EARLIER), level, needed)
     relied, later = _estimate(before, level, needed), _estimate(after, level, needed)

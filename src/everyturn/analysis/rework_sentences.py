@@ -50,8 +50,8 @@ def say_rework(t: Teller, facts: Sequence[Hotspot]) -> Finding | None:
         _title(t, only),
         joined(
             f"{percent(level.value)} of the accepted answers{_where(t, ordered)} are redone elsewhere within 7 days"
-            f" ({span(level.low, level.high)}){elsewhere}. It has been so in all {t.panel.complete} weeks.",
-            f"In the conversation all looks well: {percent(taken.value)} are accepted."
+            f" ({span(level.low, level.high)}){elsewhere}. It has been like this for all {t.panel.complete} weeks.",
+            f"Inside the conversation everything looks fine: {percent(taken.value)} of the answers are accepted."
             if isinstance(taken, Estimate)
             else "",
             t.evals_score(only.intent),
@@ -60,9 +60,9 @@ def say_rework(t: Teller, facts: Sequence[Hotspot]) -> Finding | None:
         story="rework",
         intent_id=t.intent_id(only.intent),
         details=(
-            "Redone: the text kept elsewhere holds less than half of the answer, or the matter went to a person, or was reverted.",
+            "Redone means that less than half of the answer survives in the text that was kept, that a person had to take over, or that the work was reverted.",
             *(_line(t, fact) for fact in ordered[:_LISTED]),
-            f"{counted(level.users, 'user')}, {counted(level.n, 'accepted answer')} whose window is over; {still_open:,} open.",
+            f"{counted(level.users, 'user')}, {counted(level.n, 'accepted answer')} whose 7 days are over; {still_open:,} are still open.",
         ),
         series=t.series(rows.take(places), rows.y[places], needed=t.needed),
         where=t.where(first, 0, "rework", 1),
@@ -110,4 +110,4 @@ def _where(t: Teller, facts: Sequence[Hotspot]) -> str:
 
 def _line(t: Teller, fact: Hotspot) -> str:
     against = moved(fact.above.value, fact.above.low, fact.above.high)
-    return f"{capital(_name(t, fact.node))}: {percent(fact.rate.value)}, {against} against everything else."
+    return f"{capital(_name(t, fact.node))}: {percent(fact.rate.value)}, {against}, compared with everything else."

@@ -33,13 +33,13 @@ from everyturn.stats.compare import Split
 from everyturn.stats.intervals import always_valid
 
 _WORDS: Mapping[str, tuple[str, str, str, str]] = {
-    "acceptance": ("Answers{} have been accepted", "less", "more", "accepted"),
+    "acceptance": ("Answers{} have been accepted", "less often", "more often", "accepted"),
     "feedback": ("Answers{} have been rated", "lower", "higher", "rated"),
     "edits": ("Answers{} have been edited", "more often", "less often", "edited"),
     "edit_share": ("Answers{} have been edited", "more heavily", "less heavily", "edited"),
     "rework": ("Accepted answers{} have been redone elsewhere", "more often", "less often", "redone"),
     "complaint": ("Answers{} have drawn complaints", "more often", "less often", "complained about"),
-    "escalation": ("Answers{} have ended with a person", "more often", "less often", "handed over"),
+    "escalation": ("Answers{} have been handed to a person", "more often", "less often", "handed over"),
 }
 """Per signal: the clause of a sentence with room for the place, how it got worse, how better, and the verb of a title."""
 
@@ -73,7 +73,11 @@ def say_slide(t: Teller, fact: RateChange) -> Finding:
     clause, worse, better, verb = _WORDS[fact.signal]
     how = worse if fact.is_worse else better
     subject = short(t.label(node.intent)) if node.intent is not None else t.cohort(node.cohort) or "All answers"
-    rest = "The rest of the product did not move." if fact.rest_z < 2 else "The rest moved too, less clearly."
+    rest = (
+        "The rest of the product held steady."
+        if fact.rest_z < 2
+        else "The rest of the product moved too, but less clearly."
+    )
     rows = t.panel.rows(fact.signal)
     since = t.index(fact.since)
     cost = float(rows.n[node.mask(rows) & (rows.week >= since)].sum()) * abs(within.value)
@@ -99,7 +103,7 @@ def say_slide(t: Teller, fact: RateChange) -> Finding:
         details=(
             f"{t.found(fact.found)} {counted(within.users, 'user')}, {counted(within.n, 'known answer')} compared. {t.range_note(within, fact.tier)}",
             *_most_of_it(t, fact),
-            *(f"{_NOUNS[a.signal]} moved with it: {_change(a)}." for a in fact.also),
+            *(f"{_NOUNS[a.signal]} changed with it: {_change(a)}." for a in fact.also),
             *_mix(fact.split),
             t.rarity(fact.rarity, fact.tier),
             *t.tier_note(fact.tier),
@@ -122,9 +126,9 @@ def say_trust(t: Teller, fact: TrustDrop, *, tier: str, rarity: float) -> Findin
     largest = f"Most of it: {_PART_WORDS[parts[0][0]]} {points(parts[0][1].value)}." if parts else ""
     steady = ""
     if fact.total is not None and fact.total.low <= 0 <= fact.total.high:
-        steady = "The product as a whole hides it: trust in all did not move."
+        steady = "The overall figure hides it: trust across all users did not move."
     elif fact.others is not None and fact.others.low <= 0 <= fact.others.high:
-        steady = "All other cohorts together did not move."
+        steady = "The other cohorts, taken together, did not move."
     signal = _PART_SIGNALS[parts[0][0]] if parts else "acceptance"
     traffic = t.panel.traffic
     outputs = traffic.n[(traffic.cohort == fact.cohort) & (traffic.week >= fact.since)].sum()
@@ -140,20 +144,20 @@ def say_trust(t: Teller, fact: TrustDrop, *, tier: str, rarity: float) -> Findin
         fell.high,
         f"{capital(cohort)}: less reliance on the answers",
         joined(
-            f"{capital(cohort)} have relied less on what they get since {t.started(fact.since)}: trust"
+            f"{capital(cohort)} have relied less on the answers since {t.started(fact.since)}: trust"
             f" {from_to(fact.baseline.value, fell.value)} ({moved(fell.value, fell.low, fell.high)}).",
-            f"What moved: {listed(clear)}." if clear else largest,
+            f"What changed: {listed(clear)}." if clear else largest,
             steady,
             t.evals_moved(None, fact.since),
         ),
         story="cohort",
         details=(
-            f"{t.found(fact.found_at)} {counted(fell.users, 'user')} compared, each counting once. {t.range_note(fell, tier)}",
+            f"{t.found(fact.found_at)} {counted(fell.users, 'user')} compared, each counted once. {t.range_note(fell, tier)}",
             t.rarity(rarity, tier),
             *(f"{_PART_WORDS[name].capitalize()}: {_clearly(change)}." for name, change in parts),
             *([f"All other cohorts together: {_clearly(fact.others)}."] if fact.others else []),
             *t.tier_note(tier),
-            "Trust is inferred from what they do, not asked.",
+            "Trust is inferred from what people do; nobody was asked.",
         ),
         series=next((c.weekly for c in cohort_trust(t.panel, needed=t.needed) if c.cohort == cohort), ()),
         where=t.where(Node(fact.cohort), fact.since, signal, int(signal != "acceptance")),
@@ -189,20 +193,19 @@ def say_erosion(t: Teller, facts: Sequence[ErodingUser], *, found_week: int, fal
         float(len(facts)),
         float(len(facts) - by_chance),
         float(len(facts)),
-        f"{counted(len(facts), 'steady user')} no longer take the answers",
+        f"{counted(len(facts), 'steady user')} take fewer answers",
         joined(
-            f"{counted(len(facts), 'user')} come as often as before ({use[0]:.1f} → {use[1]:.1f} answers a week) and have"
-            f" stopped taking what they get, from about {t.started(since)} on: they took {percent(before)} of the answers"
-            f" unchanged and now take {percent(after)}{change}.",
-            f"About {by_chance} of them may be chance.",
-            "All other users accept as much as before." if steady else "",
+            f"{counted(len(facts), 'user')} come back as often as before ({use[0]:.1f} → {use[1]:.1f} answers a week) but take fewer answers as they"
+            f" are: {percent(before)} before, {percent(after)} since about {t.started(since)}{change}.",
+            f"About {by_chance} of them may be here by chance.",
+            "All other users accept as many answers as before." if steady else "",
             t.evals_moved(None, since),
         ),
         unit="count",
         story="erosion",
         details=tuple(
-            f"{user}: {percent(f.accepted_before)} → {percent(f.accepted_since)} unchanged since"
-            f" {t.started(f.since)}, {f.weekly_since:.0f} answers a week."
+            f"{user}: {percent(f.accepted_before)} → {percent(f.accepted_since)} of answers taken unchanged"
+            f" since {t.started(f.since)}, at {f.weekly_since:.0f} answers a week."
             for user, f in zip(users, facts, strict=True)
         ),
         series=t.series(own, own.y, needed=min(t.needed, len(facts))),
@@ -233,8 +236,10 @@ def _mix(split: Split) -> list[str]:
         return []
     mix = split.mix
     if abs(mix.value) >= 0.01 and not mix.low <= 0 <= mix.high:
-        return [f"Other people and requests moved it by another {points(mix.value)}, which this number leaves out."]
-    return ["The mix of people and requests explains none of it."]
+        return [
+            f"A change in who asks and what they ask for moved it by another {points(mix.value)}, which is not counted here."
+        ]
+    return ["A change in who asks or what they ask for does not explain it."]
 
 
 def _most_of_it(t: Teller, fact: RateChange) -> list[str]:

@@ -61,7 +61,7 @@ class Teller:
         """What the data leave open about a start, nothing where it is one week."""
         if first == last:
             return ()
-        return (f"The data leave open a start between {self.started(first)} and {self.started(last)}.",)
+        return (f"It may have started at any time between {self.started(first)} and {self.started(last)}.",)
 
     def tier(self, name: str) -> Literal["page", "list"]:
         """The tier of a finding."""
@@ -69,15 +69,19 @@ class Teller:
 
     def tier_note(self, tier: str) -> tuple[str, ...]:
         """What to say of evidence that has not reached the page's bar."""
-        return ("On the watch list: clear, but not yet clear enough to page anyone.",) if tier == LIST else ()
+        return (
+            ("This is on the watch list: there is evidence, but not yet enough to alert anyone.",)
+            if tier == LIST
+            else ()
+        )
 
     def range_note(self, change: Estimate, tier: str = PAGE) -> str:
         """What to say of a range that someone will look at again tomorrow."""
         if change.low <= 0 <= change.high:
             if tier == LIST:
-                return "It may be chance: its range, which holds however often you look, still reaches 0."
-            return "That it moved is what the alarm says; how far is not sure yet: its range, which holds however often you look, still reaches 0."
-        return "The range holds however often you look."
+                return "It may be chance: the range, which stays valid however often you look, still includes 0."
+            return "It did move, but how far is not certain yet: the range, which stays valid however often you look, still includes 0."
+        return "The range stays valid however often you look."
 
     def rarity(self, days: float, tier: str = PAGE) -> str:
         """How rare such an alarm is where nothing changes: in its own place, and in all places together."""
@@ -86,11 +90,11 @@ class Teller:
         else:
             once = f"once in {round(days / 365)} years" if days >= 700 else f"once in {round(days / 30.4)} months"
         a_year = self.budget * (LIST_TIMES if tier == LIST else 1)
-        return f"Were nothing to change, this one place would alarm {once} at most, all places together {a_year:.0f} times a year."
+        return f"If nothing were changing, this place would raise a false alarm at most {once}, and all places together at most {a_year:.0f} times a year."
 
     def found(self, when: date) -> str:
         """When it was clear."""
-        return f"Clear on {day(when, self.latest)}."
+        return f"This became clear on {day(when, self.latest)}."
 
     def index(self, when: date) -> int:
         """The week of the panel that holds a day, or the nearest."""
@@ -142,7 +146,7 @@ class Teller:
         score = self.evals.latest(intent_id)
         if isinstance(score, NotEnough):
             return f"{'Its' if intent is not None else 'The'} {counted(cases, 'eval case')} have no score."
-        what = "The evals score it" if intent is not None else "Evals in all score"
+        what = "Evals score it" if intent is not None else "Overall, evals score"
         return f"{what} {percent(score.value)} ({span(score.low, score.high)})."
 
     def evals_moved(self, intent: int | None, since: int) -> str:
@@ -154,8 +158,8 @@ class Teller:
         if isinstance(after, NotEnough):
             return "No eval has run since."
         if isinstance(before, NotEnough):
-            return f"The evals score it {percent(after.value)} ({span(after.low, after.high)})."
+            return f"Evals score it {percent(after.value)} ({span(after.low, after.high)})."
         scores = f"{percent(before.value)} before, {percent(after.value)} since"
         if after.high < before.low or after.low > before.high:
-            return f"The evals moved as well: {scores}."
-        return f"The evals did not see it: {scores}."
+            return f"The evals moved too: {scores}."
+        return f"The evals did not catch it: {scores}."

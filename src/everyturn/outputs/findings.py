@@ -49,8 +49,8 @@ def quiet(report: Mapping[str, Any]) -> str:
 
     >>> quiet({"counts": {"conversations": 9}, "headline": {"acceptance": {"not_enough": {"users": 4, "needed": 10}}}})
     'Too little data to say whether anything moved: 4 users, 10 needed.'
-    >>> quiet({"counts": {"conversations": 9}, "watch": "Changes need 5 finished weeks to show; there are 2 so far."})
-    'Changes need 5 finished weeks to show; there are 2 so far.'
+    >>> quiet({"counts": {"conversations": 9}, "watch": "It takes 5 finished weeks to see a change; there are 2 so far."})
+    'It takes 5 finished weeks to see a change; there are 2 so far.'
     """
     if not fields(report, "counts").get("conversations"):
         return "There are no conversations to look at yet."

@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from rich.console import RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -17,6 +18,12 @@ from everyturn.outputs.figures import UNKNOWN, Figure, count, fields, figure, nu
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
 UNFINISHED = "░"
+TIED = "\ue000"
+"""Stands for a space at which no line may end, until the text is whole: rich ends lines at no-break spaces too."""
+_UNIT = re.compile(r"(?<=\d) (?=%|points?\b|s\b)")
+_APART = " · "
+_SENTENCE = 32  # columns that a cell with a sentence needs to be read
+_ENDLESS = 10_000
 # Control characters but tab and line feed, other line ends, and what turns the reading direction around.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
@@ -101,7 +108,8 @@ def distance_lines(row: Mapping[str, Any]) -> tuple[str, str]:
 
 def printable(text: object) -> str:
     """The text with its control characters made visible, so that no conversation steers the terminal."""
-    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", "" if text is None else str(text).replace("\r\n", "\n"))
+    plain = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", "" if text is None else str(text).replace("\r\n", "\n"))
+    return _UNIT.sub(TIED, plain)
 
 
 def strong(text: object) -> Text:
@@ -132,11 +140,50 @@ def word_diff(pieces: Sequence[Piece]) -> Text:
     return text
 
 
-def grid(*columns: str, heads: bool = True) -> Table:
-    """A plain table; a column whose name begins with ">" is right-aligned. Text is folded, never cut."""
-    table = Table(box=None, show_header=heads, header_style="dim", pad_edge=False, padding=(0, 2, 0, 0))
+class Grid(Table):
+    """A plain table. Where its longest words do not fit side by side, each row is told in a few lines instead."""
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """The table, or its rows one below the other."""
+        least = self.__rich_measure__(console, options.update_width(_ENDLESS)).minimum
+        if not self.show_header or least <= options.max_width:
+            yield from super().__rich_console__(console, options)
+            return
+        for position, cells in enumerate(zip(*(column.cells for column in self.columns), strict=True)):
+            if position:
+                yield ""
+            yield from self._told(cells, options.max_width)
+
+    def _told(self, cells: Sequence[RenderableType], width: int) -> Iterator[RenderableType]:
+        """One row: its first cell as a title, then name and value of the others, as many in a line as there is room for."""
+        title, *values = (_line_of(cell) for cell in cells)
+        yield Text(title.plain, style="bold")
+        line = Text()
+        for column, value in zip(self.columns[1:], values, strict=True):
+            if not value:
+                continue
+            pair = Text.assemble((f"{column.header} ", "dim"), value)
+            if line and line.cell_len + 2 + len(_APART) + pair.cell_len > width:
+                yield Padding(line, (0, 0, 0, 2))
+                line = Text()
+            line = Text.assemble(line, (_APART if line else "", "dim"), pair)
+        if line:
+            yield Padding(line, (0, 0, 0, 2))
+
+
+def _line_of(cell: RenderableType) -> Text:
+    """A cell of one or two lines as one line."""
+    return Text(" ").join((cell if isinstance(cell, Text) else Text(str(cell))).split("\n"))
+
+
+def grid(*columns: str, heads: bool = True) -> Grid:
+    """A plain table; ">" before a column's name aligns it to the right, "~" keeps room for sentences. Text is folded, never cut."""
+    table = Grid(box=None, show_header=heads, header_style="dim", pad_edge=False, padding=(0, 2, 0, 0))
     for column in columns:
         table.add_column(
-            Text(column.removeprefix(">")), justify="right" if column.startswith(">") else "left", overflow="fold"
+            Text(column.removeprefix(">").removeprefix("~")),
+            justify="right" if column.startswith(">") else "left",
+            overflow="fold",
+            min_width=_SENTENCE if column.startswith("~") else None,
         )
     return table

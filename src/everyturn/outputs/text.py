@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from rich.console import Console, RenderableType
 
 from everyturn.outputs import Output, Result
+from everyturn.outputs.terminal import TIED
 from everyturn.outputs.text_cohorts import draw_groups
 from everyturn.outputs.text_evals import draw_coverage, draw_gap
 from everyturn.outputs.text_fields import draw_fields
@@ -46,7 +47,8 @@ def render(result: Result, *, width: int = 100, colour: bool = False) -> str:
     with console.capture() as capture:
         for part in draw(result):
             console.print(part, soft_wrap=False)
-    return "".join(f"{line.rstrip()}\n" for line in capture.get().strip("\n").splitlines())
+    drawn = capture.get().replace(TIED, " ").strip("\n")
+    return "".join(f"{line.rstrip()}\n" for line in drawn.splitlines())
 
 
 def render_text(report: Result, *, width: int = 100, colour: bool = False) -> str:

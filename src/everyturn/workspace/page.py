@@ -16,7 +16,7 @@ from everyturn.analysis.gap import Gap, GapRow
 from everyturn.analysis.leading import Order
 from everyturn.analysis.panel import Panel
 from everyturn.analysis.trust import CohortTrust
-from everyturn.analysis.words import counted
+from everyturn.analysis.words import counted, percent
 from everyturn.engines import evidence, inputs, metrics
 from everyturn.engines.local import Database
 from everyturn.model import Conversation, Json
@@ -31,17 +31,17 @@ _COHORTS = 8  # shown for each intent; `show intent` gives all
 _EXAMPLES = 3  # conversations shown for each intent; findings have their own five
 
 DEFINITIONS = (
-    ("Output", "What the agent finally gave in a turn."),
-    ("Accepted", "The user took it: by what they kept, did or said next. The rate is over outputs with a known outcome."),
-    ("Unknown", "Nothing the user did or said tells. Shown beside every rate, with what it would be had all gone one way."),
-    ("Edited", "Kept with changes; the share of edited among accepted and edited."),
-    ("Redone (shadow rework)", "Accepted in the conversation, and within 7 days rewritten by more than half, taken to a human, or reverted."),
-    ("Kept", "Accepted and not redone."),
-    ("Trust", "How far users act on outputs without checking: inferred from what they do, no claim about what they feel."),
-    ("Covered", "The request's intent holds at least one eval case; in depth, enough of them that two runs could show its score fall by 25 points."),
-    ("Gap", "Eval score minus acceptance. An intent without cases has no eval score and so no gap."),
-    ("Could show", "The smallest change of acceptance that four more weeks would probably show; a smaller one would go unseen."),
-    ("Range", "Where the true value lies with 95 % confidence, with the person as the unit: one person's turns resemble each other. In the headline and in what changed it holds however often you look. Bars and bands draw it."),
+    ("Output", "The final answer the agent gave in a turn."),
+    ("Accepted", "The user took the answer, judged by what they kept, did or said next. The rate counts only outputs with a known outcome."),
+    ("Unknown", "Nothing the user did or said shows whether they took the answer. The number of unknown outcomes stands beside every rate."),
+    ("Edited", "Kept, but changed first. The rate is the share of edited outputs among those accepted or edited."),
+    ("Redone (shadow rework)", "Accepted in the conversation but, within 7 days, more than half rewritten, taken to a person, or reverted."),
+    ("Kept", "Accepted, and not redone later."),
+    ("Trust", "How often users act on an answer without checking, changing or redoing it. It is inferred from what they do and claims nothing about what they feel."),
+    ("Covered", "At least one eval case tests what the user asked for. Covered in depth: there are enough cases for two runs to show a fall of 25 points in the score."),
+    ("Gap", "Eval score minus acceptance, in points. An intent without eval cases has no score and therefore no gap."),
+    ("Detectable change", "The smallest change of acceptance that four more weeks would probably show. A smaller one would go unseen."),
+    ("Range", "Where the true value lies, with 95 % confidence. Ranges count people rather than answers, because the answers of one person resemble each other. In the headline and the findings they stay valid however often you look, which makes them wider than elsewhere. Charts draw them as bars and bands."),
 )  # fmt: skip
 
 
@@ -112,17 +112,17 @@ def _period(database: Database) -> dict[str, Json]:
 def _sentence(gap: Gap, counts: dict[str, Json]) -> str:
     """The page's first line. Says no more than is known."""
     if counts["conversations"] and not counts["users"]:
-        return "No conversation has a user id, so nothing can be said of what users keep."
+        return "No conversation has a user id, so what users keep is not known."
     head = gap.headline
     kept = f"{head.kept.value:.0%}".replace("%", " %") if isinstance(head.kept, Estimate) else None
     score = f"{head.eval_score.value:.0%}".replace("%", " %") if isinstance(head.eval_score, Estimate) else None
     if kept and score:
         return f"Evals say {score}. Users keep {kept} of what the agent gives them."
     if kept:
-        absent = "No scores of the eval cases" if counts["eval_cases"] else "No evals"
-        return f"Users keep {kept} of what the agent gives them. {absent} are loaded to set beside it."
+        absent = "No eval scores" if counts["eval_cases"] else "No evals"
+        return f"Users keep {kept} of what the agent gives them. {absent} are loaded to compare with."
     if score:
-        return f"Evals say {score}. What users did with the outputs is not known yet."
+        return f"Evals say {score}. What users did with the answers is not known yet."
     return "Not enough is known yet to say what users keep."
 
 
@@ -253,24 +253,28 @@ def _notes(counts: dict[str, Json], complete: date | None) -> list[str]:
     outputs, unknown = counts["outputs"], counts["unknown_outputs"]
     if counts["conversations"] and not counts["users"]:
         notes.append(
-            "Without user ids no range is honest: everyturn load … --user-id FIELD names the field that holds them."
+            "The conversations have no user ids, so no range can be given. Name the field that holds them: everyturn load … --user-id FIELD"
         )
     if outputs:
         notes.append(
-            f"{unknown:,} of {outputs:,} outputs have no known outcome ({unknown / outputs:.0%}".replace("%", " %")
-            + "): nothing the user did or said tells."
+            f"{unknown:,} of {counted(outputs, 'output')} ({percent(unknown / outputs)}) have no known outcome:"
+            " nothing the user did or said shows whether they took the answer."
         )
     if not counts["actions"]:
-        notes.append("No actions are loaded, so shadow rework cannot be seen: everyturn load --as actions FILE.")
+        notes.append(
+            "No actions are loaded, so answers that were redone later cannot be seen. Load them: everyturn load --as actions FILE"
+        )
     if not counts["eval_cases"]:
-        notes.append("No evals are loaded, so nothing can be set beside them: everyturn load --as evals FILE.")
+        notes.append(
+            "No evals are loaded, so there is nothing to compare users with. Load them: everyturn load --as evals FILE"
+        )
     if counts["unclear_conversations"]:
         unclear = counted(counts["unclear_conversations"], "conversation")
-        notes.append(f"No intent fits any request of {unclear}.")
+        notes.append(f"No intent fits {unclear}; the intents leave them out.")
     if not counts.get("success_checks"):
         notes.append(
-            "Task success is not verifiable: words cannot tell it, and no success check is registered (everyturn.toml)."
+            "Whether tasks succeeded is not known: words alone cannot show it, and everyturn.toml holds no success check."
         )
     if complete is not None:
-        notes.append(f"Trends end with the week of {complete.day} {complete:%B %Y}, the last one that is over.")
+        notes.append(f"Trends end with the week of {complete.day} {complete:%B %Y}, the last finished one.")
     return notes

@@ -49,7 +49,7 @@ def test_few_people_are_counted_and_not_named(product):
     cohorts, _ = blind_spots(few, {})
     assert cohorts.slices == ()
     assert cohorts.unnamed == cohorts.of > 1
-    assert cohorts.sentence.endswith("all with fewer than 10 people.")
+    assert cohorts.sentence.endswith("All have fewer than 10 people.")
     assert not any(name in cohorts.sentence for name in panel.cohorts)
 
 
@@ -60,12 +60,10 @@ def test_nothing_yet_is_no_sentence(product):
 
 def test_where_all_is_seen_it_says_so():
     assert BlindSpots("cohort", (), 0, 3, 0.0).sentence == (
-        "A fall of acceptance by 10 points in any cohort would probably show within four weeks."
+        "If acceptance fell by 10 points in any cohort, it would probably show within four weeks."
     )
 
 
 def test_many_are_cut_and_counted():
     spots = BlindSpots("intent", tuple((f"i{k}", 0.2) for k in range(7)), 2, 12, 0.5)
-    assert spots.sentence.endswith(
-        '"i0" could show 20 points, "i1" 20 points, "i2" 20 points, "i3" 20 points and 5 more.'
-    )
+    assert spots.sentence.endswith('"i0" 20 points, "i1" 20 points, "i2" 20 points, "i3" 20 points and 5 more.')

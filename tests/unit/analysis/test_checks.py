@@ -77,7 +77,7 @@ def test_another_mix_alone_is_neither_better_nor_worse():
     assert made.verdict == "no clear change"
     assert made.mix.value == pytest.approx(-0.16, abs=0.03)
     assert made.mix.value + made.within.value == pytest.approx(made.effect.value)
-    assert made.sentence.startswith("No clear change of acceptance at the same requests")
+    assert made.sentence.startswith("No clear change of acceptance for the same requests")
 
 
 def test_a_fall_at_the_same_requests_is_worse_and_told_with_its_range():
@@ -85,7 +85,7 @@ def test_a_fall_at_the_same_requests_is_worse_and_told_with_its_range():
     assert made.verdict == "worse"
     assert made.within.low < -0.1 < made.within.high
     assert made.sentence.startswith(
-        "Acceptance is worse: 68 % → 59 %, at the same requests −8 points, between −12 and −4"
+        "Acceptance is worse: 68 % → 59 %. For the same requests, −8 points, between −12 and −4"
     )
     assert compare_sides(sides((0.8, 0.6), (0.7, 0.5)), signal="rework", better="lower").verdict == "better"
 

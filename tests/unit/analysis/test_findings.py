@@ -59,7 +59,7 @@ def test_each_says_since_when_how_large_and_what_evals_said(watched):
         assert finding.low <= finding.size <= finding.high
         assert finding.severity > 0
     hidden = next(f for f in watched.findings if f.story == "cohort")
-    assert re.search("The product as a whole hides it|All other cohorts together did not move", hidden.sentence)
+    assert re.search("The overall figure hides it|The other cohorts, taken together, did not move", hidden.sentence)
 
 
 def test_the_series_stop_at_the_last_finished_week(watched):
@@ -112,7 +112,7 @@ def test_too_few_weeks_say_so():
     tables = World(seed=3, weeks=4, users=100, per_week=100).tables()
     made = watch(**tables)
     assert not [f for f in made.findings if f.kind != "gap"]
-    assert made.sentence == "Changes need 5 finished weeks to show; there are 4 so far."
+    assert made.sentence == "It takes 5 finished weeks to see a change; there are 4 so far."
 
 
 def test_evals_tickets_and_intents_are_optional(broken):
@@ -135,7 +135,7 @@ def test_a_new_intent_tells_the_queue_it_fills():
     told = watch(**World(seed=4, new_intent=0.15).tables()).findings
     (found,) = (f for f in told if f.kind != "gap" and f.tier == "page")
     assert found.kind == "new_intent"
-    assert re.search(r"It brings \d+ tickets a week to the human queue", found.sentence)
+    assert re.search(r"It adds about \d+ tickets a week to the queue of the human team", found.sentence)
 
 
 def test_rework_in_many_places_is_one_finding_and_everywhere_is_the_product():

@@ -87,14 +87,16 @@ def test_too_few_are_said_and_not_judged():
     (order,) = leading_order(Departing(seed=1, users=60).panel())
     assert order.first == "too few"
     assert isinstance(order.before, NotEnough)
-    assert order.sentence.startswith("Too few to say whether trust falls before use: ")
+    assert order.sentence.startswith("There are too few users to tell whether trust falls before use does: ")
     assert order.sentence.endswith("10 are needed.")
 
 
 def test_too_few_weeks_are_said():
     (order,) = leading_order(Departing(seed=1, weeks=18).panel().recent(LEAST_WEEKS - 1))
     assert order.first == "too short"
-    assert order.sentence == "Whether trust falls before use takes 12 finished weeks to show; there are 11."
+    assert (
+        order.sentence == "It takes 12 finished weeks to tell whether trust falls before use does; there are 11 so far."
+    )
     nobody = Departing(users=60).panel()
     assert leading_order(nobody.without(users=range(60)))[0].first == "too short"
 

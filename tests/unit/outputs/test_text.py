@@ -121,7 +121,7 @@ def test_records_refused_for_different_reasons_are_told_apart() -> None:
 
 
 def test_too_little_data_is_told_by_every_verb_and_sends_nobody_in_a_circle() -> None:
-    said = "Changes need 5 finished weeks to show; there are 0 so far."
+    said = "It takes 5 finished weeks to see a change; there are 0 so far."
     assert render({"verb": "watch", "findings": [], "watch_list": [], "sentence": said}) == f"{said}\n"
     for result in ({"verb": "discover", "intents": [], "requests": 3, "unclear": 3}, {"verb": "gap", "rows": []}):
         text = render(result)
@@ -266,3 +266,27 @@ def test_a_sparkline_has_one_block_a_week() -> None:
     assert sparkline([{"n": 0}, {"n": 1}, {"n": 8}]) == "▁▁█"
     assert sparkline([]) == ""
     assert sparkline([{"value": 0.5}], key="value", top=1.0) == "▄"
+
+
+def test_a_table_too_wide_for_the_terminal_tells_each_row_in_whole_words() -> None:
+    rows = [
+        {
+            "intent": "Change a booked delivery",
+            "volume": 1400,
+            "cases": 10,
+            "estimates": {"acceptance": estimate(0.62, 900, unknown=80), "eval_score": None},
+            "distance": None,
+        }
+    ]
+    text = render({"verb": "gap", "rows": rows}, width=48)
+    assert text.startswith("Change a booked delivery\n")
+    assert "outputs 1,400 · " in text
+    assert "accepted 62 % (56–68) 900 + 80" in text
+    assert max(map(len, text.splitlines())) <= 48
+    assert "Change a booked delivery   " in render({"verb": "gap", "rows": rows}, width=100)
+
+
+def test_no_line_ends_between_a_number_and_its_unit() -> None:
+    finding = {"id": "f", "sentence": "Trust fell, " + "from 77 % to 70 % " * 20, "details": [], "conversations": []}
+    for width in range(60, 80):
+        assert not re.search(r"\d$", render({"verb": "show", "finding": finding}, width=width), re.MULTILINE)

@@ -138,7 +138,7 @@ def test_the_first_line_says_what_is_missing_beside_what_users_keep(tmp_path) ->
     ]  # fmt: skip
     with Workspace(":memory:") as ws:
         ws.load(write(tmp_path / "o.jsonl", outcomes), as_="outcomes")
-        assert ws.report()["headline"]["sentence"].endswith("No evals are loaded to set beside it.")
+        assert ws.report()["headline"]["sentence"].endswith("No evals are loaded to compare with.")
         loaded = ws.load(write(tmp_path / "e.jsonl", [{"id": "k1", "input": "where is my refund"}]), as_="evals")
         assert (loaded["eval_cases"], loaded["eval_scores"]) == (1, 0)
-        assert ws.report()["headline"]["sentence"].endswith("No scores of the eval cases are loaded to set beside it.")
+        assert ws.report()["headline"]["sentence"].endswith("No eval scores are loaded to compare with.")
