@@ -340,14 +340,14 @@ def _summary(panel: Panel, found: Sequence[Finding], needed: int) -> str:
     traffic = panel.traffic
     done = traffic.take(traffic.week < panel.complete)
     seen = (
-        f"{counted(panel.complete, 'week')}, {counted(len(np.unique(done.user)), 'user')},"
-        f" {counted(float(done.n.sum()), 'answer')}"
+        f"{counted(panel.complete, 'week')} and {counted(float(done.n.sum()), 'answer')}"
+        f" to {counted(len(np.unique(done.user)), 'user')}"
     )
     changed = sum(finding.kind != "gap" and finding.tier == PAGE for finding in found)
     listed = sum(finding.tier == LIST for finding in found)
     also = f" {listed} more on the watch list." if listed else ""
     if changed:
-        return f"{counted(changed, 'thing')} changed or stood out beyond chance, in {seen}.{also}"
+        return f"{counted(changed, 'thing')} changed or stood out beyond chance in {seen}.{also}"
     if panel.complete < _LEAST_WEEKS:
         return f"It takes {_LEAST_WEEKS} finished weeks to see a change; there are {panel.complete} so far."
     rows, weeks = panel.trend("acceptance")
@@ -355,4 +355,4 @@ def _summary(panel: Panel, found: Sequence[Finding], needed: int) -> str:
     could = " This is too little data to show any but the largest change."
     if isinstance(least, float) and least < _LARGEST:
         could = f" This much data would probably show a change of {least * 100:.0f} points in total acceptance within four weeks."
-    return f"Nothing changed beyond chance, in {seen}.{also}{could}"
+    return f"Nothing changed beyond chance in {seen}.{also}{could}"
