@@ -50,7 +50,7 @@ def say_rework(t: Teller, facts: Sequence[Hotspot]) -> Finding | None:
         _title(t, only),
         joined(
             f"{percent(level.value)} of the accepted answers{_where(t, ordered)} are redone elsewhere within 7 days"
-            f" ({span(level.low, level.high)}){elsewhere}. It has been like this for all {t.panel.complete} weeks.",
+            f" ({span(level.low, level.high)}){elsewhere}. It has been like this in all {t.panel.complete} weeks.",
             f"Inside the conversation everything looks fine: {percent(taken.value)} of the answers are accepted."
             if isinstance(taken, Estimate)
             else "",

@@ -146,7 +146,7 @@ class Teller:
         score = self.evals.latest(intent_id)
         if isinstance(score, NotEnough):
             return f"{'Its' if intent is not None else 'The'} {counted(cases, 'eval case')} have no score."
-        what = "Evals score it" if intent is not None else "Overall, evals score"
+        what = "Its eval score is" if intent is not None else "Overall, evals score"
         return f"{what} {percent(score.value)} ({span(score.low, score.high)})."
 
     def evals_moved(self, intent: int | None, since: int) -> str:
@@ -158,7 +158,7 @@ class Teller:
         if isinstance(after, NotEnough):
             return "No eval has run since."
         if isinstance(before, NotEnough):
-            return f"Evals score it {percent(after.value)} ({span(after.low, after.high)})."
+            return f"Its eval score is {percent(after.value)} ({span(after.low, after.high)})."
         scores = f"{percent(before.value)} before, {percent(after.value)} since"
         if after.high < before.low or after.low > before.high:
             return f"The evals moved too: {scores}."

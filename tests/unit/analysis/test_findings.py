@@ -154,7 +154,7 @@ def test_rework_in_many_places_is_one_finding_and_everywhere_is_the_product():
 
     (one,) = reworked("i1")
     assert (one.intent_id, one.since, one.unit) == ("i1", None, "share")
-    assert "evals score it" in one.sentence.lower()
+    assert "its eval score is" in one.sentence.lower()
     (many,) = reworked("i1", "i4")
     assert many.intent_id is None
     assert '"intent 1" and "intent 4"' in many.sentence
