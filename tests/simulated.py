@@ -12,9 +12,38 @@ from datetime import UTC, date, datetime, timedelta
 import numpy as np
 import pyarrow as pa
 
+from everyturn.analysis.alarms import BLOCKS_A_DAY, BUDGET
+from everyturn.analysis.evals import read_evals
+from everyturn.analysis.findings import Heard, Watch, watch
+from everyturn.analysis.gap import intent_names
+from everyturn.analysis.monitor import Monitor
+from everyturn.analysis.panel import WORSE, Panel, read_panel
+from everyturn.analysis.shares import Demand
+
 MONDAY = date(2026, 1, 5)
 COHORTS = ("Agents", "Analysts", "Managers", "Partners")
 COHORT_SHARES = np.array([0.50, 0.20, 0.16, 0.14])
+
+
+def panel_of(tables: dict) -> Panel:
+    """The panel of a world's tables."""
+    return read_panel(tables["cells"], tables["weeks_complete"])
+
+
+def listen(tables: dict, *, budget: float = BUDGET) -> Heard:
+    """A world's history folded in one go."""
+    totals, asked = tables["totals"], tables["asked"]
+    end = 1 + max(totals["block"].to_pylist(), default=0)
+    monitor, demand = Monitor(WORSE, budget), Demand(budget)
+    monitor.fold(totals, until=end)
+    demand.fold(asked, until=-(-end // BLOCKS_A_DAY))
+    return Heard(totals, asked, [*monitor.alarms, *demand.alarms], budget)
+
+
+def watched(tables: dict) -> Watch:
+    """What is found in a world."""
+    names = intent_names(tables["intents"])
+    return watch(panel_of(tables), read_evals(tables["evals"]), names, listen(tables), tickets=tables["tickets"])
 
 
 @dataclass(frozen=True)

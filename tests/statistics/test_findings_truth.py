@@ -7,15 +7,13 @@ are found, is measured in benchmarks/monitoring.
 import pytest
 
 from everyturn.analysis.erosion import eroding_users
-from everyturn.analysis.findings import watch
-from everyturn.analysis.panel import read_panel
-from simulated import COHORTS, World
+from simulated import COHORTS, World, panel_of, watched
 
 pytestmark = pytest.mark.statistics
 
 
 def found(world):
-    return [f for f in watch(**world.tables()).findings if f.kind != "gap" and f.tier == "page"]
+    return [f for f in watched(world.tables()).findings if f.kind != "gap" and f.tier == "page"]
 
 
 def test_quiet_products_have_few_findings():
@@ -52,7 +50,7 @@ def test_a_slide_is_found_at_its_intent_and_its_size_is_right():
     hits, inside = 0, 0
     for seed in range(8):
         tables = World(seed=4000 + seed, slide=(2, 0.2), weeks=16).tables()
-        told = [f for f in watch(**tables).findings if f.kind == "level"]
+        told = [f for f in watched(tables).findings if f.kind == "level"]
         mine = [f for f in told if f.intent_id == "i2" and f.signal == "acceptance"]
         hits += bool(mine)
         inside += any(f.low <= -0.17 and f.high >= -0.23 for f in mine)
@@ -66,7 +64,7 @@ def test_eroding_users_are_found_and_few_others():
     for seed in range(8):
         world = World(seed=5000 + seed, eroding=(15, 4.0))
         tables = world.tables()
-        panel = read_panel(tables["cells"], tables["weeks_complete"])
+        panel = panel_of(tables)
         named = {panel.users[f.user] for f in eroding_users(panel, share=0.1)}
         right += len(named & set(world.truth["eroding"]))
         wrong += len(named - set(world.truth["eroding"]))
@@ -78,5 +76,5 @@ def test_steady_users_are_hardly_ever_named():
     named = 0
     for seed in range(12):
         tables = World(seed=6000 + seed).tables()
-        named += len(eroding_users(read_panel(tables["cells"], tables["weeks_complete"]), share=0.1))
+        named += len(eroding_users(panel_of(tables), share=0.1))
     assert named <= 6

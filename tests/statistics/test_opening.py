@@ -5,8 +5,7 @@ import pytest
 
 from everyturn.analysis.evals import read_evals
 from everyturn.analysis.gap import measure_gap
-from everyturn.analysis.panel import read_panel
-from simulated import World
+from simulated import World, panel_of
 
 pytestmark = pytest.mark.statistics
 SEEDS = range(12)
@@ -14,7 +13,7 @@ SEEDS = range(12)
 
 def opened(world: World):
     tables = world.tables()
-    panel = read_panel(tables["cells"], tables["weeks_complete"])
+    panel = panel_of(tables)
     rows = measure_gap(panel, read_evals(tables["evals"]), {}).rows
     return panel, {row.intent_id: row.opened for row in rows if row.opened}
 

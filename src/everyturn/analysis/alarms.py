@@ -10,6 +10,7 @@ import numpy as np
 from everyturn.stats.summaries import Floats
 
 BLOCKS_A_DAY = 4
+BUDGET = 12.0  # false alarms a year, at most, when nothing ever changes, however often one looks
 PAGE, LIST = "page", "list"
 LIST_TIMES = 100 / 12  # how many times the budget of the page the watch list has
 SHARE, TRUST = "share", "trust"

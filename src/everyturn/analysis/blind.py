@@ -13,7 +13,6 @@ from everyturn.stats.intervals import NEEDED_USERS, smallest_change
 from everyturn.stats.summaries import summarise
 
 WORTH = 0.1  # points of acceptance: a fall nobody would want to miss
-AHEAD = 4  # weeks
 _NAMED = 4
 
 
@@ -66,20 +65,21 @@ class BlindSpots:
         }
 
 
-def least_change(total: Summary, weeks: float, *, needed: int = NEEDED_USERS) -> float | None:
-    """The smallest change that four more weeks would probably show, where `total` took `weeks`; None where they would show none."""
-    least = smallest_change(total, weeks=max(weeks, 1), ahead=AHEAD, needed=needed)
+def least_change(total: Summary, weeks: int) -> float | None:
+    """The smallest change that four more weeks would probably show; None where they would show none.
+
+    `total` is all that is known of the slice, `weeks` in how many weeks anything is known of its product (`weeks_known`).
+    """
+    least = smallest_change(total, weeks=max(weeks, 1))
     return round(least, 6) if isinstance(least, float) and least < 1 else None
 
 
-def blind_spots(panel: Panel, names: Mapping[str, str], *, needed: int = NEEDED_USERS) -> tuple[BlindSpots, ...]:
+def blind_spots(panel: Panel, names: Mapping[str, str]) -> tuple[BlindSpots, ...]:
     """The blind spots of the cohorts, where there are several, and of the intents; nothing where there is no answer yet."""
-    rows, weeks = panel.trend("acceptance")
-    if not len(rows):
-        return ()
+    rows, weeks = panel.rows("acceptance"), panel.weeks_known("acceptance")
     found = []
     intents = [None if i is None else names.get(i, i) for i in panel.intents]
-    for kind, code, labels in (("cohort", rows.cohort, list(panel.cohorts)), ("intent", rows.intent, intents)):
+    for kind, code, labels in (("cohort", rows.cohort, panel.cohorts), ("intent", rows.intent, intents)):
         totals = summarise(code, rows.user, rows.n, rows.y, groups=len(labels))
         there = [(name, total) for name, total in zip(labels, totals, strict=True) if name is not None and total.n > 0]
         least_many = 2 if kind == "cohort" else 1  # one cohort is everyone; without intents there is none to watch
@@ -87,11 +87,11 @@ def blind_spots(panel: Panel, names: Mapping[str, str], *, needed: int = NEEDED_
             continue
         blind, unnamed, answers = [], 0, 0.0
         for name, total in sorted(there, key=lambda each: (-each[1].n, each[0])):
-            least = least_change(total, weeks, needed=needed)
+            least = least_change(total, weeks)
             if least is not None and round(least, 2) <= WORTH:
                 continue
             answers += total.n
-            if total.users < needed:
+            if total.users < NEEDED_USERS:
                 unnamed += 1
             else:
                 blind.append((name, least))

@@ -54,7 +54,7 @@ class Comparison:
         return f"{self.signal.capitalize()} is {self.verdict}: {went}. For the same requests, {at_same}{by_mix}."
 
 
-def compare_sides(sides: pa.Table, *, signal: str, better: Literal["higher", "lower"], needed: int = 10) -> Comparison:
+def compare_sides(sides: pa.Table, *, signal: str, better: Literal["higher", "lower"]) -> Comparison:
     """The comparison of the answers of `sides`, a row a user, intent and side: user_id, intent_id, is_current, n, y, unknown.
 
     Assumes: users independent; who is on both sides is paired with themselves.
@@ -66,7 +66,7 @@ def compare_sides(sides: pa.Table, *, signal: str, better: Literal["higher", "lo
     n, y, unknown = (sides[name].to_numpy() for name in ("n", "y", "unknown"))
     now, then = (summarise_one(user[s], n[s], y[s], unknown[s]) for s in (is_current, ~is_current))
     shared = join(user, (n * is_current, y * is_current), (n * ~is_current, y * ~is_current)) if len(n) else None
-    effect = difference(now, then, shared, needed=needed)
+    effect = difference(now, then, shared)
     if isinstance(effect, NotEnough):
         return Comparison(signal, now, then, effect, None, None, "not enough data", None)
     split = split_difference(user, intent, is_current, n, y)

@@ -113,7 +113,6 @@ def contexts(
     signal: str,
     better: Literal["higher", "lower"],
     within: Callable[[str | None, tuple[str, str]], pa.Table],
-    needed: int = 10,
 ) -> list[Context]:
     """The contexts in which intents do worse, the clearest first; at most 5 % of them expected to be chance.
 
@@ -122,13 +121,13 @@ def contexts(
     that lack it (`held`): a context is told only where it still matters at either value of every clearer one of its intent, so
     that of two that go together the clearer is told.
 
-    Assumes: users independent; both sides need `needed` users. The other context is held fixed by averaging the differences
+    Assumes: users independent; both sides need ten users. The other context is held fixed by averaging the differences
     with Mantel-Haenszel weights n1 n2 / (n1 + n2).
     """
-    search = _Search(signal, 1 if better == "higher" else -1, names, within, needed)
+    search = _Search(signal, 1 if better == "higher" else -1, names, within)
     compared = []
     for row in totals.to_pylist():
-        change = _difference(row, needed)
+        change = _difference(row)
         if isinstance(change, Estimate):
             compared.append((row, change))
     believed = benjamini_hochberg([_p(change) for _, change in compared], share=FALSE)
@@ -154,12 +153,11 @@ class _Search:
     sign: int
     names: Mapping[str, str]
     within: Callable[[str | None, tuple[str, str]], pa.Table]
-    needed: int
 
     def context(self, row: Mapping[str, Any], change: Estimate) -> Context:
         """The worse side of one comparison."""
         has = self.sign * change.value < 0
-        sides = [rate(_summary(row, side), needed=self.needed) for side in ("1", "2")]
+        sides = [rate(_summary(row, side)) for side in ("1", "2")]
         failing, rest = sides if has else sides[::-1]
         assert isinstance(failing, Estimate)
         assert isinstance(rest, Estimate)
@@ -174,7 +172,7 @@ class _Search:
         own = [row for row in rows if (row["kind"], row["name"]) == (found.kind, found.name)]
         weights, values, halves = [], [], []
         for row in own:
-            change = _difference(row, self.needed)
+            change = _difference(row)
             if isinstance(change, Estimate):
                 weights.append(row["n1"] * row["n2"] / (row["n1"] + row["n2"]))
                 values.append(change.value)
@@ -187,9 +185,9 @@ class _Search:
         return abs(mean) > max(half, LEAST) and (mean > 0) == (was > 0)
 
 
-def _difference(row: Mapping[str, Any], needed: int) -> Estimate | NotEnough:
+def _difference(row: Mapping[str, Any]) -> Estimate | NotEnough:
     joint = Joint(int(row["shared"]), row["nn"], row["ny"], row["yn"], row["yy"]) if row["shared"] else None
-    return difference(_summary(row, "1"), _summary(row, "2"), joint, needed=needed)
+    return difference(_summary(row, "1"), _summary(row, "2"), joint)
 
 
 def _summary(row: Mapping[str, Any], side: str) -> Summary:

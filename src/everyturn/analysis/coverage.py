@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from everyturn.analysis.evals import Evals
-from everyturn.analysis.panel import Panel, Rows
+from everyturn.analysis.panel import Mask, Panel
 from everyturn.stats import Estimate, NotEnough, Summary
-from everyturn.stats.intervals import NEEDED_USERS, rate, smallest_change, wilson
-from everyturn.stats.summaries import Floats, summarise, summarise_one
+from everyturn.stats.intervals import rate, smallest_change, wilson
+from everyturn.stats.summaries import sum_by, summarise, summarise_one
 
 DEPTH = 0.25  # a fall of an intent's score that its cases should be able to show; at 90 % it takes about 30 of them
 
@@ -127,80 +127,57 @@ def measure_coverage(
     names: Mapping[str, str],
     *,
     also: Mapping[str, int] = MappingProxyType({}),
-    needed: int = NEEDED_USERS,
 ) -> Coverage:
     """Coverage over everything the panel holds, and as it would be had the intents in `also` so many cases more.
 
     One case covers an intent in name. In depth it is covered by as many as it takes to tell a run in which its score fell by
     `DEPTH` from one in which it did not; an intent whose cases have no score yet is taken to do as well as the suites in all.
     """
-    tested = np.array([i is not None and (i in also or evals.count(i) > 0) for i in panel.intents], dtype=bool)
+    size = len(panel.intents)
     named = np.array([i is not None for i in panel.intents], dtype=bool)
-    traffic = panel.traffic
-    clear = traffic.take(named[traffic.intent])
-    known = panel.rows("acceptance")
-    answered = known.take(named[known.intent])
-    totals = summarise(known.intent, known.user, known.n, known.y, known.unknown, groups=len(panel.intents))
-    asked = np.unique(clear.intent[clear.n > 0])
-    uncovered = []
-    for code in np.flatnonzero(named & ~tested):
-        intent_id = panel.intents[int(code)]
-        own = clear.intent == code
-        if intent_id is None or not own.any():
-            continue
-        uncovered.append(
-            UncoveredIntent(
-                intent_id,
-                names.get(intent_id, intent_id),
-                _share(clear, clear.n * own, needed),
-                rate(totals[int(code)], needed=needed),
-                round(float(clear.n[own].sum())),
-            )
-        )
+    cases = np.array([0 if i is None else evals.count(i) + also.get(i, 0) for i in panel.intents], dtype=np.int64)
+    falls = [_smallest_fall(evals, i, int(n)) for i, n in zip(panel.intents, cases, strict=True)]
+    is_deep = np.array([least is not None and least <= DEPTH for least in falls], dtype=bool)
+    traffic, known = panel.traffic, panel.rows("acceptance")
+    clear, answered = traffic.take(named[traffic.intent]), known.take(named[known.intent])
+
+    def share(intents: Mask) -> Estimate | NotEnough:
+        return rate(summarise_one(clear.user, clear.n, clear.n * intents[clear.intent]))
+
+    outputs = sum_by(clear.intent, clear.n, size)
+    totals = summarise(answered.intent, answered.user, answered.n, answered.y, answered.unknown, groups=size)
+    uncovered, thin = [], []
+    for code in np.flatnonzero((outputs > 0) & ~is_deep).tolist():
+        intent_id = str(panel.intents[code])
+        place = (intent_id, names.get(intent_id, intent_id), share(np.arange(size) == code))
+        if cases[code]:
+            thin.append(ThinIntent(*place, round(outputs[code]), int(cases[code]), falls[code]))
+        else:
+            uncovered.append(UncoveredIntent(*place, rate(totals[code]), round(outputs[code])))
     failures = answered.n - answered.y
-    falls = {
-        code: _smallest_fall(evals, str(panel.intents[code]), also) for code in np.flatnonzero(named & tested).tolist()
-    }
-    deep = np.zeros(len(panel.intents), dtype=bool)
-    deep[[code for code, least in falls.items() if least is not None and least <= DEPTH]] = True
-    thin = [
-        ThinIntent(
-            intent_id := str(panel.intents[code]),
-            names.get(intent_id, intent_id),
-            _share(clear, clear.n * own, needed),
-            round(float(clear.n[own].sum())),
-            evals.count(intent_id) + also.get(intent_id, 0),
-            least,
-        )
-        for code, least in falls.items()
-        if not deep[code] and (own := clear.intent == code).any()
-    ]
     is_scored = isinstance(evals.latest(), Estimate)
     return Coverage(
-        _share(clear, clear.n * tested[clear.intent], needed),
-        rate(summarise_one(answered.user, failures, failures * tested[answered.intent]), needed=needed),
-        wilson(int(tested[asked].sum()), len(asked)),
+        share(cases > 0),
+        rate(summarise_one(answered.user, failures, failures * (cases > 0)[answered.intent])),
+        wilson(int((cases[outputs > 0] > 0).sum()), int((outputs > 0).sum())),
         float(1 - clear.n.sum() / traffic.n.sum()) if len(traffic) else 0.0,
         evals.cases,
         tuple(sorted(uncovered, key=lambda u: (-u.outputs, u.intent_id))),
-        _share(clear, clear.n * deep[clear.intent], needed) if is_scored else None,
+        share(is_deep) if is_scored else None,
         tuple(sorted(thin, key=lambda t: (-t.outputs, t.intent_id))) if is_scored else (),
     )
 
 
-def _smallest_fall(evals: Evals, intent_id: str, also: Mapping[str, int]) -> float | None:
-    """The smallest change of an intent's score between two runs of its cases that would probably show; None where none would."""
+def _smallest_fall(evals: Evals, intent_id: str | None, cases: int) -> float | None:
+    """The smallest change of an intent's score between two runs of so many cases that would probably show; None where none would."""
+    if cases < 2:
+        return None
     score = evals.latest(intent_id)
     if isinstance(score, NotEnough):
         score = evals.latest()
-    cases = evals.count(intent_id) + also.get(intent_id, 0)
-    if isinstance(score, NotEnough) or cases < 2:
+    if isinstance(score, NotEnough):
         return None
     # Each case is one answer and nobody else's: a suite is a group of that many users who were asked once.
     run = Summary(cases, cases, cases * score.value, cases, cases * score.value, cases * score.value)
     least = smallest_change(run, weeks=1, ahead=1, needed=2)
     return round(least, 6) if isinstance(least, float) and least < score.value else None
-
-
-def _share(rows: Rows, part: Floats, needed: int) -> Estimate | NotEnough:
-    return rate(summarise_one(rows.user, rows.n, part), needed=needed)

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from everyturn.analysis.alarms import PAGE, SHARE
 from everyturn.analysis.incidents import Incident
-from everyturn.analysis.panel import Mask, Panel
+from everyturn.analysis.panel import Mask, Panel, has_both_sides
 from everyturn.stats import Estimate, NotEnough
 from everyturn.stats.compare import Split, split_difference
 from everyturn.stats.intervals import difference, rate
@@ -84,7 +84,7 @@ def read_asked(panel: Panel, asked: pa.Table) -> Asked:
     return rows.take((user >= 0) & (cohort >= 0) & (intent >= 0))
 
 
-def new_intents(panel: Panel, rows: Asked, incidents: Sequence[Incident], *, needed: int) -> list[NewIntent]:
+def new_intents(panel: Panel, rows: Asked, incidents: Sequence[Incident]) -> list[NewIntent]:
     """The intents that arrived after the warm-up weeks and persist, largest first.
 
     An arrival is an incident of rising demand for what was (next to) never asked before. Strays of a clustering do not hide it;
@@ -102,8 +102,8 @@ def new_intents(panel: Panel, rows: Asked, incidents: Sequence[Incident], *, nee
             continue
         late = rows.day >= _day(panel.weeks[since])
         users = len(np.unique(rows.user[own & late]))
-        share = _share(rows.take(rows.day > rows.day.max() - _RECENT), intent, needed)
-        if users < max(_NEW_USERS, min(needed, _NEW_USERS)) or isinstance(share, NotEnough):
+        share = _share(rows.take(rows.day > rows.day.max() - _RECENT), intent)
+        if users < _NEW_USERS or isinstance(share, NotEnough):
             continue
         requests = float(np.count_nonzero(own & late))
         found_at = DAY_ZERO + timedelta(days=alarm.day)
@@ -150,13 +150,13 @@ def _day(when: date) -> int:
     return when.toordinal() - DAY_ZERO.toordinal()
 
 
-def _share(rows: Asked, intent: int, needed: int) -> Estimate | NotEnough:
+def _share(rows: Asked, intent: int) -> Estimate | NotEnough:
     ones = np.ones(len(rows.day))
-    return rate(summarise_one(rows.user, ones, ones * (rows.intent == intent)), needed=needed)
+    return rate(summarise_one(rows.user, ones, ones * (rows.intent == intent)))
 
 
 def share_changes(
-    panel: Panel, rows: Asked, incidents: Sequence[Incident], *, explained: Sequence[int], needed: int
+    panel: Panel, rows: Asked, incidents: Sequence[Incident], *, explained: Sequence[int]
 ) -> list[ShareChange]:
     """Intents whose share of the requests rose; where none did, those whose share fell. Largest change first.
 
@@ -172,14 +172,14 @@ def share_changes(
             continue
         cohort = None if alarm.cohort is None else panel.cohorts.index(alarm.cohort)
         own = rows if cohort is None else rows.take(rows.cohort == cohort)
-        change = _share_change(panel, own, intent, incident, needed)
+        change = _share_change(panel, own, intent, incident)
         if change is not None and change.change.value * alarm.direction >= _WORTH:
             found[intent] = change
     rises = [change for change in found.values() if change.change.value > 0]
     return sorted(rises or found.values(), key=lambda c: (-round(abs(c.change.value), 9), c.intent))
 
 
-def _share_change(panel: Panel, rows: Asked, intent: int, incident: Incident, needed: int) -> ShareChange | None:
+def _share_change(panel: Panel, rows: Asked, intent: int, incident: Incident) -> ShareChange | None:
     alarm = incident.first
     end = min(int(rows.day.max()), incident.last_day + 2 * _RECENT)
     before, after = rows.day < alarm.since, (rows.day > max(alarm.since - 1, end - _RECENT)) & (rows.day <= end)
@@ -188,7 +188,7 @@ def _share_change(panel: Panel, rows: Asked, intent: int, incident: Incident, ne
     then = summarise_one(rows.user[before], asked[before], wanted[before])
     now = summarise_one(rows.user[after], asked[after], wanted[after])
     joint = join(rows.user, (asked * after, wanted * after), (asked * before, wanted * before))
-    baseline, change = rate(then, needed=needed), difference(now, then, joint, needed=needed)
+    baseline, change = rate(then), difference(now, then, joint)
     if isinstance(baseline, NotEnough) or isinstance(change, NotEnough) or change.low <= 0 <= change.high:
         return None
     monday = _day(panel.weeks[0])
@@ -198,17 +198,14 @@ def _share_change(panel: Panel, rows: Asked, intent: int, incident: Incident, ne
     return ShareChange(intent, cohort, since, found_at, incident.tier, baseline, change, alarm.rarity)
 
 
-def mix_shift(panel: Panel, *, needed: int) -> Split | None:
+def mix_shift(panel: Panel) -> Split | None:
     """What the mix of cohorts and intents did to total acceptance in the last four weeks, None where it is nothing to tell.
 
     To tell, the mix part must be a point or more and three standard errors from nothing (once in ten years of quiet weeks).
     """
     rows, weeks = panel.trend("acceptance")
     is_current = rows.week >= weeks - MIX_WEEKS
-    if (
-        weeks < 2 * MIX_WEEKS
-        or min(len(np.unique(rows.user[is_current])), len(np.unique(rows.user[~is_current]))) < needed
-    ):
+    if weeks < 2 * MIX_WEEKS or not has_both_sides(rows, is_current):
         return None
     group = rows.cohort * len(panel.intents) + rows.intent
     _, group = np.unique(group, return_inverse=True)

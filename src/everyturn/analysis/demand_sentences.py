@@ -189,7 +189,7 @@ def say_mix(t: Teller, split: Split, since: int) -> Finding:
             f"{counted(split.total.users, 'user')} compared with all earlier weeks. {t.range_note(mix)}",
             "If the mix had not changed, something this clear would appear about once in 10 years.",
         ),
-        series=t.panel.weekly("acceptance", needed=t.needed),
+        series=t.panel.weekly("acceptance"),
         where={"weeks": tuple(t.panel.weeks[since:])},
         severity=max(-mix.value, 0.0) * float(rows.n[rows.week >= since].sum()),
     )

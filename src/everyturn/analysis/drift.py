@@ -12,11 +12,11 @@ import pyarrow.compute as pc
 
 from everyturn.analysis.alarms import BLOCKS_A_DAY, LIST, PAGE, TRUST, Alarm
 from everyturn.analysis.incidents import Incident
-from everyturn.analysis.panel import WORSE, Mask, Panel, Rows, node_mask
+from everyturn.analysis.panel import WORSE, Mask, Panel, Rows, has_both_sides, node_mask
 from everyturn.stats import Estimate
 from everyturn.stats.changes import z_values
 from everyturn.stats.compare import Split, split_difference
-from everyturn.stats.intervals import always_valid
+from everyturn.stats.intervals import NEEDED_USERS, always_valid
 from everyturn.stats.summaries import Codes, Floats, per_user, sum_by
 
 _QUIET = 2.0  # standard errors: below it a node counts as not having moved
@@ -159,22 +159,22 @@ def day_after(panel: Panel, weeks: int) -> date:
     return panel.weeks[0] + timedelta(weeks=weeks)
 
 
-def describe(panel: Panel, answers: Answers, incident: Incident, *, needed: int) -> RateChange | None:
+def describe(panel: Panel, answers: Answers, incident: Incident) -> RateChange | None:
     """What an incident is: its place, its size, what moved with it. None where nothing is left of it to tell."""
     alarms = [a for a in incident.alarms if a.signal != TRUST]
     first = next((a for a in alarms if a.tier == incident.tier), alarms[0] if alarms else None)
     if first is None:
         return None
-    found = _describe(panel, answers, first, incident, node=None, needed=needed)
+    found = _describe(panel, answers, first, incident, node=None)
     if found is None:
         return None
     others = {a.full_signal: a for a in reversed(alarms) if a.signal != first.signal}
-    also = (_describe(panel, answers, a, incident, node=found.node, needed=needed) for _, a in sorted(others.items()))
+    also = (_describe(panel, answers, a, incident, node=found.node) for _, a in sorted(others.items()))
     return replace(found, also=tuple(change for change in also if change is not None))
 
 
 def _describe(
-    panel: Panel, answers: Answers, alarm: Alarm, incident: Incident, *, node: Node | None, needed: int
+    panel: Panel, answers: Answers, alarm: Alarm, incident: Incident, *, node: Node | None
 ) -> RateChange | None:
     rows = answers.signals.get(alarm.full_signal)
     start = node_of(panel, alarm)
@@ -184,11 +184,11 @@ def _describe(
     first = max(alarm.since, end - _SIZE_DAYS + 1)
     rows = rows.take((rows.week <= end) & (rows.week >= alarm.since - _BEFORE_DAYS))
     rows = rows.take((rows.week < alarm.since) | (rows.week >= first))
-    window = _Window(panel, rows, rows.week >= first, alarm.direction, needed)
+    window = _Window(panel, rows, rows.week >= first, alarm.direction)
     place = window.place(start) if node is None else node
     mask = place.mask(rows)
     here, is_current = rows.take(mask), window.is_current[mask]
-    if min(len(np.unique(here.user[is_current])), len(np.unique(here.user[~is_current]))) < needed:
+    if not has_both_sides(here, is_current):
         return None
     split = split_difference(here.user, strata(panel, here), is_current, here.n, here.y)
     size, half = split.within.value * alarm.direction, (split.within.high - split.within.low) / 2
@@ -232,7 +232,6 @@ class _Window:
     rows: Rows
     is_current: Mask
     direction: int
-    needed: int
 
     def influence(self, keep: Mask) -> tuple[Floats, Codes]:
         """Users' influences on the size of the change among the rows kept, and who they are."""
@@ -291,10 +290,10 @@ class _Window:
         """How strongly a part stands out from a quiet rest, 0 where it does not."""
         mask = part.mask(self.rows)
         moved, movers = self.influence(inside & mask)
-        if len(moved) < self.needed:
+        if len(moved) < NEEDED_USERS:
             return 0.0
         rest, resters = self.influence(inside & ~mask)
-        if len(rest) < self.needed or self._strength(rest) >= _QUIET:
+        if len(rest) < NEEDED_USERS or self._strength(rest) >= _QUIET:
             return 0.0
         _, (apart,) = per_user(np.concatenate([movers, resters]), np.concatenate([moved, -rest]))
         strength = self._strength(moved)

@@ -110,10 +110,9 @@ class Evals:
         return about
 
 
-def read_evals(table: pa.Table | None) -> Evals:
-    """The evals of a table with suite, case_id, intent_id, run_id, at and score; None is no suite at all."""
-    names = ("suite", "case_id", "intent_id", "run_id", "at", "score")
-    rows = {name: table[name].to_pylist() if table is not None else [] for name in names}
+def read_evals(table: pa.Table) -> Evals:
+    """The evals of a table with suite, case_id, intent_id, run_id, at and score."""
+    rows = table.to_pydict()
     cases: dict[tuple[str, str], int] = {}
     intents: dict[str, int] = {}
     runs: dict[tuple[str, str], int] = {}

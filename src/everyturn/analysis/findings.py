@@ -2,39 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from everyturn.analysis import Finding
-from everyturn.analysis.alarms import BLOCKS_A_DAY, LIST, PAGE, SHARE, TRUST, TRUSTING, Alarm, Marks
-from everyturn.analysis.blind import BlindSpots, blind_spots
+from everyturn.analysis.alarms import BUDGET, LIST, PAGE, SHARE, TRUST, TRUSTING, Alarm
+from everyturn.analysis.blind import BlindSpots, blind_spots, least_change
 from everyturn.analysis.demand import MIX_WEEKS, mix_shift, new_intents, read_asked, share_changes
 from everyturn.analysis.demand_sentences import say_gap, say_mix, say_new_intent, say_queue, say_share
 from everyturn.analysis.drift import DAY_ZERO, Answers, Node, RateChange, describe, node_of, read_answers
 from everyturn.analysis.erosion import ErodingUser, eroding_users
-from everyturn.analysis.evals import Evals, read_evals
-from everyturn.analysis.gap import EVALS_ONLY, NO_CASES, USERS_ONLY, intent_names, measure_gap
+from everyturn.analysis.evals import Evals
+from everyturn.analysis.gap import EVALS_ONLY, NO_CASES, USERS_ONLY, measure_gap
 from everyturn.analysis.hotspots import rework_hotspots
 from everyturn.analysis.incidents import TOGETHER_DAYS, Incident, group_alarms
-from everyturn.analysis.monitor import Monitor
-from everyturn.analysis.panel import WORSE, Panel, read_panel
+from everyturn.analysis.panel import WORSE, Panel
 from everyturn.analysis.rework_sentences import say_rework
 from everyturn.analysis.sentences import say_erosion, say_slide, say_trust
-from everyturn.analysis.shares import Demand
 from everyturn.analysis.teller import Teller
 from everyturn.analysis.tickets import queue_growth, tickets_by_intent
 from everyturn.analysis.trust import TrustDrop, trust_drop
 from everyturn.analysis.words import counted
-from everyturn.errors import InputError
 from everyturn.stats import Estimate
-from everyturn.stats.intervals import NEEDED_USERS, smallest_change
-from everyturn.stats.summaries import summarise_one
 
 WEEKS = 53  # what is older is not this Monday's news, and people and products change
 _LISTED_WEEKS = 8  # a line of the watch list that did not become more by then was nothing
@@ -51,6 +45,20 @@ _QUEUE, _REWORK = 0.1, 0.1
 
 _STORIES = ("new intent", "slide", "cohort", "rework", "erosion")
 """The five failures that pass every eval; each has its best finding told before any has its second."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What the monitor heard, what it rang for it, and at how many false alarms a year at most.
+
+    `totals` are final answers (block, signal, user_id, cohort, intent_id, n, y), `asked` says who asked for what on which day (day,
+    user_id, cohort, intent_id).
+    """
+
+    totals: pa.Table
+    asked: pa.Table
+    alarms: Sequence[Alarm]
+    budget: float = BUDGET
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,56 +82,28 @@ class Watch:
         }
 
 
-def listen(
-    totals: pa.Table, asked: pa.Table, *, budget: float = 12.0, marks: Marks | None = None, until: int | None = None
-) -> list[Alarm]:
-    """All alarms of a history, folded in one go: rates and demand, both tiers, by the block they rang in.
-
-    `until` is the first block of six hours (since 1970) that is not to be heard; without it all are.
-    """
-    end = until if until is not None else 1 + max(pc.max(totals["block"]).as_py() or 0, 0)
-    monitor, demand = Monitor(WORSE, budget, marks or Marks()), Demand(budget, marks or Marks())
-    monitor.fold(totals, until=end)
-    demand.fold(asked, until=-(-end // BLOCKS_A_DAY))
-    return [*monitor.alarms, *demand.alarms]
-
-
 def watch(
-    cells: pa.Table,
-    intents: pa.Table | None,
-    evals: pa.Table | None,
-    tickets: pa.Table | None,
+    panel: Panel,
+    evals: Evals,
+    names: Mapping[str, str],
+    heard: Heard,
     *,
-    weeks_complete: date | None,
-    totals: pa.Table,
-    asked: pa.Table,
-    alarms: Sequence[Alarm] | None = None,
-    budget: float = 12.0,
-    needed: int = NEEDED_USERS,
+    tickets: pa.Table,
 ) -> Watch:
     """What changed within the last year, and what has been wrong all along.
 
-    `cells` holds one row per user, cohort, intent, week and signal (user_id, cohort, intent_id, week, signal, n, y, unknown);
-    `intents` intent_id and intent; `evals` suite, case_id, intent_id, run_id, at, score; `tickets` week, intent_id, n. `totals`
-    (block, signal, user_id, cohort, intent_id, n, y) and `asked` (day, user_id, cohort, intent_id) are what the monitor hears;
-    `alarms` what it rang for them, where that is known already. `weeks_complete` is the Monday of the last week that is over.
-
-    `budget` is how many false alarms a year to expect at most when nothing ever changes, however often one looks.
+    `names` are those of intents by id; `tickets` has week, intent_id and n.
 
     Assumes: users independent; a finding is named once, at the place that explains it: what a new intent, a few users or
     a slide explains is taken out before the rest is looked at.
     """
-    if budget <= 0:
-        raise InputError("the budget of false findings must be above 0", expected="a number a year, such as 12")
-    everything, scores, names = read_panel(cells, weeks_complete), read_evals(evals), intent_names(intents)
-    teller = Teller(everything.recent(WEEKS), scores, names, needed, budget)
-    standing = _standing(everything, scores, teller)
-    rung = listen(totals, asked, budget=budget) if alarms is None else alarms
-    incidents = _recent(group_alarms(rung), teller.panel)
-    changes = _changes(teller, _Heard(incidents, totals, asked), tickets, budget / _LOOKS) if everything.weeks else []
+    teller = Teller(panel.recent(WEEKS), evals, names, heard.budget)
+    incidents = _recent(group_alarms(heard.alarms), teller.panel)
+    changes = _changes(teller, heard, incidents, tickets) if panel.weeks else []
     told = {finding.intent_id for finding in changes if finding.intent_id}
+    standing = _standing(panel, evals, names)
     found = _ranked([*changes, *(finding for finding in standing if finding.intent_id not in told)])
-    return Watch(found, _summary(teller.panel, found, needed), blind_spots(teller.panel, names, needed=needed))
+    return Watch(found, _summary(panel, teller.panel, found), blind_spots(panel, names))
 
 
 def _recent(incidents: Sequence[Incident], panel: Panel) -> list[Incident]:
@@ -135,36 +115,27 @@ def _recent(incidents: Sequence[Incident], panel: Panel) -> list[Incident]:
     return [i for i, day in days if day >= (first if i.tier == PAGE else listed)]
 
 
-@dataclass(frozen=True)
-class _Heard:
-    incidents: Sequence[Incident]
-    totals: pa.Table
-    asked: pa.Table
-
-
-def _changes(teller: Teller, heard: _Heard, tickets: pa.Table | None, look: float) -> list[Finding]:
+def _changes(teller: Teller, heard: Heard, incidents: Sequence[Incident], tickets: pa.Table) -> list[Finding]:
     """Every change, each cause taken out before the next kind is looked for."""
-    needed, panel = teller.needed, teller.panel
+    panel, look = teller.panel, teller.budget / _LOOKS
     asked = read_asked(panel, heard.asked)
-    arrived = new_intents(panel, asked, heard.incidents, needed=needed)
+    arrived = new_intents(panel, asked, incidents)
     new = [fact.intent for fact in arrived]
     settled = panel.without(intents=new)
     eroding = eroding_users(settled, share=FALSE_USERS)
     eroding = eroding if len(eroding) >= _FEWEST_ERODING else []
     answers = read_answers(panel, heard.totals).but(intents=new, users=[fact.user for fact in eroding])
 
-    heard_of = [
-        i for i in heard.incidents if i.first.signal != SHARE and i.first.intent not in {panel.intents[k] for k in new}
-    ]
-    described = _described(settled, answers, heard_of, needed)
-    drops = _trust_drops(settled.without(users=[fact.user for fact in eroding]), described, needed)
+    arrivals = {panel.intents[k] for k in new}
+    of_rates = [i for i in incidents if i.first.signal != SHARE and i.first.intent not in arrivals]
+    described = _described(settled, answers, of_rates)
+    drops = _trust_drops(settled.without(users=[fact.user for fact in eroding]), described)
     told_so_far = [(s, i) for i, s in described if s is not None and _distrusting(panel, i, s) not in drops]
     slides = _joined(_beyond(settled, answers, told_so_far, [Node(cohort) for cohort in drops]))
-    hot = rework_hotspots(
-        settled, share=look * _REWORK, needed=needed, known=[s.node for s, _ in slides if s.signal == "rework"]
-    )
-    demand = share_changes(panel, asked, heard.incidents, explained=new, needed=needed)
-    mix = None if slides or drops else mix_shift(settled, needed=needed)
+    known = [slide.node for slide, _ in slides if slide.signal == "rework"]
+    hot = rework_hotspots(settled, share=look * _REWORK, known=known)
+    demand = share_changes(panel, asked, incidents, explained=new)
+    mix = None if slides or drops else mix_shift(settled)
     queue = queue_growth(panel, tickets, share=look * _QUEUE, explained=new)
 
     filed = tickets_by_intent(panel, tickets)
@@ -194,13 +165,13 @@ def _changes(teller: Teller, heard: _Heard, tickets: pa.Table | None, look: floa
 
 
 def _described(
-    panel: Panel, answers: Answers, incidents: Sequence[Incident], needed: int
+    panel: Panel, answers: Answers, incidents: Sequence[Incident]
 ) -> list[tuple[Incident, RateChange | None]]:
     """What each incident is; those inside a change that is told and still stood when they rang are part of it."""
     found: list[tuple[Incident, RateChange | None]] = []
     for incident in incidents:
         if not any(slide is not None and _covers(panel, slide, incident) for _, slide in found):
-            found.append((incident, describe(panel, answers, incident, needed=needed)))
+            found.append((incident, describe(panel, answers, incident)))
     return found
 
 
@@ -227,7 +198,7 @@ def _distrusting(panel: Panel, incident: Incident, slide: RateChange | None) -> 
 
 
 def _trust_drops(
-    panel: Panel, described: Sequence[tuple[Incident, RateChange | None]], needed: int
+    panel: Panel, described: Sequence[tuple[Incident, RateChange | None]]
 ) -> dict[int, tuple[TrustDrop, Incident]]:
     """The cohorts whose trust clearly fell, with the incident that told it.
 
@@ -244,7 +215,7 @@ def _trust_drops(
             continue
         since = (DAY_ZERO + timedelta(days=_start(incident, panel.cohorts[cohort])) - panel.weeks[0]).days // 7
         found_at = DAY_ZERO + timedelta(days=incident.first.day)
-        drop = trust_drop(spread, cohort, since=since, found_at=found_at, needed=needed)
+        drop = trust_drop(spread, cohort, since=since, found_at=found_at)
         found |= {cohort: (drop, incident)} if drop is not None else {}
     return found
 
@@ -266,7 +237,7 @@ def _beyond(
     found = []
     for slide, incident in slides:
         inside = [node for node in told if node != slide.node and slide.node.contains(node)]
-        if not inside or describe(panel, answers.apart(inside), incident, needed=NEEDED_USERS) is not None:
+        if not inside or describe(panel, answers.apart(inside), incident) is not None:
             found.append((slide, incident))
     return found
 
@@ -306,9 +277,9 @@ def _first_named(panel: Panel, eroding: Sequence[ErodingUser]) -> int:
     return panel.complete
 
 
-def _standing(everything: Panel, evals: Evals, teller: Teller) -> list[Finding]:
+def _standing(panel: Panel, evals: Evals, names: Mapping[str, str]) -> list[Finding]:
     """What is no change: intents where users get clearly less than elsewhere and no eval says so, and the reverse."""
-    gap = measure_gap(everything, evals, teller.names, needed=teller.needed)
+    gap = measure_gap(panel, evals, names)
     overall = gap.headline.acceptance
     if not isinstance(overall, Estimate):
         return []
@@ -335,12 +306,12 @@ def _ranked(found: Sequence[Finding]) -> tuple[Finding, ...]:
     return tuple(f for _, f in sorted(zip(places, by_cost, strict=True), key=lambda pair: pair[0]))
 
 
-def _summary(panel: Panel, found: Sequence[Finding], needed: int) -> str:
-    """One sentence on the whole look: how much was looked at, and what it could have shown."""
-    traffic = panel.traffic
-    done = traffic.take(traffic.week < panel.complete)
+def _summary(panel: Panel, recent: Panel, found: Sequence[Finding]) -> str:
+    """One sentence on the whole look: how much was looked at (the `recent` weeks), and what all there is could show."""
+    traffic = recent.traffic
+    done = traffic.take(traffic.week < recent.complete)
     seen = (
-        f"{counted(panel.complete, 'week')} and {counted(float(done.n.sum()), 'answer')}"
+        f"{counted(recent.complete, 'week')} and {counted(float(done.n.sum()), 'answer')}"
         f" to {counted(len(np.unique(done.user)), 'user')}"
     )
     changed = sum(finding.kind != "gap" and finding.tier == PAGE for finding in found)
@@ -348,11 +319,10 @@ def _summary(panel: Panel, found: Sequence[Finding], needed: int) -> str:
     also = f" {listed} more on the watch list." if listed else ""
     if changed:
         return f"{counted(changed, 'thing')} changed or stood out beyond chance in {seen}.{also}"
-    if panel.complete < _LEAST_WEEKS:
-        return f"It takes {_LEAST_WEEKS} finished weeks to see a change; there are {panel.complete} so far."
-    rows, weeks = panel.trend("acceptance")
-    least = smallest_change(summarise_one(rows.user, rows.n, rows.y), weeks=max(weeks, 1), needed=needed)
+    if recent.complete < _LEAST_WEEKS:
+        return f"It takes {_LEAST_WEEKS} finished weeks to see a change; there are {recent.complete} so far."
+    least = least_change(panel.rows("acceptance").summary, panel.weeks_known("acceptance"))
     could = " This is too little data to show any but the largest change."
-    if isinstance(least, float) and least < _LARGEST:
+    if least is not None and least < _LARGEST:
         could = f" This much data would probably show a change of {least * 100:.0f} points in total acceptance within four weeks."
     return f"Nothing changed beyond chance in {seen}.{also}{could}"

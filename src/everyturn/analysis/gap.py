@@ -15,8 +15,8 @@ from everyturn.analysis.evals import Evals, Run
 from everyturn.analysis.opening import Opened, share_trend, when_opened
 from everyturn.analysis.panel import Panel, Rows
 from everyturn.stats import Estimate, NotEnough, Summary
-from everyturn.stats.intervals import NEEDED_USERS, always_valid, chained, rate, subtract, unknown_bounds
-from everyturn.stats.summaries import join, sum_by, summarise, summarise_one
+from everyturn.stats.intervals import always_valid, chained, rate, subtract, unknown_bounds
+from everyturn.stats.summaries import Joint, join, sum_by, summarise
 
 _APART = 0.1  # points, for certain: users of an intent below those of the product, and its evals above its users
 
@@ -149,23 +149,22 @@ class Gap:
         return {"rows": [row.to_json() for row in self.rows], "headline": self.headline.to_json()}
 
 
-def intent_names(intents: pa.Table | None) -> dict[str, str]:
+def intent_names(intents: pa.Table) -> dict[str, str]:
     """The label of each intent, its id where it has none."""
-    if intents is None:
-        return {}
     ids, labels = intents["intent_id"].to_pylist(), intents["intent"].to_pylist()
     return {i: label or i for i, label in zip(ids, labels, strict=True)}
 
 
-def measure_gap(panel: Panel, evals: Evals, names: Mapping[str, str], *, needed: int = NEEDED_USERS) -> Gap:
+def measure_gap(panel: Panel, evals: Evals, names: Mapping[str, str]) -> Gap:
     """The gap over everything the panel holds, so that its rates are those `measure` gives for the same data.
 
     Only the weekly series stop at the last finished week. Rows are sorted by what was lost (volume x shortfall); among those
     that lost nothing, by distance, and where it is unknown by how far the intent's acceptance lies below the product's.
     """
-    head = _headline(panel, evals, needed)
+    head = _headline(panel, evals)
     traffic = panel.traffic
     size, weeks = len(panel.intents), len(panel.weeks)
+    weeks_known = panel.weeks_known("acceptance")
     volume = sum_by(traffic.intent, traffic.n, size)
     by_week = sum_by(traffic.intent * weeks + traffic.week, traffic.n, size * weeks).reshape(size, weeks)
     known = _by_intent(panel, "acceptance")
@@ -174,7 +173,7 @@ def measure_gap(panel: Panel, evals: Evals, names: Mapping[str, str], *, needed:
     for code, intent_id in enumerate(panel.intents):
         if intent_id is None or volume[code] <= 0:
             continue
-        score, acceptance = evals.latest(intent_id), rate(known[code], needed=needed)
+        score, acceptance = evals.latest(intent_id), rate(known[code])
         distance = _distance(score, acceptance)
         cases = evals.count(intent_id)
         rows.append(
@@ -189,36 +188,35 @@ def measure_gap(panel: Panel, evals: Evals, names: Mapping[str, str], *, needed:
                 score,
                 tuple(evals.runs(intent_id)),
                 acceptance,
-                panel.weekly("acceptance", intent=code, needed=needed),
+                panel.weekly("acceptance", intent=code),
                 distance,
-                {name: rate(totals[code], needed=needed) for name, totals in beside.items()},
+                {name: rate(totals[code]) for name, totals in beside.items()},
                 _lost(acceptance, head.acceptance),
                 _status((cases, acceptance, distance), head, any_cases=evals.cases > 0),
-                share_trend(panel, code, needed=needed),
-                when_opened(panel, evals, code, distance, needed=needed),
-                least_change(known[code], weeks, needed=needed),
+                share_trend(panel, code),
+                when_opened(panel, evals, code, distance),
+                least_change(known[code], weeks_known),
             )
         )
     return Gap(head, tuple(sorted(rows, key=lambda r: (-round(r.lost, 6), -round(_apart(r, head), 9), r.intent_id))))
 
 
-def _headline(panel: Panel, evals: Evals, needed: int) -> Headline:
+def _headline(panel: Panel, evals: Evals) -> Headline:
     accepted, reworked = panel.rows("acceptance"), panel.rows("rework")
-    summary = _summary(accepted)
-    acceptance, score = rate(summary, needed=needed), evals.latest()
+    acceptance, score = rate(accepted.summary), evals.latest()
     kept, rework = acceptance, None
     if reworked.n.sum() > 0:
-        stands = Rows(**{**_fields(reworked), "y": reworked.n - reworked.y})
-        kept = chained(summary, _summary(stands), _joint(accepted, stands), needed=needed)
-        rework = rate(_summary(reworked), needed=needed)
+        stands = replace(reworked, y=reworked.n - reworked.y)
+        kept = chained(accepted.summary, stands.summary, _joint(accepted, stands))
+        rework = rate(reworked.summary)
     edits = panel.rows("edits")
     return Headline(
         score,
         acceptance,
         kept,
         rework,
-        rate(_summary(edits), needed=needed) if len(edits) else None,
-        unknown_bounds(summary),
+        rate(edits.summary) if len(edits) else None,
+        unknown_bounds(accepted.summary),
         _distance(score, kept),
         tuple(evals.runs()),
     )
@@ -228,15 +226,8 @@ def _distance(score: Estimate | NotEnough, users: Estimate | NotEnough) -> Estim
     return subtract(score, users) if isinstance(score, Estimate) and isinstance(users, Estimate) else None
 
 
-def _fields(rows: Rows) -> dict[str, Any]:
-    return {name: getattr(rows, name) for name in ("user", "cohort", "intent", "week", "n", "y", "unknown")}
-
-
-def _summary(rows: Rows) -> Summary:
-    return summarise_one(rows.user, rows.n, rows.y, rows.unknown)
-
-
-def _joint(first: Rows, second: Rows) -> Any:
+def _joint(first: Rows, second: Rows) -> Joint:
+    """The cross totals of the users of both."""
     none, nothing = np.zeros(len(second)), np.zeros(len(first))
     return join(
         np.concatenate([first.user, second.user]),

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from everyturn.analysis.drift import Node, nodes
-from everyturn.analysis.panel import Panel, Rows
-from everyturn.stats import Estimate, NotEnough, Summary
+from everyturn.analysis.panel import Panel, Rows, contrast, has_both_sides
+from everyturn.stats import Estimate, NotEnough
 from everyturn.stats.changes import z_values
 from everyturn.stats.compare import benjamini_hochberg
-from everyturn.stats.intervals import difference, rate
-from everyturn.stats.summaries import join, per_user, summarise_one
+from everyturn.stats.intervals import rate
+from everyturn.stats.summaries import per_user
 
 _WORTH = 0.1  # points above the rest, and
 _TIMES = 1.5  # times the rest: some intents are always redone a little more than others
@@ -30,7 +30,7 @@ class Hotspot:
     found_week: int
 
 
-def rework_hotspots(panel: Panel, *, share: float, needed: int, known: Sequence[Node] = ()) -> list[Hotspot]:
+def rework_hotspots(panel: Panel, *, share: float, known: Sequence[Node] = ()) -> list[Hotspot]:
     """The cohorts and intents far above the rest in rework, the clearest first; `known` nodes are told elsewhere.
 
     Each is held against the product without itself and without those found before it. Benjamini-Hochberg over all of
@@ -40,23 +40,23 @@ def rework_hotspots(panel: Panel, *, share: float, needed: int, known: Sequence[
     for node in known:
         rows = rows.take(~node.mask(rows))
     candidates = [node for node in nodes(panel, rows) if node.level in {1, 2}]
-    p = [_chance(rows, node, needed) for node in candidates]
+    p = [_chance(rows, node) for node in candidates]
     believed = benjamini_hochberg(p, share=share)
     bar = share * max(int(believed.sum()), 1) / max(len(p), 1)
     found: list[Hotspot] = []
     for k in sorted(np.flatnonzero(believed), key=lambda i: (round(p[i], 15), i)):
-        spot = _describe(panel, rows, candidates[k], bar, needed)
+        spot = _describe(panel, rows, candidates[k], bar)
         if spot is not None:
             found.append(spot)
             rows = rows.take(~spot.node.mask(rows))
     return found
 
 
-def _chance(rows: Rows, node: Node, needed: int) -> float:
+def _chance(rows: Rows, node: Node) -> float:
     from scipy.special import ndtr
 
     inside = node.mask(rows)
-    if min(len(np.unique(rows.user[inside])), len(np.unique(rows.user[~inside]))) < needed:
+    if not has_both_sides(rows, inside):
         return 1.0
     influence = np.zeros(len(rows))
     for side, sign in ((inside, 1.0), (~inside, -1.0)):
@@ -68,20 +68,13 @@ def _chance(rows: Rows, node: Node, needed: int) -> float:
     return float(ndtr(-z_values((by_user + gap / len(by_user))[:, None])[0]))
 
 
-def _describe(panel: Panel, rows: Rows, node: Node, bar: float, needed: int) -> Hotspot | None:
+def _describe(panel: Panel, rows: Rows, node: Node, bar: float) -> Hotspot | None:
     inside = node.mask(rows)
-    own, rest = _summary(rows.take(inside)), _summary(rows.take(~inside))
-    joint = join(rows.user, (rows.n * inside, rows.y * inside), (rows.n * ~inside, rows.y * ~inside))
-    level, usual = rate(own, needed=needed), rate(rest, needed=needed)
-    above = difference(own, rest, joint, needed=needed)
+    level, usual, above = rate(rows.take(inside).summary), rate(rows.take(~inside).summary), contrast(rows, inside)
     if isinstance(level, NotEnough) or isinstance(usual, NotEnough) or isinstance(above, NotEnough):
         return None
     if above.value < _WORTH or level.value < _TIMES * usual.value or above.low <= 0:
         return None
     _, known = panel.trend("rework")
-    shown = (w for w in range(1, known) if _chance(rows.take(rows.week < w), node, needed) <= bar)
+    shown = (w for w in range(1, known) if _chance(rows.take(rows.week < w), node) <= bar)
     return Hotspot(node, level, usual, above, next(shown, known) + panel.complete - known)
-
-
-def _summary(rows: Rows) -> Summary:
-    return summarise_one(rows.user, rows.n, rows.y, rows.unknown)

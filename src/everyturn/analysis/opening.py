@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any, Literal
 
 import numpy as np
 
 from everyturn.analysis.evals import Evals
-from everyturn.analysis.panel import Panel, Rows
+from everyturn.analysis.panel import Panel, Rows, contrast
 from everyturn.stats import Estimate
 from everyturn.stats.changes import shapes, z_values
-from everyturn.stats.intervals import difference, rate
-from everyturn.stats.summaries import Codes, join, sum_by, summarise_one
+from everyturn.stats.intervals import NEEDED_USERS, rate
+from everyturn.stats.summaries import sum_by
 
 TREND_WEEKS = 4
 _NEAR = 5.99  # chi-squared, 95 %, for two unknowns: the start and the course
@@ -43,7 +43,7 @@ class Opened:
         }
 
 
-def when_opened(panel: Panel, evals: Evals, code: int, distance: Estimate | None, *, needed: int) -> Opened | None:
+def when_opened(panel: Panel, evals: Evals, code: int, distance: Estimate | None) -> Opened | None:
     """Since when the evals of an intent promise more than its users get; None where they do not, for certain.
 
     Method: a scan over the start weeks of a fall in acceptance, at 5 % for all intents and weeks together.
@@ -52,20 +52,20 @@ def when_opened(panel: Panel, evals: Evals, code: int, distance: Estimate | None
         return None
     rows, weeks = panel.trend("acceptance")
     own = rows.take(rows.intent == code)
-    fall = _fall(own, weeks, chance=_CHANCE / max(len(panel.intents), 1), needed=needed)
+    fall = _fall(own, weeks, chance=_CHANCE / max(len(panel.intents), 1))
     if fall is not None:
         since, earliest, latest = fall
         return Opened(panel.weeks[since], "users", panel.weeks[earliest], panel.weeks[latest])
     traffic = panel.traffic
     first = panel.weeks[int(traffic.week[traffic.intent == code].min())]
-    users = rate(summarise_one(own.user, own.n, own.y), needed=needed)
+    users = rate(own.summary)
     promised = _first_promise(evals, panel.intents[code], users.high if isinstance(users, Estimate) else 0.0)
     if promised is not None and promised > first:
         return Opened(promised, "evals", promised, promised)
     return Opened(first, "all along", first, first)
 
 
-def _fall(own: Rows, weeks: int, *, chance: float, needed: int) -> tuple[int, int, int] | None:
+def _fall(own: Rows, weeks: int, *, chance: float) -> tuple[int, int, int] | None:
     """The week acceptance began to fall, with the first and last that fit about as well; None where it did not, for certain.
 
     Assumes: users independent. Method: for each start, in one step or over four weeks, the contrast of the weeks after with
@@ -85,7 +85,7 @@ def _fall(own: Rows, weeks: int, *, chance: float, needed: int) -> tuple[int, in
     seen = n > 0
     before = np.maximum.accumulate(seen, axis=1).sum(0)
     after = np.maximum.accumulate(seen[:, ::-1], axis=1)[:, ::-1].sum(0)
-    enough = np.flatnonzero((before[courses.since - 1] >= needed) & (after[courses.since] >= needed))
+    enough = np.flatnonzero(np.minimum(before[courses.since - 1], after[courses.since]) >= NEEDED_USERS)
     if not len(enough):
         return None
     weights, since = courses.weights[enough], courses.since[enough]
@@ -108,21 +108,12 @@ def _first_promise(evals: Evals, intent_id: str | None, above: float) -> date | 
     return day - timedelta(days=day.weekday())
 
 
-def share_trend(panel: Panel, code: int, *, needed: int) -> Estimate | None:
+def share_trend(panel: Panel, code: int) -> Estimate | None:
     """How the intent's share of all outputs changed from four finished weeks to the next four, paired by user."""
     if panel.complete < 2 * TREND_WEEKS:
         return None
-    rows = panel.traffic
-    late = rows.take((rows.week < panel.complete) & (rows.week >= panel.complete - TREND_WEEKS))
-    early = rows.take((rows.week < panel.complete - TREND_WEEKS) & (rows.week >= panel.complete - 2 * TREND_WEEKS))
-    sides = [(side.user, side.n, side.n * (side.intent == code)) for side in (late, early)]
-    (user1, n1, y1), (user2, n2, y2) = sides
-    users: Codes = np.concatenate([user1, user2])
-    none, nothing = np.zeros(len(n2)), np.zeros(len(n1))
-    joint = join(
-        users,
-        (np.concatenate([n1, none]), np.concatenate([y1, none])),
-        (np.concatenate([nothing, n2]), np.concatenate([nothing, y2])),
-    )
-    change = difference(summarise_one(user1, n1, y1), summarise_one(user2, n2, y2), joint, needed=needed)
+    traffic = panel.traffic
+    rows = traffic.take((traffic.week < panel.complete) & (traffic.week >= panel.complete - 2 * TREND_WEEKS))
+    share = replace(rows, y=rows.n * (rows.intent == code))
+    change = contrast(share, rows.week >= panel.complete - TREND_WEEKS)
     return change if isinstance(change, Estimate) else None

@@ -13,9 +13,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from everyturn.errors import InputError, NoUserIds
-from everyturn.stats import Estimate, NotEnough
-from everyturn.stats.intervals import NEEDED_USERS, rate
-from everyturn.stats.summaries import Codes, Floats, sum_by, summarise
+from everyturn.stats import Estimate, NotEnough, Summary
+from everyturn.stats.intervals import NEEDED_USERS, difference, rate
+from everyturn.stats.summaries import Codes, Floats, join, sum_by, summarise, summarise_one
 
 Mask = NDArray[np.bool_]
 
@@ -62,6 +62,11 @@ class Rows:
             self.unknown[keep],
         )
 
+    @property
+    def summary(self) -> Summary:
+        """The totals of all the rows together."""
+        return summarise_one(self.user, self.n, self.y, self.unknown)
+
 
 @dataclass(frozen=True)
 class Panel:
@@ -81,6 +86,11 @@ class Panel:
         """One signal's rows, none where it is silent."""
         nothing, none = np.zeros(0, dtype=np.int64), np.zeros(0)
         return self.signals.get(signal) or Rows(nothing, nothing, nothing, nothing, none, none, none)
+
+    def weeks_known(self, signal: str) -> int:
+        """In how many weeks there is a known answer, one that is not over counting too; `engines.metrics.weeks_known` in SQL."""
+        rows = self.rows(signal)
+        return len(np.unique(rows.week[rows.n > 0]))
 
     @cached_property
     def traffic(self) -> Rows:
@@ -149,13 +159,24 @@ class Panel:
         return replace(self, weeks=self.weeks[first:], complete=self.complete - first, signals=moved)
 
     def weekly(
-        self, signal: str, *, cohort: int | None = None, intent: int | None = None, needed: int = NEEDED_USERS
+        self, signal: str, *, cohort: int | None = None, intent: int | None = None
     ) -> tuple[tuple[date, Estimate | NotEnough], ...]:
         """A signal's rate per finished week in one node."""
         rows, count = self.trend(signal)
         rows = rows.take(node_mask(rows, cohort, intent))
         totals = summarise(rows.week, rows.user, rows.n, rows.y, rows.unknown, groups=count)
-        return tuple((week, rate(total, needed=needed)) for week, total in zip(self.weeks[:count], totals, strict=True))
+        return tuple((week, rate(total)) for week, total in zip(self.weeks[:count], totals, strict=True))
+
+
+def has_both_sides(rows: Rows, keep: Mask) -> bool:
+    """Whether both the rows kept and the others are of as many users as a range needs."""
+    return min(len(np.unique(rows.user[side])) for side in (keep, ~keep)) >= NEEDED_USERS
+
+
+def contrast(rows: Rows, keep: Mask, *, needed: int = NEEDED_USERS) -> Estimate | NotEnough:
+    """How far the rate of the rows kept lies above that of the others, users paired."""
+    joint = join(rows.user, (rows.n * keep, rows.y * keep), (rows.n * ~keep, rows.y * ~keep))
+    return difference(rows.take(keep).summary, rows.take(~keep).summary, joint, needed=needed)
 
 
 def node_mask(rows: Rows, cohort: int | None, intent: int | None) -> Mask:

@@ -14,7 +14,6 @@ from everyturn.analysis.teller import Teller
 from everyturn.analysis.words import capital, counted, joined, moved, percent, quoted, short, span
 from everyturn.stats import Estimate, NotEnough
 from everyturn.stats.intervals import rate
-from everyturn.stats.summaries import summarise_one
 
 _MUCH = 0.15  # of accepted answers redone: nobody's normal, also where no place stands out
 _LISTED = 8  # places told one by one
@@ -27,13 +26,13 @@ def say_rework(t: Teller, facts: Sequence[Hotspot]) -> Finding | None:
     """
     rows, _ = t.panel.trend("rework")
     places = _places(rows, facts)
-    level, rest = _rate(t, rows, places), _rate(t, rows, ~places)
+    level, rest = _rate(rows, places), _rate(rows, ~places)
     if isinstance(level, NotEnough) or not (facts or level.low >= _MUCH):
         return None
     ordered = sorted(facts, key=lambda fact: (-round(fact.above.value * fact.rate.n, 6), fact.node.level))
     only = ordered[0].node if len(ordered) == 1 else Node()
     asked = t.panel.rows("acceptance")
-    taken = _rate(t, asked, _places(asked, facts))
+    taken = _rate(asked, _places(asked, facts))
     elsewhere = f"; in the rest of the product it is {percent(rest.value)}" if isinstance(rest, Estimate) else ""
     first = ordered[0].node if ordered else Node()
     still_open = int(t.panel.rows("rework").unknown.sum())
@@ -64,7 +63,7 @@ def say_rework(t: Teller, facts: Sequence[Hotspot]) -> Finding | None:
             *(_line(t, fact) for fact in ordered[:_LISTED]),
             f"{counted(level.users, 'user')}, {counted(level.n, 'accepted answer')} whose 7 days are over; {still_open:,} are still open.",
         ),
-        series=t.series(rows.take(places), rows.y[places], needed=t.needed),
+        series=t.series(rows.take(places), rows.y[places]),
         where=t.where(first, 0, "rework", 1),
         severity=level.value * level.n,
     )
@@ -78,8 +77,8 @@ def _places(rows: Rows, facts: Sequence[Hotspot]) -> Mask:
     return inside
 
 
-def _rate(t: Teller, rows: Rows, keep: Mask) -> Estimate | NotEnough:
-    return rate(summarise_one(rows.user[keep], rows.n[keep], rows.y[keep], rows.unknown[keep]), needed=t.needed)
+def _rate(rows: Rows, keep: Mask) -> Estimate | NotEnough:
+    return rate(rows.take(keep).summary)
 
 
 def _name(t: Teller, node: Node) -> str:

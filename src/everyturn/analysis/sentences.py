@@ -30,7 +30,7 @@ from everyturn.analysis.words import (
 )
 from everyturn.stats import Estimate, NotEnough
 from everyturn.stats.compare import Split
-from everyturn.stats.intervals import always_valid
+from everyturn.stats.intervals import NEEDED_USERS, always_valid
 
 _WORDS: Mapping[str, tuple[str, str, str, str]] = {
     "acceptance": ("Answers{} have been accepted", "less often", "more often", "accepted"),
@@ -108,7 +108,7 @@ def say_slide(t: Teller, fact: RateChange) -> Finding:
             t.rarity(fact.rarity, fact.tier),
             *t.tier_note(fact.tier),
         ),
-        series=t.panel.weekly(fact.signal, cohort=node.cohort, intent=node.intent, needed=t.needed),
+        series=t.panel.weekly(fact.signal, cohort=node.cohort, intent=node.intent),
         where=t.where(node, since, fact.signal, int((WORSE[fact.signal] > 0) == fact.is_worse)),
         severity=cost if fact.is_worse else 0.0,
         tier=t.tier(fact.tier),
@@ -159,7 +159,7 @@ def say_trust(t: Teller, fact: TrustDrop, *, tier: str, rarity: float) -> Findin
             *t.tier_note(tier),
             "Trust is inferred from what people do; nobody was asked.",
         ),
-        series=next((c.weekly for c in cohort_trust(t.panel, needed=t.needed) if c.cohort == cohort), ()),
+        series=next((c.weekly for c in cohort_trust(t.panel) if c.cohort == cohort), ()),
         where=t.where(Node(fact.cohort), fact.since, signal, int(signal != "acceptance")),
         severity=abs(fell.value) * float(outputs),
         tier=t.tier(tier),
@@ -208,7 +208,7 @@ def say_erosion(t: Teller, facts: Sequence[ErodingUser], *, found_week: int, fal
             f" since {t.started(f.since)}, at {f.weekly_since:.0f} answers a week."
             for user, f in zip(users, facts, strict=True)
         ),
-        series=t.series(own, own.y, needed=min(t.needed, len(facts))),
+        series=t.series(own, own.y, needed=min(NEEDED_USERS, len(facts))),
         where={
             "user_ids": users,
             "weeks": tuple(t.panel.weeks[since:]),

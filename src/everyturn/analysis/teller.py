@@ -13,11 +13,11 @@ from everyturn.analysis import Weekly
 from everyturn.analysis.alarms import LIST, LIST_TIMES, PAGE
 from everyturn.analysis.drift import Node
 from everyturn.analysis.evals import Evals
-from everyturn.analysis.panel import Mask, Panel, Rows
+from everyturn.analysis.panel import Mask, Panel, Rows, contrast
 from everyturn.analysis.words import counted, day, percent, quoted, span, week
 from everyturn.stats import Estimate, NotEnough
-from everyturn.stats.intervals import difference, rate
-from everyturn.stats.summaries import join, summarise, summarise_one
+from everyturn.stats.intervals import NEEDED_USERS, rate
+from everyturn.stats.summaries import summarise
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,6 @@ class Teller:
     panel: Panel
     evals: Evals
     names: Mapping[str, str]
-    needed: int
     budget: float  # false alarms a year
 
     def intent_id(self, code: int | None) -> str | None:
@@ -113,24 +112,18 @@ class Teller:
         """Acceptance at a node from a week on."""
         rows = self.panel.rows("acceptance") if rows is None else rows
         own = rows.take(keep.mask(rows) & (rows.week >= since))
-        return rate(summarise_one(own.user, own.n, own.y, own.unknown), needed=self.needed)
+        return rate(own.summary)
 
     def shift(self, rows: Rows, since: int) -> Estimate | NotEnough:
         """How far a rate over some rows moved from the weeks before to those since, users paired."""
-        late = rows.week >= since
-        return difference(
-            summarise_one(rows.user[late], rows.n[late], rows.y[late]),
-            summarise_one(rows.user[~late], rows.n[~late], rows.y[~late]),
-            join(rows.user, (rows.n * late, rows.y * late), (rows.n * ~late, rows.y * ~late)),
-            needed=min(self.needed, len(np.unique(rows.user))),
-        )
+        return contrast(rows, rows.week >= since, needed=min(NEEDED_USERS, len(np.unique(rows.user))))
 
     def share_series(self, intent: int) -> tuple[Weekly, ...]:
         """An intent's weekly share of the traffic."""
         rows = self.panel.traffic
-        return self.series(rows, rows.n * (rows.intent == intent), needed=self.needed)
+        return self.series(rows, rows.n * (rows.intent == intent))
 
-    def series(self, rows: Rows, y: np.ndarray, *, needed: int) -> tuple[Weekly, ...]:
+    def series(self, rows: Rows, y: np.ndarray, *, needed: int = NEEDED_USERS) -> tuple[Weekly, ...]:
         """The weekly rate of `y` over finished weeks."""
         done: Mask = rows.week < self.panel.complete
         totals = summarise(rows.week[done], rows.user[done], rows.n[done], y[done], groups=self.panel.complete)

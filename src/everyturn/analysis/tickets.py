@@ -36,7 +36,7 @@ class QueueGrowth:
     added: tuple[tuple[int, float], ...]
 
 
-def tickets_by_intent(panel: Panel, tickets: pa.Table | None) -> Floats:
+def tickets_by_intent(panel: Panel, tickets: pa.Table) -> Floats:
     """Tickets per intent of the panel and finished week; a last row holds those that name no intent.
 
     Of the unnamed, as many as its conversations show handed over in a week are given to each intent: that is the best that is
@@ -44,7 +44,7 @@ def tickets_by_intent(panel: Panel, tickets: pa.Table | None) -> Floats:
     """
     size, weeks = len(panel.intents), panel.complete
     found = np.zeros((size + 1, weeks))
-    if tickets is None or not tickets.num_rows or not weeks:
+    if not tickets.num_rows or not weeks:
         return found
     first = panel.weeks[0].toordinal()
     week = np.array([(d.toordinal() - first) // 7 for d in tickets["week"].cast(pa.date32()).to_pylist()])
@@ -65,16 +65,14 @@ def tickets_by_intent(panel: Panel, tickets: pa.Table | None) -> Floats:
     return found
 
 
-def queue_growth(
-    panel: Panel, tickets: pa.Table | None, *, share: float, explained: Sequence[int] = ()
-) -> QueueGrowth | None:
+def queue_growth(panel: Panel, tickets: pa.Table, *, share: float, explained: Sequence[int] = ()) -> QueueGrowth | None:
     """Whether more matters per output are handed to people than before, and through which intents; None where not.
 
     `tickets` has the columns week, intent_id (null where unknown) and n. What the intents `explained` bring is told
     elsewhere and left out, with their outputs. A ticket has no user here, so weeks are the unit: their spread beyond chance is
     measured from the weeks themselves; an error in `share` of quiet products.
     """
-    if tickets is None or not tickets.num_rows or panel.complete < _FEWEST_WEEKS:
+    if not tickets.num_rows or panel.complete < _FEWEST_WEEKS:
         return None
     by_intent = tickets_by_intent(panel, tickets)
     by_intent[list(explained)] = 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -101,7 +101,7 @@ def trust_parts(
         if signal is not None and name in only:
             rows, count = panel.trend(signal, weeks=weeks)
             good = rows.y if signal == "acceptance" else rows.n - rows.y
-            found[name] = (Rows(rows.user, rows.cohort, rows.intent, rows.week, rows.n, good, rows.unknown), count)
+            found[name] = (replace(rows, y=good), count)
     count = min((count for _, count in found.values()), default=0)
     return {name: rows.take(rows.week < count) for name, (rows, _) in found.items()}, count
 
@@ -153,7 +153,7 @@ def home_cohorts(panel: Panel) -> tuple[Floats, Codes]:
     return sum_by(user, asked, len(panel.users)), home
 
 
-def cohort_trust(panel: Panel, *, needed: int = NEEDED_USERS) -> list[CohortTrust]:
+def cohort_trust(panel: Panel) -> list[CohortTrust]:
     """Every cohort's reliance, alphabetically; cohorts in which nothing is known are left out."""
     parts, weeks = trust_parts(panel)
     found = []
@@ -164,10 +164,10 @@ def cohort_trust(panel: Panel, *, needed: int = NEEDED_USERS) -> list[CohortTrus
         found.append(
             CohortTrust(
                 name,
-                _mean(panel, own).level(needed),
-                {part: _mean(panel, [rows]).level(needed) for part, rows in zip(parts, own, strict=True)},
+                _mean(panel, own).level(),
+                {part: _mean(panel, [rows]).level() for part, rows in zip(parts, own, strict=True)},
                 tuple(
-                    (panel.weeks[week], _mean(panel, [rows.take(rows.week == week) for rows in own]).level(needed))
+                    (panel.weeks[week], _mean(panel, [rows.take(rows.week == week) for rows in own]).level())
                     for week in range(weeks)
                 ),
             )
@@ -183,19 +183,19 @@ class _Mean:
     influence: Floats
     people: Mask
 
-    def level(self, needed: int) -> Estimate | NotEnough:
+    def level(self) -> Estimate | NotEnough:
         count = int(self.people.sum())
-        if count < needed:
-            return NotEnough(count, needed)
+        if count < NEEDED_USERS:
+            return NotEnough(count, NEEDED_USERS)
         # Spread around the mean as `count` people of equal weight, so the common range for rates applies.
         scores = self.value + self.influence[self.people] * count
-        estimate = rate(summarise_one(np.arange(count), np.ones(count), scores), needed=needed)
+        estimate = rate(summarise_one(np.arange(count), np.ones(count), scores))
         if isinstance(estimate, NotEnough):
             return estimate
         return Estimate(self.value, estimate.low, estimate.high, count, count, method="mean over users")
 
-    def above(self, baseline: _Mean, needed: int) -> Estimate | None:
-        if min(self.people.sum(), baseline.people.sum()) < needed:
+    def above(self, baseline: _Mean) -> Estimate | None:
+        if min(self.people.sum(), baseline.people.sum()) < NEEDED_USERS:
             return None
         value, half = self.value - baseline.value, half_width(self.influence - baseline.influence)
         people = int((self.people | baseline.people).sum())
@@ -216,9 +216,7 @@ def _mean(panel: Panel, parts: Iterable[Rows]) -> _Mean:
     return _Mean(float(np.mean(means)), influence / len(means), people)
 
 
-def trust_drop(
-    panel: Panel, cohort: int, *, since: int, found_at: date, needed: int = NEEDED_USERS
-) -> TrustDrop | None:
+def trust_drop(panel: Panel, cohort: int, *, since: int, found_at: date) -> TrustDrop | None:
     """How far a cohort's trust fell from the weeks before `since` to those from it on; None where that shows no clear fall.
 
     Method: means over users, part by part, each user paired with themselves.
@@ -235,11 +233,11 @@ def trust_drop(
             before.append(rows.take(inside & (rows.week < since)))
             after.append(rows.take(inside & (rows.week >= since)))
         baseline = _mean(panel, before)
-        return baseline, _mean(panel, after).above(baseline, needed)
+        return baseline, _mean(panel, after).above(baseline)
 
     own = np.arange(len(panel.cohorts)) == cohort
     baseline, fell = change(parts, own)
-    level = baseline.level(needed)
+    level = baseline.level()
     if fell is None or fell.high + _SURER * (fell.high - fell.value) >= 0 or isinstance(level, NotEnough):
         return None
     return TrustDrop(

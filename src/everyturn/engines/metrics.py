@@ -32,7 +32,7 @@ _FIXED = {
     "conversation": "conversation_id",
     "turn": "turn",
 }
-
+_UNITS = {"user": "user_id", "conversation": "conversation_id"}  # what counts as independent
 
 SINGLE = frozenset({"user", "outcome", "evidence", "conversation", "turn"})  # not slices of the users
 TIMES = frozenset(_TIME)
@@ -118,18 +118,23 @@ def condition(text: str, dims: Mapping[str, str]) -> str:
     return tree.sql(dialect="duckdb")
 
 
+def _person(unit: str) -> str:
+    if unit not in _UNITS:
+        raise UnknownName.among("unit", unit, _UNITS)
+    return _UNITS[unit]
+
+
 def summary_sql(by: Sequence[str], dims: Mapping[str, str], *, where: str | None, unit: str) -> str:
     """The query behind `measure`: the six totals and the unknowns of each group. Its one parameter is the signal's name."""
     for name in by:
         if name not in dims:
             raise UnknownName.among("group", name, dims)
-    person = "user_id" if unit == "user" else "conversation_id"
     groups = "".join(f'{dims[name]} AS "{name}", ' for name in by)
     names = "".join(f'"{name}", ' for name in by)
     filters = f" AND ({condition(where, dims)})" if where else ""
     return f"""
         WITH answers AS (
-          SELECT {groups}{person} AS person, round(value * {SCALE})::HUGEINT AS value FROM facts
+          SELECT {groups}{_person(unit)} AS person, round(value * {SCALE})::HUGEINT AS value FROM facts
           WHERE signal = ?{filters}),
         people AS (
           SELECT {names}person, count(value) AS n, coalesce(sum(value), 0)::HUGEINT AS y, count(*) - count(value) AS unknown
@@ -153,11 +158,15 @@ def summarise(
     return database.table(summary_sql(by, dimensions(database), where=where, unit=unit), [signal])
 
 
-def weeks_spanned(database: Database, signal: str, *, where: str | None = None) -> int:
-    """How many weeks hold a known answer."""
+def weeks_known(database: Database, signal: str, *, where: str | None = None, unit: str = "user") -> int:
+    """In how many weeks there is a known answer: what the coming weeks are held against in "could show" (docs/meanings.md).
+
+    `analysis.panel.Panel.weeks_known` says the same of a panel.
+    """
     filters = f" AND ({condition(where, dimensions(database))})" if where else ""
     found: int = database.scalar(
-        f"SELECT count(DISTINCT week) FROM facts WHERE signal = ? AND value IS NOT NULL{filters}", [signal]
+        f"SELECT count(DISTINCT week) FROM facts WHERE signal = ? AND value IS NOT NULL AND {_person(unit)} IS NOT NULL{filters}",
+        [signal],
     )
     return found
 
@@ -233,10 +242,14 @@ def cells(database: Database, *, until: date | None = None) -> pa.Table:
     )
 
 
-def last_complete_week(database: Database) -> date | None:
-    """The Monday of the last week that is over: the data reach its Sunday. None where no conversation has a time."""
+def last_complete_week(database: Database, *, until: date | None = None) -> date | None:
+    """The Monday of the last week that is over: the data reach its Sunday. None where no conversation has a time.
+
+    With `until`, the last week that was over by the end of that day.
+    """
     latest: datetime | None = database.scalar("SELECT max(started_at) FROM conversations")
     if latest is None:
         return None
-    monday = latest.date() - timedelta(days=latest.weekday())
-    return monday if latest.weekday() == 6 else monday - timedelta(days=7)
+    day = min(latest.date(), until) if until else latest.date()
+    monday = day - timedelta(days=day.weekday())
+    return monday if day.weekday() == 6 else monday - timedelta(days=7)

@@ -14,8 +14,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
+from everyturn.analysis.alarms import BUDGET
 from everyturn.config import FILE, read_config
-from everyturn.engines import inputs, metrics
+from everyturn.engines import metrics
 from everyturn.engines.local import Database
 from everyturn.errors import InputError, UnknownName
 from everyturn.outputs.places import require_place
@@ -28,11 +29,11 @@ from everyturn.workspace.discovering import Wishes, discover_intents, discovered
 from everyturn.workspace.forgetting import forget_user
 from everyturn.workspace.hearing import marks_of
 from everyturn.workspace.listing import list_plugins
-from everyturn.workspace.looking import BUDGET, day_of, findings_of, gap_of, panel_of
+from everyturn.workspace.looking import day_of, evals_of, findings_of, gap_of, names_of, panel_of
 from everyturn.workspace.marking import add_mark
 from everyturn.workspace.measuring import group_names, measure_rates, needs_intents, require_users
 from everyturn.workspace.observing import named_signal, observe, signals
-from everyturn.workspace.reporting import report_on
+from everyturn.workspace.page import report_on
 from everyturn.workspace.result import Progress, Result, no_progress, plain
 from everyturn.workspace.verifying import register
 
@@ -257,11 +258,16 @@ class Workspace:
         `budget` is how many false alarms a year to expect at most when nothing ever changes, however often one looks. `until`
         replays the past: what would have been told by the end of that day, with today's intents.
         """
+        if budget <= 0:
+            raise InputError(
+                "the budget of false alarms must be above 0", where="budget", expected="a number a year, such as 12"
+            )
         day = day_of(until)
         require_users(self.database)
         self._ensure_intents()
         self.progress("looking for changes", 0, None)
-        seen = findings_of(self.database, inputs.evals(self.database), until=day, budget=budget)
+        db = self.database
+        seen = findings_of(db, panel_of(db, until=day), evals_of(db), names_of(db), until=day, budget=budget)
         return Result.of("watch", until=plain(day), budget=budget, **seen.to_json())
 
     def _told(self) -> list[dict[str, Any]]:
@@ -297,8 +303,7 @@ class Workspace:
         """Evals beside users, per intent, the widest distance first; intents no case tests by how little users accept."""
         require_users(self.database)
         self._ensure_intents()
-        gap = gap_of(self.database, panel_of(self.database), inputs.evals(self.database))
-        return Result.of("gap", **gap.to_json())
+        return Result.of("gap", **gap_of(self.database).to_json())
 
     def cover(
         self,
@@ -373,6 +378,9 @@ class Workspace:
         return exporting.write(self.database, kind, to, told=self._told)
 
     def forget(self, user: str) -> Result:
-        """Deletes what one user said and did, and everything concluded from it. Intents and their ids stay."""
+        """Deletes what one user said and did, and everything concluded from it. Intents and their ids stay.
+
+        An error where nobody of that id is there.
+        """
         owner, count = forget_user(self.database, user)
         return Result.of("forget", user=owner, conversations=count)

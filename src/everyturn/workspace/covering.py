@@ -12,10 +12,7 @@ from typing import Any
 import numpy as np
 
 from everyturn.analysis.choosing import Choice, Demand, choose
-from everyturn.analysis.coverage import Coverage, measure_coverage
-from everyturn.analysis.evals import read_evals
-from everyturn.analysis.gap import intent_names
-from everyturn.analysis.panel import Panel
+from everyturn.analysis.coverage import measure_coverage
 from everyturn.analysis.suites import SuiteCase, Suites, Words, inspect, read_words
 from everyturn.engines import evidence, inputs
 from everyturn.engines.local import Database
@@ -28,12 +25,11 @@ from everyturn.signals.actions import uses_by_turn
 from everyturn.signals.outcome import outcomes
 from everyturn.stats.summaries import Codes
 from everyturn.workspace.discovering import known
-from everyturn.workspace.looking import coverage_of, panel_of
+from everyturn.workspace.looking import evals_of, names_of, panel_of
 from everyturn.workspace.result import Progress
 
-CANDIDATES = (
-    256  # of each intent: those that failed first, one a user; the rest of it is still what they must stand for
-)
+# Of each intent: those that failed first, one a user; the rest of it is still what they must stand for.
+CANDIDATES = 256
 _RECENT = timedelta(weeks=8)  # an intent nobody asked for within it is stale
 _OBJECTED = "A good answer does what was asked the first time: here the user objected to the answer"
 _REASONS: Mapping[tuple[str, str | None], str] = {
@@ -53,7 +49,7 @@ _UNTESTED = "A good answer gives the user what they ask for; no failure was seen
 class Proposal:
     """One request to make a case of: where it stands, its intent, how it failed, and what it adds.
 
-    `turn` is the turn whose user message the case ends with; `expects` says that a correction is known to be looked for.
+    `turn` is the turn whose user message the case ends with, `failed_turn` the first whose answer failed.
     """
 
     conversation_id: str
@@ -69,22 +65,27 @@ class Proposal:
 def cover(
     db: Database, *, write: str | Path | None, to: str, count: int, upload: str | None, progress: Progress
 ) -> dict[str, Any]:
-    """Coverage and what is wrong with the suites; with `write` or `upload`, the next cases, where they went, and coverage with them."""
-    panel = panel_of(db)
+    """Coverage and what is wrong with the suites; with `write` or `upload`, the next cases, where they went, and coverage with them.
+
+    Where no case can be made nothing is written or sent, and a note says so.
+    """
+    panel, evals, names = panel_of(db), evals_of(db), names_of(db)
     inspected, words, requests = inspect_suites(db)
-    result = {**coverage_of(db, panel, inputs.evals(db)).to_json(), **inspected.to_json()}
+    result = {**measure_coverage(panel, evals, names).to_json(), **inspected.to_json()}
     if write is None and upload is None:
         return result
     progress("choosing cases", 0, None)
-    proposals, notes = propose(db, requests, words, count=count)
+    proposals, result["notes"] = propose(db, requests, words, names, count=count)
     cases = make_cases(db, proposals)
     result["proposed"] = [
         {"case_id": c.case_id, "conversation_id": p.conversation_id, "turn": p.turn, "intent": p.intent,
          "intent_id": p.intent_id, "gain": round(p.gain, 6), "rubric": p.rubric, "has_expected": c.expected is not None}
         for p, c in zip(proposals, cases, strict=True)
     ]  # fmt: skip
-    result["predicted"] = coverage_with(db, panel, proposals).to_json()
-    result["notes"] = notes
+    if not cases:
+        return result
+    added = Counter(proposal.intent_id for proposal in proposals)
+    result["predicted"] = measure_coverage(panel, evals, names, also=added).to_json()
     if write is not None:
         files = write_cases(cases, write, to=to)
         result["written"] = {"file": str(write), "to": to, "cases": len(cases), "files": [str(f) for f in files]}
@@ -137,10 +138,9 @@ def demands_of(
 
 
 def propose(
-    db: Database, requests: Sequence[Mapping[str, Any]], words: Words, *, count: int
+    db: Database, requests: Sequence[Mapping[str, Any]], words: Words, names: Mapping[str, str], *, count: int
 ) -> tuple[list[Proposal], list[str]]:
     """The next `count` requests to make cases of, the one that adds most first, and what to know of how they were found."""
-    names = intent_names(inputs.intents(db))
     demands, rows, turns = demands_of(db, requests, words)
     found = []
     for choice in choose(demands, count):
@@ -150,7 +150,7 @@ def propose(
     notes = [f"Of {full:,} intents the {CANDIDATES} most telling requests were looked at as cases."] if full else []
     if not found:
         notes.append(
-            "No case could be made: there is no request with words that is inside an intent and not tested as it is."
+            "No case could be made, so none is written: there is no request with words that is inside an intent and not tested as it is."
         )
     return found, notes
 
@@ -220,12 +220,6 @@ def _rubric(row: Mapping[str, Any], turn: int) -> str:
     reason = _REWORKED if row["reworked"] else _REASONS.get((row["label"], row["evidence"]), _OBJECTED)
     later = row["failed_turn"] - turn
     return reason + (f", {later} turn{'s' if later > 1 else ''} later" if later > 0 else "") + "."
-
-
-def coverage_with(db: Database, panel: Panel, proposals: Sequence[Proposal]) -> Coverage:
-    """Coverage as it will be once the proposed cases are loaded."""
-    evals, names = read_evals(inputs.evals(db)), intent_names(inputs.intents(db))
-    return measure_coverage(panel, evals, names, also=Counter(proposal.intent_id for proposal in proposals))
 
 
 # --- proposals -> cases ------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from everyturn.engines import metrics
 from everyturn.engines.local import Database
 from everyturn.model import digest
 from everyturn.redact import pseudonym
+from everyturn.workspace.shown import unknown_id
 
 _BY_CONVERSATION = (
     "messages", "feedback", "ratings", "observations", "requests", "assignments", "turn_intents", "trace_conversations",
@@ -14,31 +15,46 @@ _BY_CONVERSATION = (
 
 
 def forget_user(db: Database, user: str) -> tuple[str, int]:
-    """Deletes the user's data; gives the id they were stored under and how many conversations are gone."""
-    owner = pseudonym(user, salt=db.meta("salt") or "")
+    """Deletes the user's data; gives the id they were stored under and how many conversations are gone. An error where nobody has it.
+
+    An id that is an address is stored under its stand-in, or as it is where it was loaded with `keep_personal_data`.
+    """
+    ids = dict.fromkeys((pseudonym(user, salt=db.meta("salt") or ""), user))
+    found = [each for each in ids if _is_named(db, each)]
+    if not found:
+        raise unknown_id(
+            "user",
+            user,
+            expected="an id as it was loaded, or as `export conversations` writes it",
+            try_="everyturn export conversations --to -",
+        )
     with db.transaction():
         db.run(
-            "CREATE OR REPLACE TEMP TABLE gone AS SELECT conversation_id FROM conversations WHERE user_id = ?", [owner]
+            "CREATE OR REPLACE TEMP TABLE gone AS SELECT conversation_id FROM conversations"
+            " WHERE user_id IN (SELECT unnest(?))",
+            [found],
         )
         count: int = db.scalar("SELECT count(*) FROM gone")
-        traces = (
-            "(SELECT trace_id FROM trace_conversations WHERE conversation_id IN (SELECT conversation_id FROM gone))"
-        )
-        db.run(f"DELETE FROM spans WHERE trace_id IN {traces} OR user_id = ?", [owner])
+        gone = "(SELECT conversation_id FROM gone)"
+        traces = f"(SELECT trace_id FROM trace_conversations WHERE conversation_id IN {gone})"
+        db.run(f"DELETE FROM spans WHERE trace_id IN {traces} OR user_id IN (SELECT unnest(?))", [found])
         db.run(f"DELETE FROM ratings WHERE trace_id IN {traces}")
         db.run(f"DELETE FROM loose_traces WHERE trace_id IN {traces}")
-        db.run(
-            "DELETE FROM actions WHERE user_id = ? OR conversation_id IN (SELECT conversation_id FROM gone)", [owner]
-        )
+        db.run(f"DELETE FROM actions WHERE conversation_id IN {gone} OR user_id IN (SELECT unnest(?))", [found])
         db.run("DELETE FROM action_links WHERE action_id NOT IN (SELECT action_id FROM actions)")
-        said = db.rows("SELECT text FROM requests WHERE conversation_id IN (SELECT conversation_id FROM gone)")
-        db.connection.executemany(
-            "DELETE FROM embeddings WHERE digest = ?", [[digest(text)] for (text,) in said if text] or [[""]]
-        )
+        said = db.rows(f"SELECT DISTINCT text FROM requests WHERE text <> '' AND conversation_id IN {gone}")
+        digests = [digest(text) for (text,) in said]
+        db.run("DELETE FROM embeddings WHERE digest IN (SELECT unnest(?::VARCHAR[]))", [digests])
         for name in _BY_CONVERSATION:
-            db.run(f"DELETE FROM {name} WHERE conversation_id IN (SELECT conversation_id FROM gone)")
+            db.run(f"DELETE FROM {name} WHERE conversation_id IN {gone}")
         if metrics.knows_behaviour(db):
-            db.run("DELETE FROM behaviours WHERE member = ?", [owner])
+            db.run("DELETE FROM behaviours WHERE member IN (SELECT unnest(?))", [found])
         db.run("DELETE FROM blobs WHERE name = 'monitor'")  # it names users; it is made anew from what is left
     db.run("CHECKPOINT")
-    return owner, count
+    return found[0], count
+
+
+def _is_named(db: Database, user_id: str) -> bool:
+    """Whether anything is stored under an id; somebody may have done or said something and have no conversation yet."""
+    tables = ("conversations", "messages", "spans", "actions")
+    return any(db.rows(f"SELECT 1 FROM {name} WHERE user_id = ? LIMIT 1", [user_id]) for name in tables)

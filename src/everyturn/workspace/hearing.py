@@ -6,7 +6,7 @@ renamed cohorts, intents found anew), the history is folded again from its begin
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -14,7 +14,8 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from everyturn.analysis.alarms import BLOCKS_A_DAY, Alarm, Marks
+from everyturn.analysis.alarms import BLOCKS_A_DAY, BUDGET, Marks
+from everyturn.analysis.findings import Heard
 from everyturn.analysis.ledger import pack, unpack
 from everyturn.analysis.monitor import Monitor
 from everyturn.analysis.panel import WORSE
@@ -23,7 +24,6 @@ from everyturn.analysis.stray import only_running
 from everyturn.engines import watched
 from everyturn.engines.local import Database
 
-_BUDGET = 12.0  # the budget whose state is kept; another one is folded from the beginning
 _VERSION = 5  # of the kept state
 
 
@@ -61,15 +61,6 @@ class Told:
         )
 
 
-@dataclass(frozen=True)
-class Heard:
-    """The alarms, and the rows they rang for."""
-
-    totals: pa.Table
-    asked: pa.Table
-    alarms: list[Alarm] = field(default_factory=list)
-
-
 def marks_of(db: Database) -> Told:
     """The marks there are."""
     stored = orjson.loads(db.meta("monitor_marks") or "{}")
@@ -81,8 +72,11 @@ def marks_of(db: Database) -> Told:
     )
 
 
-def hear(db: Database, *, until: date | None = None, budget: float = _BUDGET) -> Heard:
-    """Folds what is new into the kept state and gives all alarms; with `until` what would have rung by the end of that day."""
+def hear(db: Database, *, until: date | None = None, budget: float = BUDGET) -> Heard:
+    """Folds what is new into the kept state and gives all alarms; with `until` what would have rung by the end of that day.
+
+    The state kept is that of the usual budget; for another one, and for the past, the history is folded from its beginning.
+    """
     marks = marks_of(db).marks()
     totals, asked = watched.totals(db, WORSE), watched.asked(db)
     totals, asked = only_running(totals, asked)
@@ -91,7 +85,7 @@ def hear(db: Database, *, until: date | None = None, budget: float = _BUDGET) ->
         end = min(end, (_day(until.isoformat()) + 1) * BLOCKS_A_DAY)
         totals = totals.filter(pc.less(totals["block"], end))
         asked = asked.filter(pc.less(asked["day"], -(-end // BLOCKS_A_DAY)))
-    is_kept = until is None and budget == _BUDGET
+    is_kept = until is None and budget == BUDGET
     monitor, demand = (_kept(db, totals, asked, marks) if is_kept else None) or (
         Monitor(WORSE, budget, marks),
         Demand(budget, marks),
@@ -100,7 +94,7 @@ def hear(db: Database, *, until: date | None = None, budget: float = _BUDGET) ->
     demand.fold(asked, until=end // BLOCKS_A_DAY)
     if is_kept:
         _keep(db, monitor, demand, totals, asked)
-    return Heard(totals, asked, [*monitor.alarms, *demand.alarms])
+    return Heard(totals, asked, [*monitor.alarms, *demand.alarms], budget)
 
 
 def _kept(db: Database, totals: pa.Table, asked: pa.Table, marks: Marks) -> tuple[Monitor, Demand] | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from everyturn.analysis.blind import least_change
@@ -13,22 +12,25 @@ from everyturn.errors import NoUserIds
 from everyturn.model import Json
 from everyturn.stats import Estimate, NotEnough, Summary
 from everyturn.stats.cells import Grid, draw_cells
-from everyturn.stats.intervals import rate
+from everyturn.stats.intervals import NEEDED_USERS, rate
 from everyturn.workspace.result import plain
 from everyturn.workspace.verifying import SUCCESS, UNVERIFIED, WITH_INTENTS, registered
 
 
 def measure_rates(db: Database, signal: str, *, groups: Sequence[str], where: str | None, unit: str) -> dict[str, Json]:
     """The rate of each group; an error where all answers lack a user and `unit` does not say that this is no matter."""
-    rows = []
-    without_user = 0
-    asked = Asked(signal, where, unit)
-    found = metrics.summarise(db, signal, by=groups, where=where, unit=unit).to_pylist()
-    drawn: Sequence[Estimate | NotEnough | None] = drawn_cells(db, asked, groups, found) or [None] * len(found)
+
+    def totals(by: Sequence[str]) -> list[dict[str, Any]]:
+        table: list[dict[str, Any]] = metrics.summarise(db, signal, by=by, where=where, unit=unit).to_pylist()
+        return table
+
+    found = totals(groups)
     are_slices = (metrics.TIMES | metrics.SINGLE).isdisjoint(groups)
-    weeks = metrics.weeks_spanned(db, signal, where=where) if are_slices else None
+    is_table = are_slices and len(set(groups)) == 2
+    drawn = _draw(groups, found, [totals([name]) for name in groups]) if is_table else [None] * len(found)
+    weeks = metrics.weeks_known(db, signal, where=where, unit=unit) if are_slices else None
+    rows = []
     for row, cell in zip(found, drawn, strict=True):
-        without_user += row["without_user"]
         total = summary_of(row)
         more: dict[str, Json] = {} if weeks is None else {"smallest_change": least_change(total, weeks)}
         if cell is not None:
@@ -36,7 +38,8 @@ def measure_rates(db: Database, signal: str, *, groups: Sequence[str], where: st
             raw = {"value": share, "n": round(total.n), "unknown": total.unknown}
             more |= {"raw": raw, "drawn": cell.to_json()}
         rows.append({"group": {name: plain(row[name]) for name in groups}, **rate(total).to_json(), **more})
-    if rows and without_user and not any(row.get("users") or row.get("not_enough", {}).get("users") for row in rows):
+    without_user = sum(row["without_user"] for row in found)
+    if without_user and not any(row.get("users") or row.get("not_enough", {}).get("users") for row in rows):
         raise _no_user_ids(f"{without_user:,} answers", ", or --unit conversation if nobody appears twice")
     note = {"note": UNVERIFIED} if signal == SUCCESS and not registered(db) else {}
     return {"signal": signal, "by": groups, "where": where, "rows": rows, "without_user": without_user, **note}
@@ -58,28 +61,33 @@ def _no_user_ids(among: str, otherwise: str) -> NoUserIds:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What is measured, of which conversations, and what counts as independent."""
+def _draw(
+    groups: Sequence[str], cells: Sequence[dict[str, Any]], margins: Sequence[list[dict[str, Any]]]
+) -> list[Estimate | NotEnough]:
+    """Each cell of a table of two slices drawn to what both slices, each whole in `margins`, let expect of it."""
+    places = []
+    for name, margin in zip(groups, margins, strict=True):
+        codes = {each[name]: code for code, each in enumerate(margin)}
+        places.append([codes[cell[name]] for cell in cells])
+    (row, column), (rows, columns) = places, ([summary_of(each) for each in margin] for margin in margins)
+    return draw_cells(Grid([summary_of(cell) for cell in cells], row, column, rows, columns))
 
-    signal: str
-    where: str | None = None
-    unit: str = "user"
+
+UNASKED = {"users": 0, "acceptance": NotEnough(0, NEEDED_USERS).to_json(), "smallest_change": None}
+"""What `acceptance_by` would say of a slice that no output is of."""
 
 
-def drawn_cells(
-    db: Database, asked: Asked, groups: Sequence[str], rows: Sequence[dict[str, Any]]
-) -> list[Estimate | NotEnough] | None:
-    """Each row of a table of two slices drawn to what both slices let expect of it; None where the table is no such one."""
-    if len(set(groups)) != 2 or not (metrics.TIMES | metrics.SINGLE).isdisjoint(groups):
-        return None
-    places, margins = [], []
-    for name in groups:
-        margin = metrics.summarise(db, asked.signal, by=[name], where=asked.where, unit=asked.unit).to_pylist()
-        codes = {row[name]: code for code, row in enumerate(margin)}
-        places.append([codes[row[name]] for row in rows])
-        margins.append([summary_of(row) for row in margin])
-    return draw_cells(Grid([summary_of(row) for row in rows], places[0], places[1], margins[0], margins[1]))
+def acceptance_by(db: Database, dimension: str) -> dict[str, dict[str, Json]]:
+    """How answers were taken in each slice of one dimension: its users, acceptance, and the smallest change of it that could be seen."""
+    weeks = metrics.weeks_known(db, "acceptance")
+    return {
+        str(row[dimension]): {
+            "users": row["users"],
+            "acceptance": rate(summary_of(row)).to_json(),
+            "smallest_change": least_change(summary_of(row), weeks),
+        }
+        for row in metrics.summarise(db, "acceptance", by=[dimension]).to_pylist()
+    }
 
 
 def intents_by_cohort(db: Database) -> dict[str, list[dict[str, Json]]]:

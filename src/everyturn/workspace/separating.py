@@ -5,14 +5,13 @@ from __future__ import annotations
 import pyarrow as pa
 
 from everyturn.analysis.contexts import Context, contexts, with_examples
-from everyturn.analysis.gap import intent_names
 from everyturn.engines import contexts as stored
-from everyturn.engines import inputs
 from everyturn.engines.local import Database
 from everyturn.signals import Signal
+from everyturn.stats.intervals import NEEDED_USERS
+from everyturn.workspace.looking import names_of
 
 SEPARATED = ("acceptance", "rework")  # the signals whose worse contexts are told of an intent and on the page
-_PEOPLE = 10  # users a context must be shared by, on either side
 
 
 def contexts_of(db: Database, signal: Signal, *, of: str | None = None) -> list[Context]:
@@ -20,7 +19,7 @@ def contexts_of(db: Database, signal: Signal, *, of: str | None = None) -> list[
 
     `of` keeps those of one intent. All are looked at together all the same, since false discoveries are limited across them.
     """
-    stored.prepare(db, signal.name, people=_PEOPLE)
+    stored.prepare(db, signal.name, people=NEEDED_USERS)
     made: dict[tuple[str | None, tuple[str, str]], pa.Table] = {}
 
     def within(intent_id: str | None, context: tuple[str, str]) -> pa.Table:
@@ -31,11 +30,10 @@ def contexts_of(db: Database, signal: Signal, *, of: str | None = None) -> list[
 
     found = contexts(
         stored.totals(db),
-        intent_names(inputs.intents(db)),
+        names_of(db),
         signal=signal.name,
         better=signal.better,
         within=within,
-        needed=_PEOPLE,
     )
     worst = "low" if signal.better == "higher" else "high"
     return with_examples(

@@ -9,7 +9,7 @@ import numpy as np
 from everyturn.analysis.leading import leading_order
 from everyturn.analysis.panel import Panel
 from everyturn.analysis.trust import cohort_trust, user_trust
-from everyturn.engines import evidence, inputs, metrics
+from everyturn.engines import evidence, metrics
 from everyturn.engines.local import Database
 from everyturn.errors import InputError, UnknownName
 from everyturn.intents.layout import nearest
@@ -19,9 +19,11 @@ from everyturn.workspace.discovering import known
 from everyturn.workspace.looking import gap_of, panel_of
 from everyturn.workspace.measuring import intents_by_cohort
 from everyturn.workspace.observing import named_signal, signals
-from everyturn.workspace.page import intent_json, shown_conversations
 from everyturn.workspace.result import plain
 from everyturn.workspace.separating import SEPARATED, contexts_of
+from everyturn.workspace.shown import intent_json, shown_conversations, unknown_id
+
+_AN_ID = "an id as `export conversations` writes it"
 
 
 def is_conversation(what: Sequence[str]) -> bool:
@@ -78,18 +80,13 @@ def conversation(db: Database, conversation_id: str) -> dict[str, Json]:
     """One conversation with what became of each output."""
     shown = shown_conversations(db, [conversation_id]).get(conversation_id)
     if shown is None:
-        raise UnknownName(
-            "no conversation of that id",
-            where=f"an id of {len(conversation_id)} characters",
-            expected="an id as `export conversations` writes it",
-            try_="everyturn show acceptance",
-        )
+        raise unknown_id("conversation", conversation_id, expected=_AN_ID, try_="everyturn show acceptance")
     return {"conversation": shown}
 
 
 def intent(db: Database, name: str, *, limit: int) -> dict[str, Json]:
     """One intent, by id or name, with conversations to read."""
-    rows = gap_of(db, panel_of(db), inputs.evals(db)).rows
+    rows = gap_of(db).rows
     found = next((row for row in rows if name in {row.intent_id, row.intent}), None)
     if found is None:
         raise UnknownName.among("intent", name, [row.intent for row in rows], example='everyturn show intent "{}"')
@@ -136,12 +133,7 @@ def user(db: Database, user_id: str, *, limit: int) -> dict[str, Json]:
     ids = evidence.latest(db, user_id, limit=max(limit, 1))
     panel = panel_of(db)
     if not ids and user_id not in panel.users:
-        raise UnknownName(
-            "no user of that id",
-            where=f"an id of {len(user_id)} characters",
-            expected="an id as `export conversations` writes it",
-            try_="everyturn show trust",
-        )
+        raise unknown_id("user", user_id, expected=_AN_ID, try_="everyturn show trust")
     found = next((each for each in user_trust(panel) if each.user_id == user_id), None)
     of_cohort = {c.cohort: c.trust.to_json() for c in cohort_trust(panel)}
     return {

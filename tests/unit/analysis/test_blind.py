@@ -4,23 +4,21 @@ import numpy as np
 import pytest
 
 from everyturn.analysis.blind import WORTH, BlindSpots, blind_spots, least_change
-from everyturn.analysis.findings import watch
 from everyturn.analysis.gap import intent_names
-from everyturn.analysis.panel import read_panel
 from everyturn.stats.summaries import summarise_one
-from simulated import World
+from simulated import World, panel_of, watched
 
 
 @pytest.fixture(scope="module")
 def product():
     tables = World(users=400, per_week=900, weeks=8, seed=2).tables()
-    return tables, read_panel(tables["cells"], tables["weeks_complete"])
+    return tables, panel_of(tables)
 
 
 def test_the_blind_are_those_whose_own_answers_show_no_such_fall(product):
     tables, panel = product
     cohorts, intents = blind_spots(panel, intent_names(tables["intents"]))
-    rows, weeks = panel.trend("acceptance")
+    rows, weeks = panel.rows("acceptance"), panel.weeks_known("acceptance")
     for spots, codes, labels in ((cohorts, rows.cohort, panel.cohorts), (intents, rows.intent, panel.intents)):
         blind, answers = {}, 0.0
         for code, label in enumerate(labels):
@@ -37,7 +35,7 @@ def test_the_blind_are_those_whose_own_answers_show_no_such_fall(product):
 
 def test_watch_says_it_beside_what_it_found(product):
     tables, panel = product
-    told = watch(**tables).to_json()["blind_spots"]
+    told = watched(tables).to_json()["blind_spots"]
     assert [spots["kind"] for spots in told] == ["cohort", "intent"]
     assert f"of {len(panel.cohorts)} cohorts" in told[0]["sentence"]
     assert told[0]["slices"][0]["cohort"] in told[0]["sentence"]

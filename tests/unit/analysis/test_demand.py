@@ -5,33 +5,31 @@ import pyarrow as pa
 import pytest
 
 from everyturn.analysis.demand import mix_shift, new_intents, read_asked, share_changes
-from everyturn.analysis.findings import listen
 from everyturn.analysis.incidents import group_alarms
-from everyturn.analysis.panel import read_panel
 from everyturn.analysis.tickets import queue_growth, tickets_by_intent
-from simulated import MONDAY, World
+from simulated import MONDAY, World, listen, panel_of
 
 
 def made(world):
     tables = world.tables()
-    return read_panel(tables["cells"], tables["weeks_complete"]), tables
+    return panel_of(tables), tables
 
 
 def heard(tables, asked=None):
     """The panel, who asked for what, and what rang."""
     asked = tables["asked"] if asked is None else asked
-    panel = read_panel(tables["cells"], tables["weeks_complete"])
-    return panel, read_asked(panel, asked), group_alarms(listen(tables["totals"], asked))
+    panel = panel_of(tables)
+    return panel, read_asked(panel, asked), group_alarms(listen(tables | {"asked": asked}).alarms)
 
 
 def arrivals(tables, asked=None):
     panel, rows, incidents = heard(tables, asked)
-    return panel, new_intents(panel, rows, incidents, needed=10)
+    return panel, new_intents(panel, rows, incidents)
 
 
 def moved(tables, asked):
     panel, rows, incidents = heard(tables, asked)
-    return panel, share_changes(panel, rows, incidents, explained=[], needed=10)
+    return panel, share_changes(panel, rows, incidents, explained=[])
 
 
 def with_more(asked, intent, keep, seed=0):
@@ -100,7 +98,7 @@ def test_less_demand_is_told_where_nothing_rose():
 
 def test_a_new_mix_is_measured_and_a_steady_one_is_not():
     panel, tables = made(World(seed=7, per_week=1600))
-    assert mix_shift(panel, needed=10) is None
+    assert mix_shift(panel) is None
     rows = tables["cells"].to_pydict()
     worse = [  # the two intents accepted least are asked three times as often in the last four weeks
         i in {"i0", "i1"} and w >= MONDAY + timedelta(weeks=8)
@@ -113,8 +111,8 @@ def test_a_new_mix_is_measured_and_a_steady_one_is_not():
         v * 0.5 if i in {"i0", "i1"} and s in low else v
         for v, i, s in zip(rows["y"], rows["intent_id"], rows["signal"], strict=True)
     ]
-    panel = read_panel(pa.table(rows, schema=tables["cells"].schema), tables["weeks_complete"])
-    split = mix_shift(panel, needed=10)
+    panel = panel_of(tables | {"cells": pa.table(rows, schema=tables["cells"].schema)})
+    split = mix_shift(panel)
     assert split.mix.high < -0.01
     assert split.mix.value + split.within.value == pytest.approx(split.total.value)
 
@@ -143,7 +141,6 @@ def test_a_growing_queue_is_found_with_its_source():
 def test_a_steady_queue_a_short_one_and_none_are_nothing():
     panel, tables = made(World(seed=9))
     assert queue_growth(panel, tables["tickets"], share=0.02) is None
-    assert queue_growth(panel, None, share=0.02) is None
     assert queue_growth(panel, tickets([]), share=0.02) is None
     assert queue_growth(panel.recent(5), tickets([1, 1, 1, 50, 90]), share=0.02) is None
 

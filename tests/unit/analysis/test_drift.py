@@ -2,16 +2,10 @@ import pyarrow as pa
 import pytest
 
 from everyturn.analysis.drift import Node, describe, nodes, read_answers
-from everyturn.analysis.findings import listen
 from everyturn.analysis.incidents import group_alarms
-from everyturn.analysis.panel import read_panel
-from simulated import World
+from simulated import World, listen, panel_of
 
 BIG = World(per_week=2400, users=1500, weeks=12, start=7)
-
-
-def panel_of(tables):
-    return read_panel(tables["cells"], tables["weeks_complete"])
 
 
 def changes(world, budget=12.0):
@@ -19,8 +13,8 @@ def changes(world, budget=12.0):
     tables = world.tables()
     panel = panel_of(tables)
     answers = read_answers(panel, tables["totals"])
-    incidents = group_alarms(listen(tables["totals"], tables["asked"], budget=budget))
-    found = (describe(panel, answers, i, needed=10) for i in incidents if i.first.signal != "share")
+    incidents = group_alarms(listen(tables, budget=budget).alarms)
+    found = (describe(panel, answers, i) for i in incidents if i.first.signal != "share")
     return panel, [change for change in found if change is not None and change.tier == "page"]
 
 
@@ -68,8 +62,8 @@ def test_everything_sliding_is_the_total():
     ]
     totals = pa.table(totals)
     panel = panel_of(tables)
-    incident = group_alarms(listen(totals, tables["asked"]))[0]
-    first = describe(panel, read_answers(panel, totals), incident, needed=10)
+    incident = group_alarms(listen(tables | {"totals": totals}).alarms)[0]
+    first = describe(panel, read_answers(panel, totals), incident)
     assert (first.signal, first.node) == ("acceptance", Node())
 
 
@@ -87,8 +81,8 @@ def test_what_one_busy_user_does_is_not_told_of_all():
     totals = pa.table(totals)
     panel = panel_of(tables)
     answers = read_answers(panel, totals)
-    incidents = group_alarms(listen(totals, tables["asked"]))
-    told = [describe(panel, answers, i, needed=10) for i in incidents if i.first.signal == "acceptance"]
+    incidents = group_alarms(listen(tables | {"totals": totals}).alarms)
+    told = [describe(panel, answers, i) for i in incidents if i.first.signal == "acceptance"]
     assert incidents
     assert [c for c in told if c is not None and c.tier == "page"] == []
 

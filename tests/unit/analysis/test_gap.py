@@ -8,17 +8,15 @@ import pytest
 
 from everyturn.analysis.coverage import measure_coverage
 from everyturn.analysis.evals import read_evals
-from everyturn.analysis.findings import watch
 from everyturn.analysis.gap import EVALS_ONLY, NO_CASES, USERS_ONLY, intent_names, measure_gap
-from everyturn.analysis.panel import read_panel
 from everyturn.stats import Estimate, NotEnough
-from simulated import World
+from simulated import World, panel_of, watched
 
 
 @pytest.fixture(scope="module")
 def product():
     tables = World(seed=1, new_intent=0.08, slide=(2, 0.5), start=1, weeks=8).tables()
-    return tables, read_panel(tables["cells"], tables["weeks_complete"]), read_evals(tables["evals"])
+    return tables, panel_of(tables), read_evals(tables["evals"])
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +103,7 @@ def test_a_gap_opened_when_users_began_to_lose(product, gap):
     row = next(r for r in gap.rows if r.intent_id == "i2")  # slides over four weeks from week 1 on
     assert row.opened.first <= panel.weeks[3]
     late = World(seed=3, slide=(2, 0.5), start=6, weeks=12).tables()
-    made_of = read_panel(late["cells"], late["weeks_complete"])
+    made_of = panel_of(late)
     found = next(r for r in measure_gap(made_of, read_evals(late["evals"]), {}).rows if r.intent_id == "i2").opened
     assert found.by == "users"
     assert found.first <= made_of.weeks[6] + timedelta(weeks=1)
@@ -123,8 +121,8 @@ def test_the_trend_is_of_the_share_of_all_outputs(product, gap):
     assert new.trend.low > 0
     flat = [r.trend for r in gap.rows if r.intent_id != "i10"]
     assert all(t.low < t.value < t.high for t in flat)
-    _, panel, _ = product
-    assert measure_gap(panel.recent(5), read_evals(None), {}).rows[0].trend is None
+    _, panel, evals = product
+    assert measure_gap(panel.recent(5), evals, {}).rows[0].trend is None
 
 
 def test_evals_that_fail_where_users_are_content_are_told(product):
@@ -134,7 +132,7 @@ def test_evals_that_fail_where_users_are_content_are_told(product):
     evals = scores.set_column(scores.column_names.index("score"), "score", low)
     row = next(r for r in measure_gap(panel, read_evals(evals), {}).rows if r.intent_id == "i4")
     assert row.status == (USERS_ONLY,)
-    told = watch(**tables | {"evals": evals}).findings
+    told = watched(tables | {"evals": evals}).findings
     (finding,) = [f for f in told if f.kind == "gap" and f.intent_id == "i4"]
     assert finding.high < 0
     assert "may test what users do not need" in finding.sentence
@@ -143,7 +141,7 @@ def test_evals_that_fail_where_users_are_content_are_told(product):
 def test_without_actions_what_users_kept_is_what_they_accepted(product):
     tables, _, evals = product
     cells = tables["cells"].filter(pc.not_equal(tables["cells"]["signal"], "rework"))
-    made = measure_gap(read_panel(cells, tables["weeks_complete"]), evals, {}).headline
+    made = measure_gap(panel_of(tables | {"cells": cells}), evals, {}).headline
     assert made.rework is None
     assert made.kept == made.acceptance
 
@@ -224,7 +222,7 @@ def test_unclear_requests_are_neither_covered_nor_uncovered(product):
     tables, _, evals = product
     cells = tables["cells"]
     unclear = pc.if_else(pc.equal(cells["intent_id"], "i0"), None, cells["intent_id"])
-    panel = read_panel(cells.set_column(2, "intent_id", unclear), tables["weeks_complete"])
+    panel = panel_of(tables | {"cells": cells.set_column(2, "intent_id", unclear)})
     made = measure_coverage(panel, evals, {})
     assert 0.1 < made.unclear < 0.4
     assert {u.intent_id for u in made.uncovered} == {"i7", "i10"}
@@ -232,8 +230,8 @@ def test_unclear_requests_are_neither_covered_nor_uncovered(product):
 
 
 def test_without_evals_nothing_is_covered_and_nothing_is_said_of_distance(product):
-    _, panel, _ = product
-    none = read_evals(None)
+    tables, panel, _ = product
+    none = read_evals(tables["evals"].slice(0, 0))
     assert measure_coverage(panel, none, {}).traffic.value == 0
     made = measure_gap(panel, none, {})
     assert made.headline.distance is None

@@ -4,20 +4,14 @@ import numpy as np
 import pytest
 
 from everyturn.analysis.erosion import eroding_users
-from everyturn.analysis.panel import read_panel
 from everyturn.analysis.trust import PRIOR_OUTPUTS, cohort_trust, trust_drop, trust_parts, user_trust
 from everyturn.stats import Estimate, NotEnough
-from simulated import World
-
-
-def panel_of(world):
-    tables = world.tables()
-    return read_panel(tables["cells"], tables["weeks_complete"])
+from simulated import World, panel_of
 
 
 @pytest.fixture(scope="module")
 def panel():
-    return panel_of(World(users=150, per_week=300, weeks=6, seed=1))
+    return panel_of(World(users=150, per_week=300, weeks=6, seed=1).tables())
 
 
 def good_shares(panel, keep):
@@ -87,7 +81,7 @@ def test_parts_that_were_never_asked_are_left_out(panel):
 
 
 def test_a_drop_in_one_cohort_is_measured_behind_a_steady_total():
-    panel = panel_of(World(seed=2, distrust=(2, 0.1)))
+    panel = panel_of(World(seed=2, distrust=(2, 0.1)).tables())
     code = panel.cohorts.index("Managers")
     drop = trust_drop(panel, code, since=6, found_at=date(2026, 3, 2))
     assert drop.change.low < -0.06 < drop.change.high + 0.07
@@ -98,19 +92,19 @@ def test_a_drop_in_one_cohort_is_measured_behind_a_steady_total():
 
 
 def test_a_steady_cohort_has_no_drop():
-    panel = panel_of(World(seed=3))
+    panel = panel_of(World(seed=3).tables())
     drops = [trust_drop(panel, c, since=6, found_at=date(2026, 3, 2)) for c in range(4)]
     assert sum(drop is not None for drop in drops) <= 1
 
 
 def test_too_few_users_give_no_trust():
-    small = panel_of(World(users=12, per_week=20, weeks=5))
+    small = panel_of(World(users=12, per_week=20, weeks=5).tables())
     assert all(isinstance(c.trust, NotEnough) for c in cohort_trust(small))
 
 
 def test_eroding_users_are_named_and_others_hardly():
     world = World(seed=4, eroding=(15, 5.0))
-    panel = panel_of(world)
+    panel = panel_of(world.tables())
     found = eroding_users(panel, share=0.1)
     named, truth = {panel.users[f.user] for f in found}, set(world.truth["eroding"])
     assert len(named & truth) >= 8
@@ -122,5 +116,5 @@ def test_eroding_users_are_named_and_others_hardly():
 
 
 def test_a_slide_for_everyone_names_nobody():
-    panel = panel_of(World(seed=5, slide=(0, 0.4), distrust=(0, 0.15)))
+    panel = panel_of(World(seed=5, slide=(0, 0.4), distrust=(0, 0.15)).tables())
     assert len(eroding_users(panel, share=0.1)) <= 2

@@ -187,7 +187,10 @@ def test_ready_outcomes_have_no_words_to_make_cases_of(tmp_path):
         ws.load(write(tmp_path / "o.jsonl", rows), as_="outcomes")
         found = ws.cover(suite, write=tmp_path / "x.jsonl")
     assert (found["coverage"], found["stale"], found["proposed"]) == (0, [], [])
-    assert found["notes"][0].startswith("No case could be made")
+    assert found["notes"][0].startswith("No case could be made, so none is written")
+    assert "No case could be made, so none is written" in " ".join(str(found).split())
+    assert "written" not in found
+    assert not (tmp_path / "x.jsonl").exists()
 
 
 def test_two_suites_of_one_name_are_told_apart(tmp_path):

@@ -35,6 +35,23 @@ def ws(tmp_path_factory):
         yield workspace
 
 
+def test_a_slice_could_show_one_size_wherever_it_is_told(ws):
+    """By cohort and by intent: `measure`, `cohorts`, `gap`, the page's tables and its blind spots."""
+    plans = {name: row["smallest_change"] for (name,), row in by_group(ws.measure("acceptance", by="cohort")).items()}
+    intents = {name: row["smallest_change"] for (name,), row in by_group(ws.measure("acceptance", by="intent")).items()}
+    page, told = ws.report(), ws.cohorts()["declared"]
+    assert {row["cohort"]: row["smallest_change"] for row in told} == {
+        n: least for n, least in plans.items() if n != "teams"
+    }
+    assert {row["cohort"]: row["smallest_change"] for row in page["cohorts"]} == plans
+    assert {row["intent"]: row["smallest_change"] for row in page["intents"]} == intents
+    assert {row["intent"]: row["smallest_change"] for row in ws.gap()["rows"]} == intents
+    of_cohorts, of_intents = page["blind_spots"]
+    assert {s["cohort"]: s["smallest_change"] for s in of_cohorts["slices"]}.items() <= plans.items()
+    assert {s["intent"]: s["smallest_change"] for s in of_intents["slices"]}.items() <= intents.items()
+    assert of_intents["slices"]
+
+
 def by_group(result):
     return {tuple(row["group"].values()): row for row in result["rows"]}
 

@@ -41,6 +41,18 @@ def rows():
         }  # fmt: skip
 
 
+def outcomes():
+    """Ready outcomes of one intent; every second one accepted."""
+    for i in range(60):
+        yield {
+            "conversation_id": f"c{i}",
+            "user_id": f"u{i % 20}",
+            "started_at": START.isoformat(),
+            "intent": "refund",
+            "accepted": i % 2,
+        }
+
+
 def test_an_intent_says_since_when_it_is_asked_and_what_is_most_like_it(tmp_path) -> None:
     with Workspace(":memory:") as ws:
         ws.load(write(tmp_path / "c.jsonl", rows()))
@@ -60,12 +72,8 @@ def test_an_intent_says_since_when_it_is_asked_and_what_is_most_like_it(tmp_path
 
 
 def test_intents_that_came_with_ready_outcomes_have_no_place_and_no_life(tmp_path) -> None:
-    outcomes = [
-        {"conversation_id": f"c{i}", "user_id": f"u{i % 20}", "started_at": START.isoformat(), "intent": "refund", "accepted": i % 2}
-        for i in range(60)
-    ]  # fmt: skip
     with Workspace(":memory:") as ws:
-        ws.load(write(tmp_path / "o.jsonl", outcomes), as_="outcomes")
+        ws.load(write(tmp_path / "o.jsonl", outcomes()), as_="outcomes")
         shown = ws.show("intent", "refund")
         with pytest.raises(UnknownName):
             ws.show("intent", "refunds of another kind")
@@ -132,12 +140,8 @@ def test_a_report_reads_the_evals_once_and_no_discovery_it_does_not_need(tmp_pat
 
 
 def test_the_first_line_says_what_is_missing_beside_what_users_keep(tmp_path) -> None:
-    outcomes = [
-        {"conversation_id": f"c{i}", "user_id": f"u{i % 20}", "started_at": START.isoformat(), "intent": "refund", "accepted": i % 2}
-        for i in range(60)
-    ]  # fmt: skip
     with Workspace(":memory:") as ws:
-        ws.load(write(tmp_path / "o.jsonl", outcomes), as_="outcomes")
+        ws.load(write(tmp_path / "o.jsonl", outcomes()), as_="outcomes")
         assert ws.report()["headline"]["sentence"].endswith("No evals are loaded to compare with.")
         loaded = ws.load(write(tmp_path / "e.jsonl", [{"id": "k1", "input": "where is my refund"}]), as_="evals")
         assert (loaded["eval_cases"], loaded["eval_scores"]) == (1, 0)

@@ -165,6 +165,12 @@ def test_releases_and_new_normals_are_marks_and_fold_anew(watched):
         ws.mark("holiday", "Christmas")
 
 
+def test_no_false_alarm_at_all_cannot_be_asked_for(watched):
+    ws, _ = watched
+    with pytest.raises(InputError, match="above 0"):
+        ws.watch(budget=0)
+
+
 def test_a_signal_whose_bad_direction_is_not_known_is_not_watched(watched):
     ws, _ = watched
     heard = hear(ws.database).totals

@@ -1,0 +1,113 @@
+"""Intents and conversations in the form they are shown in, by `show` and on the page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import orjson
+
+from everyturn.analysis.gap import GapRow
+from everyturn.engines import evidence, metrics
+from everyturn.engines.local import Database
+from everyturn.errors import UnknownName
+from everyturn.model import Conversation, Json
+from everyturn.signals.actions import EDITED, Use, uses_by_turn
+
+_EXAMPLES = 3  # conversations shown for each intent; findings have their own five
+
+
+def unknown_id(what: str, given: str, *, expected: str, try_: str) -> UnknownName:
+    """The error for an id that nothing has; it does not repeat the id, which may be a person's."""
+    return UnknownName(f"no {what} of that id", where=f"an id of {len(given)} characters", expected=expected, try_=try_)
+
+
+def intent_json(database: Database, row: GapRow, *, is_new: bool = False) -> dict[str, Json]:
+    """One row of the intent table: what the gap row says, with its name, its novelty and conversations to read."""
+    told = database.rows(
+        "SELECT description, phrases, first_seen::DATE, path[-1], x, y FROM intents WHERE intent_id = ?",
+        [row.intent_id],
+    )
+    description, phrases, first_seen, theme, x, y = told[0] if told else (None, "[]", None, None, None, None)
+    form = row.to_json()
+    estimates = form["estimates"]
+    conversations = evidence.examples(
+        database, {"intent_id": row.intent_id, "signal": "acceptance", "value": 0}, limit=_EXAMPLES
+    )
+    return {
+        "intent_id": row.intent_id,
+        "intent": row.intent,
+        "description": description,
+        "phrases": orjson.loads(phrases or "[]"),
+        "theme": theme,
+        "x": x,
+        "y": y,
+        "status": [*(["new"] if is_new else []), *row.status],
+        "first_seen": first_seen.isoformat() if first_seen else None,
+        "volume": row.volume,
+        "share": form["share"],
+        "users": row.users,
+        "weekly": form["weekly"],
+        "acceptance": estimates["acceptance"],
+        "smallest_change": row.smallest_change,
+        "acceptance_weekly": form["acceptance_weekly"],
+        "rework": estimates.get("rework"),
+        "edit_rate": estimates.get("edit_rate"),
+        "escalation": estimates.get("escalation"),
+        "cases": row.cases,
+        "eval_score": estimates["eval_score"],
+        "distance": estimates["distance"],
+        "lost": form["lost"],
+        "conversations": conversations,
+    }
+
+
+def shown_conversations(database: Database, ids: Iterable[str]) -> dict[str, dict[str, Json]]:
+    """Conversations as the page and `show conversation` show them, by id and in the order of the ids, each read once.
+
+    Each is whole, with its first intent, its cohort and what became of its outputs; ids that are not stored are left out.
+    """
+    found = evidence.several(database, ids)
+    cohort = metrics.dimensions(database)["cohort"]
+    about = {
+        conversation_id: {"intent": intent, "cohort": group}
+        for conversation_id, intent, group in database.rows(
+            f"""
+            SELECT conversation_id, (SELECT arg_min(coalesce(i.label, a.intent_id, ''), a.request) FROM assignments a
+                LEFT JOIN intents i USING (intent_id) WHERE a.conversation_id = c.conversation_id), {cohort}
+            FROM conversations c WHERE conversation_id IN (SELECT unnest(?::VARCHAR[]))
+            """,
+            [list(found)],
+        )
+    }
+    outcomes = evidence.outcomes(database, found)
+    return {
+        conversation_id: {
+            **evidence.conversation_json(conversation),
+            "intent": about[conversation_id]["intent"] or None,
+            "cohort": about[conversation_id]["cohort"],
+            "outcomes": outcomes.get(conversation_id, []),
+            "actions": [_action_json(use, turn) for turn, use in _uses(conversation)],
+        }
+        for conversation_id, conversation in found.items()
+    }
+
+
+def _uses(conversation: Conversation) -> list[tuple[int | None, Use]]:
+    """The actions in order, each with the turn whose output it is about."""
+    answered = [turn for turn in conversation.turns if turn.agent]
+    found = uses_by_turn(conversation, answered)
+    if not answered:
+        return [(a.turn, Use(a, a.kind, is_named=False)) for a in conversation.actions]
+    pairs = [(turn, use) for turn, uses in found.items() for use in uses]
+    return sorted(pairs, key=lambda pair: (pair[1].action.at, pair[1].action.action_id))
+
+
+def _action_json(use: Use, turn: int | None) -> dict[str, Json]:
+    """An action as it is shown. `compared` says that its text is what became of the output, or of `before` where there is one."""
+    action = use.action
+    form = {"at": evidence.instant(action.at), "kind": action.kind, "turn": turn, "artefact": action.artefact}
+    if use.artefact is not None:
+        form |= {"compared": True}
+    if use.kind == EDITED and action.before:
+        form |= {"before": action.before}
+    return form
