@@ -75,21 +75,21 @@ def cover(
     if write is None and upload is None:
         return result
     progress("choosing cases", 0, None)
-    proposals, result["notes"] = propose(db, requests, words, names, count=count)
+    proposals, notes = propose(db, requests, words, names, count=count)
     cases = make_cases(db, proposals)
     result["proposed"] = [
         {"case_id": c.case_id, "conversation_id": p.conversation_id, "turn": p.turn, "intent": p.intent,
          "intent_id": p.intent_id, "gain": round(p.gain, 6), "rubric": p.rubric, "has_expected": c.expected is not None}
         for p, c in zip(proposals, cases, strict=True)
     ]  # fmt: skip
-    if not cases:
-        return result
-    added = Counter(proposal.intent_id for proposal in proposals)
-    result["predicted"] = measure_coverage(panel, evals, names, also=added).to_json()
-    if write is not None:
+    if cases:
+        added = Counter(proposal.intent_id for proposal in proposals)
+        result["predicted"] = measure_coverage(panel, evals, names, also=added).to_json()
+    result["notes"] = notes
+    if cases and write is not None:
         files = write_cases(cases, write, to=to)
         result["written"] = {"file": str(write), "to": to, "cases": len(cases), "files": [str(f) for f in files]}
-    if upload is not None:
+    if cases and upload is not None:
         result["uploaded"] = {"dataset": upload, "to": to, "cases": upload_cases(cases, upload, to=to)}
     return result
 
