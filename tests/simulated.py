@@ -18,6 +18,7 @@ from everyturn.analysis.findings import Heard, Watch, watch
 from everyturn.analysis.gap import intent_names
 from everyturn.analysis.monitor import Monitor
 from everyturn.analysis.panel import WORSE, Panel, read_panel
+from everyturn.analysis.settling import settle
 from everyturn.analysis.shares import Demand
 
 MONDAY = date(2026, 1, 5)
@@ -35,9 +36,10 @@ def listen(tables: dict, *, budget: float = BUDGET) -> Heard:
     totals, asked = tables["totals"], tables["asked"]
     end = 1 + max(totals["block"].to_pylist(), default=0)
     monitor, demand = Monitor(WORSE, budget), Demand(budget)
-    monitor.fold(totals, until=end)
+    settled = settle(totals, until=end)
+    monitor.fold(settled.totals, until=settled.until)
     demand.fold(asked, until=-(-end // BLOCKS_A_DAY))
-    return Heard(totals, asked, [*monitor.alarms, *demand.alarms], budget)
+    return Heard(settled.answers, asked, [*map(settled.dated, monitor.alarms), *demand.alarms], budget)
 
 
 def watched(tables: dict) -> Watch:
@@ -169,6 +171,7 @@ class World:
         day, user = np.divmod(rest, 10_000)
         return pa.table(
             {
+                "given": (day - lag) * 4 + 2,
                 "block": day * 4 + 2,
                 "signal": [f"{name}@1"] * len(key),
                 "user_id": [f"u{u:04d}" for u in user],

@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from world import COHORTS, FIRST, World, totals
 
 from everyturn.analysis.monitor import Monitor
+from everyturn.analysis.settling import settle
 from everyturn.stats import NotEnough
 from everyturn.stats.intervals import smallest_change
 from everyturn.stats.summaries import summarise_one
@@ -40,7 +41,8 @@ def run(per_week: int, seed: int, cohort: int, part: float) -> tuple[float, bool
     lost = after & (np.random.default_rng(seed).random(len(own)) < least * part / level)
     made["acceptance"] = np.where(lost, 0.0, made["acceptance"])
     monitor = Monitor(WORSE, 12.0)
-    monitor.fold(totals(made), until=(FIRST + WEEKS * 7) * 4)
+    settled = settle(totals(made), until=(FIRST + WEEKS * 7) * 4)
+    monitor.fold(settled.totals, until=settled.until)
     tiers = {
         a.tier
         for a in monitor.alarms

@@ -27,6 +27,7 @@ from world import SCENARIOS, WORLDS, World, asked, totals
 from everyturn.analysis.alarms import Alarm, Marks
 from everyturn.analysis.incidents import group_alarms
 from everyturn.analysis.monitor import Monitor
+from everyturn.analysis.settling import settle
 from everyturn.analysis.shares import Demand
 
 
@@ -42,7 +43,8 @@ def run(world: World, *, budget: float, marked: bool) -> dict:
     marks = Marks(holidays=frozenset((FIRST + world.free_days()).tolist() if marked else ()))
     start = time.process_time()
     monitor, demand = Monitor(WORSE, budget, marks), Demand(budget, marks)
-    monitor.fold(rates, until=(FIRST + world.weeks * 7) * 4)
+    heard = settle(rates, until=(FIRST + world.weeks * 7) * 4)
+    monitor.fold(heard.totals, until=heard.until)
     demand.fold(days, until=FIRST + world.weeks * 7)
     cost, answers = time.process_time() - start, pc.sum(rates["n"]).as_py()
     alarms = [*monitor.alarms, *demand.alarms]
@@ -74,6 +76,7 @@ def run(world: World, *, budget: float, marked: bool) -> dict:
         "delay_list": delay([a for a in hits if a.tier == "list"]),
         "streams": len(monitor.streams.keys()) + demand.product.shape[0] * demand.product.shape[1],
         "bytes": len(monitor.to_bytes()),
+        "horizons": heard.horizons,
         "microseconds": round(cost / answers * 1e6, 2),
     }
 

@@ -33,6 +33,7 @@ from everyturn.analysis.drift import DAY_ZERO, Answers, Node, RateChange, descri
 from everyturn.analysis.incidents import Incident, group_alarms
 from everyturn.analysis.monitor import Monitor
 from everyturn.analysis.panel import Panel
+from everyturn.analysis.settling import settle
 from everyturn.stats import Estimate
 from everyturn.stats.compare import Split, split_difference
 from everyturn.stats.intervals import NEEDED_USERS, always_valid
@@ -94,11 +95,12 @@ class Case:
         made = world.play()
         table = totals(made, world.names)
         monitor = Monitor(WORSE)
-        monitor.fold(table, until=(FIRST + world.weeks * 7) * 4)
+        settled = settle(table, until=(FIRST + world.weeks * 7) * 4)
+        monitor.fold(settled.totals, until=settled.until)
         names = [sorted(pc.unique(table[c]).to_pylist()) for c in ("user_id", "cohort", "intent_id")]
         weeks = [DAY_ZERO + timedelta(days=FIRST + 7 * k) for k in range(world.weeks)]
         panel = Panel(*names, weeks, world.weeks, {})
-        return cls(world, Truth(world, made), panel, read_answers(panel, table), monitor)
+        return cls(world, Truth(world, made), panel, read_answers(panel, settled.answers), monitor)
 
     def place(self, node: Node) -> tuple[int | None, int | None]:
         """A node in the codes of the world."""

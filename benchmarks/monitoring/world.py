@@ -30,14 +30,21 @@ WORLDS: dict[str, dict] = {
     "busiest": {"busiest": 0.5},
     "wide": {"cohorts": 12, "intents": 80},
     "late": {"late": 21},
-    "refusals": {"late": 21, "refusals": True},
+    "refusals": {"late": 21, "late_kind": 0.0},
+    "refusals_1": {"late": 1, "late_kind": 0.0},
+    "refusals_3": {"late": 3, "late_kind": 0.0},
+    "refusals_7": {"late": 7, "late_kind": 0.0},
+    "refusals_42": {"late": 42, "late_kind": 0.0},
+    "thanks": {"late": 21, "late_kind": 1.0},
+    "slower": {"late": 21, "late_kind": 0.0, "late_from": 182},
+    "quicker": {"late": 21, "late_kind": 0.0, "late_until": 182},
     "outage": {"outage": True},
     "bursts": {"bursts": True},
     "growth": {"growth": 3.0},
     "holidays": {"holidays": True},
 }
 _SCRIPTS = 5
-_USERS, _COHORTS, _INTENTS = 1 << 18, 16, 128  # room in a key
+_USERS, _COHORTS, _INTENTS, _LAGS = 1 << 18, 16, 128, 1 << 10  # room in a key
 
 
 @dataclass
@@ -55,7 +62,9 @@ class World:
     cohorts: int = 5
     intents: int = 40
     late: int = 0  # days an answer's outcome takes at most, beside the seven of rework
-    refusals: bool = False  # what is accepted is known at once, only the rest comes late
+    late_kind: float | None = None  # 0: what is accepted is known at once, only the rest comes late; 1: the reverse
+    late_from: int = 0  # the day from which on answers come late
+    late_until: int = 1_000  # and the first on which they do not
     outage: bool = False  # days 140 to 146 are missing
     bursts: bool = False  # every ten days or so a script sends a tenth of a week's conversations within two hours
     growth: float = 1.0  # how many times the users of day 0 are there after 26 weeks
@@ -100,7 +109,10 @@ class World:
         order = np.lexsort((np.arange(len(made["time"])), made["time"]))
         made = {name: values[order] for name, values in made.items()}
         later = more.uniform(0, self.late, len(order)) if self.late else 0.0
-        made["final"] = made["time"] + (later * (made["acceptance"] == 0) if self.refusals else later)
+        if self.late_kind is not None:
+            later = later * (made["acceptance"] == self.late_kind)
+        slow = (made["time"] >= self.late_from) & (made["time"] < self.late_until)
+        made["final"] = made["time"] + later * slow
         return made
 
     def _people(self, rng: np.random.Generator, more: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -231,16 +243,17 @@ class World:
 
 
 def totals(made: dict[str, np.ndarray], names: tuple[str, ...] = COHORTS) -> pa.Table:
-    """The totals per person and block of six hours, as the workspace's query gives them."""
-    block = np.floor(made["final"] * 4).astype(np.int64) + FIRST * 4
+    """The totals per person, block of six hours of the output and of its answer, as the workspace's query gives them."""
+    given, final = (np.floor(made[name] * 4).astype(np.int64) + FIRST * 4 for name in ("time", "final"))
     tables = []
     for signal in SIGNALS:
-        value = made[signal]
+        value, block = made[signal], final + 28 * (signal == "rework")
         known = ~np.isnan(value)
-        keys, place = np.unique(_keys(block + 28 * (signal == "rework"), made)[known], return_inverse=True)
-        b, columns = _of_keys(keys, names)
+        keys, place = np.unique((_keys(block, made) * _LAGS + block - given)[known], return_inverse=True)
+        b, columns = _of_keys(keys // _LAGS, names)
         n, y = np.bincount(place).astype(float), np.round(np.bincount(place, weights=value[known]), 6)
-        tables.append(pa.table({"block": b, "signal": pa.array([signal] * len(keys)), **columns, "n": n, "y": y}))
+        columns = {"given": b - keys % _LAGS, "block": b, "signal": pa.array([signal] * len(keys)), **columns}
+        tables.append(pa.table({**columns, "n": n, "y": y}))
     return pa.concat_tables(tables)
 
 

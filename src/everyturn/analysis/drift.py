@@ -89,7 +89,7 @@ class RateChange:
 
 @dataclass(frozen=True)
 class Answers:
-    """Every known answer by person and day, per signal with its version; `Rows.week` holds the day since 1970."""
+    """Every settled answer by person and day of the output, per signal with its version; `Rows.week` holds the day since 1970."""
 
     signals: Mapping[str, Rows]
     last_day: int
@@ -111,7 +111,7 @@ class Answers:
 
 
 def read_answers(panel: Panel, totals: pa.Table) -> Answers:
-    """The totals of the monitor in the codes of the panel; people and places the panel does not know are left out."""
+    """Settled answers by the day of their outputs, in the codes of the panel; people and places the panel does not know are left out."""
     codes = []
     for column, names in (("user_id", panel.users), ("cohort", panel.cohorts), ("intent_id", panel.intents)):
         texts = totals[column].cast(pa.string())
@@ -119,7 +119,7 @@ def read_answers(panel: Panel, totals: pa.Table) -> Answers:
         found = pc.index_in(texts, pa.array(list(names), pa.string()), skip_nulls=False)
         codes.append(pc.fill_null(found, -1).to_numpy().astype(np.int64))
     user, cohort, intent = codes
-    day = totals["block"].cast(pa.int64()).to_numpy() // BLOCKS_A_DAY
+    day = totals["given"].cast(pa.int64()).to_numpy() // BLOCKS_A_DAY
     n, y = (totals[name].cast(pa.float64()).to_numpy() for name in ("n", "y"))
     name = totals["signal"].combine_chunks().dictionary_encode()
     name = name.combine_chunks() if isinstance(name, pa.ChunkedArray) else name

@@ -51,11 +51,11 @@ _STORIES = ("new intent", "slide", "cohort", "rework", "erosion")
 class Heard:
     """What the monitor heard, what it rang for it, and at how many false alarms a year at most.
 
-    `totals` are final answers (block, signal, user_id, cohort, intent_id, n, y), `asked` says who asked for what on which day (day,
-    user_id, cohort, intent_id).
+    `answers` are settled answers by when their outputs were given (`Settled.answers`), `asked` says who asked for what on which day
+    (day, user_id, cohort, intent_id).
     """
 
-    totals: pa.Table
+    answers: pa.Table
     asked: pa.Table
     alarms: Sequence[Alarm]
     budget: float = BUDGET
@@ -124,7 +124,7 @@ def _changes(teller: Teller, heard: Heard, incidents: Sequence[Incident], ticket
     settled = panel.without(intents=new)
     eroding = eroding_users(settled, share=FALSE_USERS)
     eroding = eroding if len(eroding) >= _FEWEST_ERODING else []
-    answers = read_answers(panel, heard.totals).but(intents=new, users=[fact.user for fact in eroding])
+    answers = read_answers(panel, heard.answers).but(intents=new, users=[fact.user for fact in eroding])
 
     arrivals = {panel.intents[k] for k in new}
     of_rates = [i for i in incidents if i.first.signal != SHARE and i.first.intent not in arrivals]

@@ -10,23 +10,29 @@ from everyturn.engines.local import Database
 from everyturn.engines.metrics import SCALE, dimensions
 
 _TOTALS = """
-    SELECT (epoch_us(coalesce(o.final_at, c.started_at)) // 21600000000)::BIGINT AS block,
+    SELECT (epoch_us(coalesce(m.given_at, c.started_at, o.final_at)) // 21600000000)::BIGINT AS given,
+      (epoch_us(coalesce(o.final_at, c.started_at)) // 21600000000)::BIGINT AS block,
       o.signal || '@' || o.version AS signal, c.user_id, {cohort} AS cohort, t.intent_id, count(*)::DOUBLE AS n,
       sum(round(o.value * {scale})::HUGEINT)::DOUBLE / {scale} AS y
     FROM observations o
     JOIN (SELECT conversation_id, user_id, started_at, attributes FROM conversations) c USING (conversation_id)
     LEFT JOIN turn_intents t ON t.conversation_id = o.conversation_id AND t.turn = coalesce(o.turn, 0)
+    LEFT JOIN (
+      SELECT conversation_id, turn, max("at") AS given_at FROM messages WHERE role = 'assistant' AND conversation_id IN
+        (SELECT conversation_id FROM conversations WHERE ended_at > started_at + INTERVAL 1 DAY) GROUP BY ALL) m
+      ON m.conversation_id = o.conversation_id AND m.turn = o.turn
     CROSS JOIN (SELECT max(value)::TIMESTAMP AS until FROM meta WHERE key = 'seen_until') s
     WHERE o.value IS NOT NULL AND c.user_id IS NOT NULL AND coalesce(o.final_at, c.started_at) <= s.until
       AND o.signal IN (SELECT unnest(?))
     GROUP BY ALL
-"""
+"""  # in conversations of a day or less all outputs are as old as the conversation
 
 
 def totals(database: Database, signals: Iterable[str]) -> pa.Table:
-    """Known, final answers of these signals: block (number of six hours since 1970), signal (with its version), user_id, cohort, intent_id, n, y.
+    """Known, final answers of these signals, by when the output was given and when the answer was final.
 
-    Ordered by all keys; sums are made in millionths, so they are the same in any order and on any number of threads.
+    Columns given and block (numbers of six hours since 1970), signal (with its version), user_id, cohort, intent_id, n, y, ordered
+    by all keys; sums are made in millionths, so they are the same in any order and on any number of threads.
     `edits` says the same as `edit_share` where that is known, and is left out then.
     """
     graded = database.scalar("SELECT count(*) FROM observations WHERE signal = 'edit_share'")

@@ -19,12 +19,13 @@ from everyturn.analysis.findings import Heard
 from everyturn.analysis.ledger import pack, unpack
 from everyturn.analysis.monitor import Monitor
 from everyturn.analysis.panel import WORSE
+from everyturn.analysis.settling import settle
 from everyturn.analysis.shares import Demand
 from everyturn.analysis.stray import only_running
 from everyturn.engines import watched
 from everyturn.engines.local import Database
 
-_VERSION = 5  # of the kept state
+_VERSION = 6  # of the kept state
 
 
 @dataclass(frozen=True)
@@ -90,11 +91,12 @@ def hear(db: Database, *, until: date | None = None, budget: float = BUDGET) -> 
         Monitor(WORSE, budget, marks),
         Demand(budget, marks),
     )
-    monitor.fold(totals, until=end)
+    settled = settle(totals, until=end)
+    monitor.fold(settled.totals, until=settled.until)
     demand.fold(asked, until=end // BLOCKS_A_DAY)
     if is_kept:
         _keep(db, monitor, demand, totals, asked)
-    return Heard(totals, asked, [*monitor.alarms, *demand.alarms], budget)
+    return Heard(settled.answers, asked, [*map(settled.dated, monitor.alarms), *demand.alarms], budget)
 
 
 def _kept(db: Database, totals: pa.Table, asked: pa.Table, marks: Marks) -> tuple[Monitor, Demand] | None:

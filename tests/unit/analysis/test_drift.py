@@ -76,7 +76,7 @@ def test_what_one_busy_user_does_is_not_told_of_all():
     }  # half of all traffic
     mine = {"signal": "acceptance@1", "user_id": "u0001", "cohort": "Agents", "intent_id": "i0"}
     for block, (n, y) in bot.items():
-        for name, value in {"block": block, "n": n, "y": y, **mine}.items():
+        for name, value in {"given": block, "block": block, "n": n, "y": y, **mine}.items():
             totals[name].append(value)
     totals = pa.table(totals)
     panel = panel_of(tables)

@@ -173,14 +173,14 @@ def test_no_false_alarm_at_all_cannot_be_asked_for(watched):
 
 def test_a_signal_whose_bad_direction_is_not_known_is_not_watched(watched):
     ws, _ = watched
-    heard = hear(ws.database).totals
+    heard = hear(ws.database).answers
     assert {s.partition("@")[0] for s in heard["signal"].unique().to_pylist()} == {"acceptance", "edit_share", "rework"}
     db = ws.database
     db.run(
         "INSERT INTO observations BY NAME SELECT conversation_id, turn, 'mood' AS signal, 1 AS version, 1.0 AS value FROM observations"
     )
     try:
-        assert hear(db).totals.num_rows == heard.num_rows
+        assert hear(db).answers.num_rows == heard.num_rows
     finally:
         db.run("DELETE FROM observations WHERE signal = 'mood'")
 

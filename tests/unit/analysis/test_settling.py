@@ -1,0 +1,164 @@
+from math import sqrt
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+
+from everyturn.analysis.alarms import Alarm
+from everyturn.analysis.settling import LONGEST, horizons_of, settle
+
+DAY = 20_458
+KEYS = ["block", "signal", "user_id", "cohort", "intent_id", "n", "y"]
+
+
+def product(seed=0, days=120, per_day=60, bad=0.0, good=0.0, p=0.7, signals=("acceptance",)):
+    """Answers of a product whose bad ones are known up to `bad` days late, its good ones up to `good`."""
+    rng = np.random.default_rng(seed)
+    count = days * per_day
+    given = np.sort(rng.uniform(0, days, count))
+    tables = []
+    for signal in signals:
+        value = (rng.random(count) < p).astype(float)
+        known = given + rng.random(count) * np.where(value == 1, good, bad)
+        tables.append(
+            pa.table(
+                {
+                    "given": np.floor((given + DAY) * 4).astype(int),
+                    "block": np.floor((known + DAY) * 4).astype(int),
+                    "signal": [f"{signal}@1"] * count,
+                    "user_id": [f"u{u:03d}" for u in rng.integers(0, 300, count)],
+                    "cohort": ["all"] * count,
+                    "intent_id": pa.array(rng.choice(["a", "b"], count)),
+                    "n": np.ones(count),
+                    "y": value,
+                }
+            )
+        )
+    return pa.concat_tables(tables)
+
+
+def until(days):
+    return (DAY + days) * 4
+
+
+def by_keys(table):
+    grouped = table.group_by(KEYS[:5]).aggregate([("n", "sum"), ("y", "sum")]).rename_columns(KEYS)
+    return grouped.sort_by([(name, "ascending") for name in KEYS[:5]])
+
+
+@pytest.mark.parametrize(("bad", "good"), [(0, 0), (21, 21)])
+def test_where_good_and_bad_are_known_alike_nobody_waits(bad, good):
+    totals = product(1, bad=bad, good=good)
+    found = settle(totals, until=until(120))
+    assert found.horizons == {"acceptance@1": 0}
+    assert by_keys(found.totals) == by_keys(totals.filter(pc.less(totals["block"], until(120))))
+
+
+@pytest.mark.parametrize(("bad", "good", "horizon"), [(7, 0, 7), (21, 0, 20), (0, 21, 20), (42, 0, 40), (21, 7, 20)])
+def test_what_comes_late_on_one_side_is_waited_for(bad, good, horizon):
+    found = settle(product(2, days=150, bad=bad, good=good), until=until(150))
+    assert found.horizons["acceptance@1"] == pytest.approx(horizon, abs=1.5)
+    week = (found.totals["block"].to_numpy() - DAY * 4) // 28
+    n, y = (np.bincount(week, weights=found.totals[name].to_numpy()) for name in ("n", "y"))
+    whole = n > 250
+    assert whole.sum() >= (150 - horizon) // 7 - 3
+    assert (abs(y / np.maximum(n, 1) - 0.7)[whole] < 4.5 * sqrt(0.21 / 420)).all()
+    assert found.totals["n"].to_numpy().sum() <= 150 * 60
+
+
+def test_an_answer_counts_once_and_never_before_it_is_known():
+    totals = product(3, bad=21)
+    found = settle(totals, until=until(120))
+    given, n = found.answers["given"].to_numpy(), found.answers["n"].to_numpy()
+    assert n.sum() == found.totals["n"].to_numpy().sum()
+    old = totals.filter(pc.less(totals["given"], until(120 - 25)))
+    assert n[given < until(120 - 25)].sum() == pc.sum(old["n"]).as_py()  # what is old enough is there, all of it
+
+
+def test_what_counted_by_a_day_does_not_depend_on_what_came_later():
+    totals = product(4, days=100, bad=14, signals=("acceptance", "rework"))
+    whole = settle(totals, until=until(100)).totals
+    for day in (28, 29, 40.25, 63.5, 99):
+        end = int(until(day))
+        sooner = settle(totals, until=end)
+        assert by_keys(sooner.totals) == by_keys(whole.filter(pc.less(whole["block"], end)))
+        assert sooner.until == end
+
+
+def test_lags_are_not_known_before_four_weeks():
+    found = settle(product(5, days=27), until=until(27))
+    assert (found.until, found.totals.num_rows, found.answers.num_rows) == (0, 0, 0)
+    assert found.totals.column_names == KEYS
+    empty = settle(product(5).slice(0, 0), until=until(60))
+    assert (empty.until, empty.totals.num_rows) == (0, 0)
+
+
+def test_the_day_a_change_began_is_that_of_the_outputs():
+    totals = product(6, bad=0, good=0, signals=("acceptance", "rework"))
+    late = pc.if_else(pc.equal(totals["signal"], "rework@1"), pc.add(totals["block"], 28), totals["block"])
+    totals = totals.set_column(1, "block", late)
+    found = settle(totals, until=until(120))
+    assert found.horizons == {"acceptance@1": 0, "rework@1": 0}  # seven days for good and bad
+    for signal, days in (("acceptance", 0), ("rework", 7), ("trust", 0)):
+        alarm = Alarm(
+            "level", until(90), DAY + 80, 0, signal, None, None, -1, "page", 100.0, "" if signal == "trust" else "1"
+        )
+        assert found.dated(alarm).since == DAY + 80 - days
+
+
+def slow(lags, day):
+    """The horizon on a day, one answer at a time."""
+    cells = [
+        (given, lag, kind, lags[given, lag, kind])
+        for given in range(max(day - 84, 0), day)
+        for lag in range(min(day - given, LONGEST))
+        for kind in (0, 1)
+        if lags[given, lag, kind]
+    ]
+    shares, noises = [], []
+    for kind in (0, 1):
+        share, noise = [1.0] * LONGEST, [0.0] * LONGEST
+        for age in range(LONGEST - 2, -1, -1):
+            later = age + 1
+            seen = sum(n for given, lag, k, n in cells if k == kind and lag <= later and given + later < day)
+            came = sum(n for given, lag, k, n in cells if k == kind and lag == later and given + later < day)
+            share[age] = share[later] * (1 - came / seen if seen else 1.0)
+            noise[age] = noise[later] + (came / (seen * (seen - came)) if came and seen > came else 0.0)
+        shares.append(share)
+        noises.append(noise)
+    total = [0.0, 0.0]
+    for given, lag, kind, n in cells_up_to(lags, day):
+        age = day - 1 - given
+        if age < LONGEST and lag <= age and min(shares[0][age], shares[1][age]) >= 0.25:
+            total[kind] += n / shares[kind][age]
+    scale = total[0] * total[1] / max(sum(total), 1e-9) ** 2
+    horizon = 0
+    for age in range(LONGEST):
+        bad, good = shares[0][age], shares[1][age]
+        error = scale * sqrt(bad**2 * noises[0][age] + good**2 * noises[1][age])
+        if scale * abs(good - bad) > max(0.01, 4 * error):
+            horizon = age + 1
+    return horizon
+
+
+def cells_up_to(lags, day):
+    return [
+        (given, lag, kind, lags[given, lag, kind])
+        for given in range(day)
+        for lag in range(LONGEST)
+        for kind in (0, 1)
+        if lags[given, lag, kind]
+    ]
+
+
+@pytest.mark.parametrize(("seed", "bad", "good"), [(7, 14, 0), (8, 3, 10), (9, 30, 30)])
+def test_the_slow_reference_gives_the_same_horizons(seed, bad, good):
+    rng = np.random.default_rng(seed)
+    lags = np.zeros((100, LONGEST, 2))
+    for given in range(100):
+        for kind, most, mean in ((0, bad, 15), (1, good, 30)):
+            np.add.at(lags, (given, rng.integers(0, most + 1, rng.poisson(mean)), kind), 1.0)
+    found = horizons_of(lags)
+    for day in (0, 1, 9, 28, 60, 99):
+        assert found[day] == slow(lags, day), day
