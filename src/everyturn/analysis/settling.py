@@ -1,10 +1,9 @@
-"""When an answer may count: once its like, good and bad, have come in as well.
+"""When an answer may count: once what is known of outputs of its age is like what there is to know.
 
-Where good answers are known at once and bad ones weeks later (or the other way round), the answers of young outputs that are known
-are not like those still to come: a product's first weeks, a new intent's, each person's look too good, and so does every last
-week. So what is known of an output counts once the output is as old as the signal's *horizon*: the age from which on what is
-known is like what there is. It is learnt from the lags between outputs and their answers. Lags that are the same for good and bad
-answers, however long, make nobody wait.
+Where good answers are known at once and bad ones weeks later (or the other way round), the known answers of young outputs are not like
+those still to come: a product's first weeks, a new intent's, each person's first ones look too good, and so does every last week.
+So an answer counts once its output is as old as the signal's *horizon*, which is learnt from the lags between outputs and their
+answers. Lags that are the same for good and bad answers, however long, make nobody wait.
 """
 
 from __future__ import annotations
@@ -21,7 +20,13 @@ from everyturn.stats.summaries import Codes, Floats
 
 FIRST_DAYS = 28  # before which nothing is said of lags, nor rung by the monitor
 LONGEST = 56  # days; what comes later than that counts when it comes
-_WINDOW = 84  # days of outputs that tell the lags: an old habit is forgotten in three months
+_WINDOWS = (
+    84,
+    28,
+    14,
+    7,
+)  # days of outputs that tell the lags: the longest tells most, the shortest first that they changed
+_FEWEST_DAYS = 3  # of outputs that must have reached a lag for it to be told
 _SHIFT = 0.01  # of all outputs: so many answers more of one kind than of the other may still be missing
 _SURE = 4.0  # standard errors; a horizon costs days
 _SEEN = 0.25  # share of a kind of answers known at an age, from which on it tells how many there are
@@ -54,8 +59,10 @@ def settle(totals: pa.Table, *, until: int) -> Settled:
     """The answers that may count before block `until`, from what was known before it.
 
     `totals` has given (the block of the output), block (in which its answer became known), signal, user_id, cohort, intent_id, n
-    and y. An answer counts in the first block in which it is known and its output as old as the horizon was then; what was known by
-    then alone decides. The first four weeks follow what is known of lags at their end, and are not heard before.
+    and y. In `totals` an answer counts in the first block in which it is known and its output as old as the horizon was then, by
+    what was known then alone; one that comes after its output's turn is left out, for those that came in time stand for it.
+    The first four weeks follow what is known of lags at their end, and are not heard before. `answers` holds all of outputs that
+    are as old as the horizon is now.
     """
     rows = totals.filter(pc.less(totals["block"], until))
     block = rows["block"].cast(pa.int64()).to_numpy()
@@ -70,53 +77,68 @@ def settle(totals: pa.Table, *, until: int) -> Settled:
     coded = rows["signal"].combine_chunks().dictionary_encode()
     names, signal = coded.dictionary.to_pylist(), coded.indices.to_numpy()
     n, y = (rows[name].to_numpy() for name in ("n", "y"))
-    counts, horizons, ages = block.copy(), {}, {}
+    counts, old, horizons, ages = block.copy(), np.ones(len(block), dtype=bool), {}, {}
     for code, name in enumerate(names):
         own = signal == code
-        waits = horizons_of(_lags(given[own], block[own], n[own], y[own], first=first, days=days))
-        waits[:FIRST_DAYS] = waits[FIRST_DAYS]
-        frontier = np.maximum.accumulate(clock - waits[clock // BLOCKS_A_DAY - first] * BLOCKS_A_DAY)
-        counts[own] = np.maximum(block[own], clock[0] + np.searchsorted(frontier, given[own]))
+        out, known = given[own], block[own]
+        waits = horizons_of(lags_of(out, known, n[own], y[own], first=first, days=days), np.arange(days))
         horizons[name] = int(waits[-1])
-        ages[name] = _ages(given[own], counts[own], n[own], first=first, days=days)
+        waits[:FIRST_DAYS] = waits[FIRST_DAYS]
+        wait = BLOCKS_A_DAY * waits[clock // BLOCKS_A_DAY - first]
+        frontier = np.maximum.accumulate(clock - wait)
+        when = np.maximum(known - clock[0], np.searchsorted(frontier, out))
+        waited = np.r_[wait, wait[-1]][when]
+        in_time = (waited == 0) | (known - out <= waited + BLOCKS_A_DAY)
+        counts[own] = np.where(in_time, clock[0] + when, until)
+        old[own] = out + BLOCKS_A_DAY * horizons[name] < until
+        ages[name] = _ages(out, counts[own], np.where(counts[own] < until, n[own], 0.0), first=first, days=days)
     rows = rows.drop_columns(["block", "given"]).append_column("given", pa.array(given))
-    rows = rows.append_column("block", pa.array(counts)).filter(pa.array(counts < until))
-    return Settled(_joined(rows), rows.drop_columns(["block"]), until, horizons, ages, first)
+    heard = rows.append_column("block", pa.array(counts)).filter(pa.array(counts < until))
+    return Settled(_joined(heard), rows.filter(pa.array(old)), until, horizons, ages, first)
 
 
-def horizons_of(lags: Floats) -> Codes:
-    """Per day the horizon in days, from what was known before that day.
+def horizons_of(lags: Floats, at: Codes) -> Codes:
+    """The horizon in days on each of the days `at`, from what was known before that day.
 
     `lags` counts answers by the output's day, the lag in days, and kind (0 bad, 1 good).
 
     Assumes: outputs of one time have lags alike; the share known by an age is estimated among lags no longer than the data reach.
     Method: the reverse-time product-limit estimate for right-truncated lags (Lynden-Bell 1971; Kalbfleisch and Lawless 1989), of
-    good and of bad answers; an age is too young while the two differ, beyond doubt, by more than a hundredth of all outputs.
+    good and of bad answers; an age is too young while the two differ, beyond doubt, by more than a hundredth of all outputs. Of
+    four windows of outputs the one that asks for most counts.
     """
-    days = len(lags)
-    share, spread, known = [], [], []
-    at, age = np.arange(days)[:, None], np.arange(LONGEST)[None, :]
-    last, before = at - age, np.maximum(at - _WINDOW, 0) + np.zeros_like(age)
-    inside = last > before
-    last = np.maximum(last, before)
-    for kind in (0, 1):
-        own = lags[:, :, kind]
-        so_far = np.cumsum(own, axis=1)
-        ends, upto = (np.vstack([np.zeros(LONGEST), np.cumsum(v, axis=0)]) for v in (own, so_far))
-        came, seen = (np.where(inside, v[last, age] - v[before, age], 0.0) for v in (ends, upto))
-        left = np.maximum(seen - came, 0.0)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            kept = np.where(seen > 0, left / seen, 1.0)
-            noise = np.where((left > 1e-9) & (came > 0), came / (seen * left), 0.0)
-        share.append(np.exp(_later(np.log(np.maximum(kept, 1e-12)))))
-        spread.append(share[-1] ** 2 * _later(noise))
-        known.append(np.where(at - 1 - age >= 0, so_far[np.maximum(at - 1 - age, 0), age], 0.0))
-    settled = np.minimum(*share) >= _SEEN
-    bad, good = (np.where(settled, k / np.maximum(f, _SEEN), 0.0).sum(1) for k, f in zip(known, share, strict=True))
-    both = np.maximum(bad + good, 1e-9)
-    scale = (bad * good / both**2)[:, None]
-    apart = scale * abs(share[1] - share[0])
-    unlike = apart > np.maximum(_SHIFT, _SURE * scale * np.sqrt(spread[0] + spread[1]))
+    so_far = np.cumsum(lags, axis=1)
+    none = np.zeros((1, LONGEST, 2))
+    came, seen = (np.concatenate([none, np.cumsum(v, axis=0)]) for v in (lags, so_far))
+    age = np.arange(LONGEST)
+    last = at[:, None] - age
+    known = np.where((last > 0)[:, :, None], so_far[np.maximum(last - 1, 0), age], 0.0)
+    found = [_horizons(came, seen, known, last, np.maximum(at - window, 0)[:, None]) for window in _WINDOWS]
+    horizons: Codes = np.max(found, axis=0)
+    return horizons
+
+
+def _horizons(came: Floats, seen: Floats, known: Floats, last: Codes, before: Codes) -> Codes:
+    """The horizons by the outputs from the days `before` on.
+
+    `came` and `seen` are running sums over days of the answers with a lag and with at most that lag, `known` the answers known
+    so far of the outputs of each age, `last` the day after the last whose answers with that lag can be known.
+    """
+    age, last = np.arange(LONGEST), np.maximum(last, before)
+    told = (last - before >= _FEWEST_DAYS)[:, :, None]
+    came, seen = (np.where(told, sums[last, age] - sums[before, age], 0.0) for sums in (came, seen))
+    left = np.maximum(seen - came, 0.0)
+    kept = np.divide(left, seen, out=np.ones_like(seen), where=seen > 0)
+    # Were both alike, their hazards would be those of all together; so few answers of one kind are never sure.
+    risk = came.sum(2) / np.maximum(seen.sum(2), 1e-9)
+    noise = (risk / np.maximum(1 - risk, 1e-9))[:, :, None] / np.maximum(seen, 0.5)
+    share = np.exp(_later(np.log(np.maximum(kept, 1e-12))))
+    known = np.where(last[:, :, None] > before[:, :, None], known, 0.0)
+    settled = (share.min(2) >= _SEEN)[:, :, None]
+    number = np.where(settled, known / np.maximum(share, _SEEN), 0.0).sum(1)
+    scale = (number.prod(1) / np.maximum(number.sum(1), 1e-9) ** 2)[:, None]
+    apart, error = abs(share[:, :, 1] - share[:, :, 0]), np.sqrt((share**2 * _later(noise)).sum(2))
+    unlike = scale * apart > np.maximum(_SHIFT, _SURE * scale * error)
     horizon: Codes = np.where(unlike.any(1), LONGEST - np.argmax(unlike[:, ::-1], axis=1), 0)
     return horizon
 
@@ -127,7 +149,7 @@ def _later(values: Floats) -> Floats:
     return later
 
 
-def _lags(given: Codes, block: Codes, n: Floats, y: Floats, *, first: int, days: int) -> Floats:
+def lags_of(given: Codes, block: Codes, n: Floats, y: Floats, *, first: int, days: int) -> Floats:
     """Answers by the output's day, lag and kind."""
     known = block // BLOCKS_A_DAY
     lag = np.minimum(known - given // BLOCKS_A_DAY, LONGEST - 1)
@@ -141,7 +163,7 @@ def _lags(given: Codes, block: Codes, n: Floats, y: Floats, *, first: int, days:
 
 def _ages(given: Codes, counts: Codes, n: Floats, *, first: int, days: int) -> Floats:
     """Per day how many days old the outputs were whose answers counted in the week from it on, on average."""
-    day = np.minimum(counts // BLOCKS_A_DAY - first, days)
+    day = counts // BLOCKS_A_DAY - first
     total, number = (
         np.cumsum(np.r_[0.0, np.bincount(day, weights=v, minlength=days + 7)])
         for v in (n * (counts - given) / BLOCKS_A_DAY, n)
