@@ -28,7 +28,7 @@ _WINDOWS = (
 )  # days of outputs that tell the lags: the longest tells most, the shortest first that they changed
 _FEWEST_DAYS = 3  # of outputs that must have reached a lag for it to be told
 _SHIFT = 0.01  # of all outputs: so many answers more of one kind than of the other may still be missing
-_SURE = 4.0  # standard errors; a horizon costs days
+_SURE = 5.0  # standard errors; a horizon costs days
 _SEEN = 0.25  # share of a kind of answers known at an age, from which on it tells how many there are
 
 

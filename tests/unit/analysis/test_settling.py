@@ -155,7 +155,7 @@ def slow_of_window(lags, day, window):
     for age in range(LONGEST):
         bad, good = shares[0][age], shares[1][age]
         error = scale * sqrt(bad**2 * noises[0][age] + good**2 * noises[1][age])
-        if scale * abs(good - bad) > max(0.01, 4 * error):
+        if scale * abs(good - bad) > max(0.01, 5 * error):
             horizon = age + 1
     return horizon
 
