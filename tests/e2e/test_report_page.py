@@ -78,7 +78,7 @@ def test_hostile_text_is_shown_and_does_nothing(opened) -> None:
     page.wait_for_load_state("networkidle")
     assert page.locator("img").count() == 0
     assert page.title() != "1"
-    assert "<img src=x onerror=" in page.locator(".finding h3").first.inner_text()
+    assert "<img src=x onerror=" in page.locator(".finding .said").first.inner_text()
     assert page.complaints == []
 
 
@@ -221,6 +221,8 @@ def test_keys_reach_everything_and_show_where_they_are(opened) -> None:
     page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
     assert page.evaluate("document.activeElement.id") == "findings"
     page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.getAttribute('href')").startswith("#intent:")
+    page.keyboard.press("Tab")
     focused = "({tag: document.activeElement.tagName, ring: getComputedStyle(document.activeElement).outlineStyle})"
     assert page.evaluate(focused) == {"tag": "SUMMARY", "ring": "solid"}
     page.keyboard.press("Enter")
@@ -228,6 +230,27 @@ def test_keys_reach_everything_and_show_where_they_are(opened) -> None:
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     assert page.locator('[id="conversation:c-1"]').is_visible()
+
+
+def test_a_finding_leads_to_its_intent_and_cohort_and_they_lead_back(opened) -> None:
+    page = opened()
+    page.locator(".finding .kind a", has_text="Change a booked delivery").first.click()
+    row = page.locator("#intent-table tbody", has=page.locator(".opens-row[open]"))
+    assert row.locator(".name").inner_text() == "Change a booked delivery"
+    row.locator("a.chip").first.click()
+    page.wait_for_function("location.hash.startsWith('#finding:')")
+    assert page.evaluate("document.activeElement.className") == "finding"
+    page.locator(".finding .kind a", has_text="Enterprise").click()
+    card = page.locator(".cohort:target")
+    assert card.locator("h3").inner_text() == "Enterprise"
+    assert card.locator("a").inner_text() == "Finding 2: Enterprise users check more"
+
+
+def test_the_table_keeps_its_columns_on_a_small_laptop_and_becomes_cards_on_a_phone(opened) -> None:
+    page = opened(width=1024)
+    assert page.locator("#intent-table thead").is_visible()
+    page.set_viewport_size({"width": 390, "height": 900})
+    assert page.locator("#intent-table thead").is_hidden()
 
 
 def test_print_is_light_whole_and_without_controls(opened) -> None:

@@ -282,7 +282,7 @@ def _describe(
 
 def _say(kind: str, value: str, share: float, rest: float) -> str:
     what = {"intent": quoted(value), "length": f"{value} conversations"}.get(kind, _LANGUAGES.get(value, value))
-    return f"{_KINDS[kind]} {what} in {percent(share)}, others in {percent(rest)}"
+    return f"{_KINDS[kind]} {what}: {percent(share)}, others {percent(rest)}"
 
 
 def _name(marks: Sequence[tuple[float, str, str, float, float]], labels: Mapping[str, str]) -> str:

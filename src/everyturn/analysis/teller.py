@@ -139,8 +139,7 @@ class Teller:
         score = self.evals.latest(intent_id)
         if isinstance(score, NotEnough):
             return f"{'Its' if intent is not None else 'The'} {counted(cases, 'eval case')} have no score."
-        what = "Its eval score is" if intent is not None else "Overall, evals score"
-        return f"{what} {percent(score.value)} ({span(score.low, score.high)})."
+        return _scored(intent, score)
 
     def evals_moved(self, intent: int | None, since: int) -> str:
         """What the evals of an intent (None: of everything) did since a week."""
@@ -151,8 +150,13 @@ class Teller:
         if isinstance(after, NotEnough):
             return "No eval has run since."
         if isinstance(before, NotEnough):
-            return f"Its eval score is {percent(after.value)} ({span(after.low, after.high)})."
+            return _scored(intent, after)
         scores = f"{percent(before.value)} before, {percent(after.value)} since"
         if after.high < before.low or after.low > before.high:
             return f"The evals moved too: {scores}."
         return f"The evals did not catch it: {scores}."
+
+
+def _scored(intent: int | None, score: Estimate) -> str:
+    what = "Its eval score is" if intent is not None else "Overall, evals score"
+    return f"{what} {percent(score.value)} ({span(score.low, score.high)})."

@@ -183,14 +183,14 @@ def points(value: float | None, *, signed: bool = True) -> str:
     return f"{said} point" if said.strip("+−") == "1" else f"{said} points"
 
 
-def least_points(value: object, *, nothing: str = "nothing") -> str:
-    """The smallest change that could be shown, in points; `nothing` where none could.
+def least_points(value: object) -> str:
+    """The smallest change that could be shown, in points; "none" where none could.
 
-    >>> least_points(0.082), least_points(None), least_points(None, nothing="no change")
-    ('8 points', 'nothing', 'no change')
+    >>> least_points(0.082), least_points(None)
+    ('8 points', 'none')
     """
     least = number(value)
-    return nothing if least is None else points(least, signed=False)
+    return "none" if least is None else points(least, signed=False)
 
 
 def points_span(low: float | None, high: float | None, *, signed: bool = True) -> str:

@@ -4,20 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote
 
 from everyturn.outputs import Result, svg_map
 from everyturn.outputs.figures import counted, fields, figure, has_evals, items, number, percent
+from everyturn.outputs.links import intent_anchor
 from everyturn.outputs.transcript import View
-
-
-def intent_anchor(intent: Mapping[str, Any]) -> str:
-    """The fragment and element id of an intent's row, percent-encoded so that any id is valid; empty where there is no id.
-
-    >>> intent_anchor({"intent_id": "i-3f9a2c"}), intent_anchor({})
-    ('intent:i-3f9a2c', '')
-    """
-    return f"intent:{quote(str(intent['intent_id']), safe='')}" if intent.get("intent_id") else ""
 
 
 def arrange_map(report: Result) -> View:

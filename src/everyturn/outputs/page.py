@@ -31,7 +31,8 @@ from everyturn.outputs.figures import (
     seconds,
 )
 from everyturn.outputs.findings import NO_INTENTS, kind_of_change, lead_of, orders_told, quiet
-from everyturn.outputs.map import arrange_map, intent_anchor
+from everyturn.outputs.links import Links, cohort_anchor, finding_anchor, intent_anchor
+from everyturn.outputs.map import arrange_map
 from everyturn.outputs.transcript import View, arrange_conversation, link, missing_link
 
 
@@ -40,6 +41,7 @@ def arrange(report: Result) -> View:
     counts = fields(report, "counts")
     conversations = fields(report, "conversations")
     links = {str(key): link(str(key), value) for key, value in conversations.items()}
+    to = Links(report)
     return {
         "title": report.get("title") or "Report",
         "period": say_period(fields(report, "period")),
@@ -51,10 +53,15 @@ def arrange(report: Result) -> View:
         "has_evals": has_evals(report),
         "has_actions": counts.get("actions") != 0,
         "headline": _headline(report),
-        "findings": [_finding(i, finding, report, links) for i, finding in enumerate(items(report, "findings"), 1)],
+        "findings": [
+            {**_finding(finding, report, links, to), "rank": rank}
+            for rank, finding in enumerate(items(report, "findings"), 1)
+        ],
         "quiet": quiet(report),
+        "watched": report.get("watch") or "",
+        "more_findings": counted(more, "finding") if (more := number(report.get("more_findings"))) else "",
         "blind_spots": [str(spots.get("sentence") or "") for spots in items(report, "blind_spots")],
-        "intents": [_intent(intent, report, links) for intent in items(report, "intents")],
+        "intents": [_intent(intent, report, links, to) for intent in items(report, "intents")],
         "intents_note": _intents_note(report),
         "no_intents": NO_INTENTS,
         "map": arrange_map(report),
@@ -65,11 +72,11 @@ def arrange(report: Result) -> View:
             )
             for context in items(report, "contexts")
         ],
-        "cohorts": _cohorts(report),
+        "cohorts": _cohorts(report, to),
         "trust_order": [
             (order.get("cohort"), order.get("sentence")) for order in orders_told(items(report, "trust_order"))
         ],
-        "coverage": _coverage(report),
+        "coverage": _coverage(report, to),
         "conversations": [arrange_conversation(str(key), value) for key, value in conversations.items()],
         "notes": items(report, "notes"),
         "definitions": [(str(d.get("term") or ""), str(d.get("meaning") or "")) for d in items(report, "definitions")],
@@ -87,9 +94,9 @@ def _headline(report: Result) -> View:
     )
     kept, acceptance = figure(head.get("kept")), figure(head.get("acceptance"), absent="not measured")
     users, label, meaning = (
-        (kept, "Users keep", "accepted, and not redone elsewhere within {} days")
-        if head.get("kept")
-        else (acceptance, "Users accept", "in the conversation; what was redone later is not known")
+        (kept, "Users keep", "Accepted, and not redone elsewhere within {} days.")
+        if head.get("kept") and counts.get("actions") != 0
+        else (acceptance, "Users accept", "In the conversation; what was redone later is not known.")
     )
     window = fields(report, "provenance").get("window_days") or 7
     coverage = coverage_figure(report)
@@ -116,10 +123,7 @@ def _headline(report: Result) -> View:
         "coverage_note": _coverage_note(report),
         "coverage_absent": _why_no_coverage(counts, coverage),
         "scale": svg.scale(users, evals=evals.value, label=f"Evals beside users. {label}"),
-        "measures": [
-            {"label": name, "figure": value, "note": note, "chart": svg.interval(value, evals=None, label=name)}
-            for name, value, note in measures
-        ],
+        "measures": [{"label": name, "figure": value, "note": note} for name, value, note in measures],
         "health": _health(fields(report, "dashboard")),
     }
 
@@ -150,9 +154,9 @@ def _runs_note(runs: Sequence[Any]) -> str:
 
 def _health(dashboard: Mapping[str, Any]) -> list[View]:
     shown = (
-        ("completed", number(dashboard.get("completion_rate")), percent),
-        ("errors", number(dashboard.get("error_rate")), percent),
-        ("latency", number(dashboard.get("latency_seconds")), seconds),
+        ("of turns answered", number(dashboard.get("completion_rate")), percent),
+        ("of steps failed", number(dashboard.get("error_rate")), percent),
+        ("mean time to an answer", number(dashboard.get("latency_seconds")), seconds),
     )
     return [{"label": label, "text": say(value)} for label, value, say in shown if value is not None]
 
@@ -160,7 +164,7 @@ def _health(dashboard: Mapping[str, Any]) -> list[View]:
 # --- findings -------------------------------------------------------------------------------------------------
 
 
-def _finding(rank: int, finding: Mapping[str, Any], report: Result, links: Mapping[str, View]) -> View:
+def _finding(finding: Mapping[str, Any], report: Result, links: Mapping[str, View], to: Links) -> View:
     series = _series(items(finding, "series"), report, n="n")
     unit = _unit(finding, series)
     since = day(finding.get("since"))
@@ -173,18 +177,21 @@ def _finding(rank: int, finding: Mapping[str, Any], report: Result, links: Mappi
     counted_in = "users" if signal == "trust" and finding.get("cohort") else "outputs"
     details = [str(detail) for detail in items(finding, "details")]
     behind = [links.get(str(i)) or missing_link(str(i)) for i in items(finding, "conversations")]
-    lead, rest = lead_of(finding.get("sentence") or finding.get("title") or "")
-    more = [f"{counted(len(behind), 'conversation')} behind it"] if behind else []
+    lead, rest = lead_of(finding.get("sentence") or "")
+    read = [counted(len(behind), "conversation")] if behind else []
     return {
-        "rank": rank,
         "id": finding.get("id"),
+        "anchor": finding_anchor(finding),
         "kind": kind_of_change(finding),
-        "scope": scope,
-        "title": finding.get("title"),
+        "scope": [
+            *([to.cohort(finding["cohort"])] if finding.get("cohort") else []),
+            *([to.intent(finding["intent"])] if finding.get("intent") else []),
+        ],
+        "title": finding.get("title") or kind_of_change(finding),
         "sentence": lead,
         "rest": rest,
         "details": details,
-        "more": " and ".join((["What else is known"] if details else []) + more),
+        "more": " and ".join((["Details"] if details else []) + read),
         "chart": svg.trend(series, svg.axis(series, unit=unit), label=", ".join([measured, *scope]), since=since),
         "caption": f"{measured[:1].upper()}{measured[1:]} by week, {_per_week(ns, counted_in)}" if series else "",
         "conversations": behind,
@@ -201,7 +208,7 @@ def _unit(finding: Mapping[str, Any], series: Sequence[svg.Point]) -> str:
 # --- intents --------------------------------------------------------------------------------------------------
 
 
-def _intent(intent: Mapping[str, Any], report: Result, links: Mapping[str, View]) -> View:
+def _intent(intent: Mapping[str, Any], report: Result, links: Mapping[str, View], to: Links) -> View:
     name = str(intent.get("intent") or "unnamed")
     acceptance = figure(intent.get("acceptance"))
     evals = eval_figure(intent.get("eval_score"), absent="none")
@@ -217,6 +224,7 @@ def _intent(intent: Mapping[str, Any], report: Result, links: Mapping[str, View]
         "description": intent.get("description") or "",
         "phrases": items(intent, "phrases"),
         "status": [str(status) for status in items(intent, "status")],
+        "findings": to.findings("intent", intent.get("intent")),
         "volume": number(intent.get("volume")),
         "volume_text": count(intent.get("volume")),
         "share": percent(number(intent.get("share")), absent=""),
@@ -235,7 +243,7 @@ def _intent(intent: Mapping[str, Any], report: Result, links: Mapping[str, View]
             ("Edited before keeping", figure(intent.get("edit_rate"), of="kept outputs")),
             ("A person asked for", figure(intent.get("escalation"), of="conversations")),
         ],
-        "could_show": _could_show(intent),
+        "detectable": _detectable(intent),
         "by_cohort": [_of_cohort(row) for row in items(intent, "by_cohort")],
         "more_cohorts": counted(more, "cohort") if (more := number(intent.get("more_cohorts"))) else "",
         "weekly": svg.trend(weekly, svg.axis(weekly), label=f"Acceptance of {name}"),
@@ -255,9 +263,9 @@ def _of_cohort(row: Mapping[str, Any]) -> View:
     }
 
 
-def _could_show(row: Mapping[str, Any]) -> str:
+def _detectable(row: Mapping[str, Any]) -> str:
     """The smallest change of acceptance that four more weeks would probably show."""
-    return least_points(row.get("smallest_change"), nothing="no change")
+    return least_points(row.get("smallest_change"))
 
 
 def _why_no_gap(acceptance: Figure, evals: Figure, cases: object) -> str:
@@ -271,13 +279,13 @@ def _intents_note(report: Result) -> str:
     unclear, total = counts.get("unclear_conversations"), counts.get("conversations")
     if not unclear or not total:
         return ""
-    return f"{counted(unclear, 'conversation')} ({percent(unclear / total)}) fit no intent and are in no row."
+    return f"{counted(unclear, 'conversation')} ({percent(unclear / total)}) fit no intent and are left out."
 
 
 # --- cohorts and coverage -------------------------------------------------------------------------------------
 
 
-def _cohorts(report: Result) -> list[View]:
+def _cohorts(report: Result, to: Links) -> list[View]:
     cohorts = items(report, "cohorts")
     series = [_series(items(cohort, "trust_weekly"), report, n="users") for cohort in cohorts]
     shared = svg.axis([p for weekly in series for p in weekly])
@@ -289,17 +297,19 @@ def _cohorts(report: Result) -> list[View]:
                 for noun, key in (("user", "users"), ("conversation", "conversations"))
                 if (value := cohort.get(key)) is not None
             ),
+            "anchor": cohort_anchor(cohort),
+            "findings": to.findings("cohort", cohort.get("cohort")),
             "trust": figure(cohort.get("trust")),
             "acceptance": figure(cohort.get("acceptance")),
-            "could_show": _could_show(cohort),
+            "detectable": _detectable(cohort),
             "chart": svg.trend(weekly, shared, label=f"Trust of {cohort.get('cohort') or 'unnamed'}"),
-            "caption": _per_week([int(p.n) for p in weekly if p.n is not None and p.complete], "users"),
+            "caption": f"Trust by week, {_per_week([int(p.n) for p in weekly if p.n is not None and p.complete], 'users')}",
         }
         for cohort, weekly in zip(cohorts, series, strict=True)
     ]
 
 
-def _coverage(report: Result) -> View:
+def _coverage(report: Result, to: Links) -> View:
     coverage = coverage_figure(report)
     uncovered = items(fields(report, "coverage"), "uncovered")
     most = max((share for row in uncovered if (share := number(row.get("share"))) is not None), default=0.0)
@@ -313,7 +323,7 @@ def _coverage(report: Result) -> View:
         ],
         "uncovered": [
             {
-                "name": str(row.get("intent") or "unnamed"),
+                **to.intent(row.get("intent") or "unnamed"),
                 "share": percent(number(row.get("share"))),
                 "chart": svg.share_bar(number(row.get("share")), of=most, label=str(row.get("intent") or "unnamed")),
                 "acceptance": figure(row.get("acceptance")),

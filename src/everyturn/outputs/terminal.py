@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.measure import measure_renderables
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -21,7 +22,10 @@ UNFINISHED = "░"
 TIED = "\ue000"
 """Stands for a space at which no line may end, until the text is whole: rich ends lines at no-break spaces too."""
 _UNIT = re.compile(r"(?<=\d) (?=%|points?\b|s\b)")
+UNDER_A_RATE = "Under a rate: outputs with a known outcome + outputs whose outcome is unknown."
+GAP = "Gap: eval score minus acceptance."
 _APART = " · "
+_BETWEEN = 2  # columns between two of a table's
 _SENTENCE = 32  # columns that a cell with a sentence needs to be read
 _ENDLESS = 10_000
 # Control characters but tab and line feed, other line ends, and what turns the reading direction around.
@@ -67,8 +71,8 @@ def say(value: Any) -> str:
 
 
 def brief(f: Figure) -> str:
-    """The number with its range; only the words where there is none."""
-    return str(f) if f.known else f.text
+    """The number with its range, in one piece; only the words where there is none."""
+    return str(f).replace(" ", TIED) if f.known else f.text
 
 
 def rate_lines(estimate: object) -> tuple[str, str]:
@@ -77,7 +81,8 @@ def rate_lines(estimate: object) -> tuple[str, str]:
     f = figure(stated)
     if f.known:
         unknown = stated.get("unknown")
-        return str(f), f"{count(stated.get('n'))} + {count(unknown)}" if unknown else count(stated.get("n"))
+        known = count(stated.get("n"))
+        return brief(f), f"{known} + {count(unknown)}".replace(" ", TIED) if unknown else known
     if shortage := fields(stated, "not_enough"):
         return "not enough", f"{count(shortage.get('users'))} of {count(shortage.get('needed'))} users"
     return f.text, ""
@@ -145,14 +150,25 @@ class Grid(Table):
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """The table, or its rows one below the other."""
-        least = self.__rich_measure__(console, options.update_width(_ENDLESS)).minimum
-        if not self.show_header or least <= options.max_width:
-            yield from super().__rich_console__(console, options)
+        endless = options.update_width(_ENDLESS)
+        sizes = [measure_renderables(console, endless, [c.header, *c.cells]) for c in self.columns]
+        least = [max(size.minimum, c.min_width or 0) for size, c in zip(sizes, self.columns, strict=True)]
+        spare = options.max_width - sum(least) - _BETWEEN * (len(least) - 1)
+        if self.show_header and spare < 0:
+            for position, cells in enumerate(zip(*(c.cells for c in self.columns), strict=True)):
+                if position:
+                    yield ""
+                yield from self._told(cells, options.max_width)
             return
-        for position, cells in enumerate(zip(*(column.cells for column in self.columns), strict=True)):
-            if position:
-                yield ""
-            yield from self._told(cells, options.max_width)
+        if spare >= 0:  # no word is broken: what is left goes to the columns that need the least first
+            wants = sorted(
+                (max(size.maximum - fewest, 0), i) for i, (size, fewest) in enumerate(zip(sizes, least, strict=True))
+            )
+            for left, (want, i) in zip(range(len(wants), 0, -1), wants, strict=True):
+                given = min(want, spare // left)
+                self.columns[i].width = least[i] + given
+                spare -= given
+        yield from super().__rich_console__(console, options)
 
     def _told(self, cells: Sequence[RenderableType], width: int) -> Iterator[RenderableType]:
         """One row: its first cell as a title, then name and value of the others, as many in a line as there is room for."""
@@ -172,13 +188,14 @@ class Grid(Table):
 
 
 def _line_of(cell: RenderableType) -> Text:
-    """A cell of one or two lines as one line."""
-    return Text(" ").join((cell if isinstance(cell, Text) else Text(str(cell))).split("\n"))
+    """A cell as one line; its second line in brackets."""
+    first, *rest = (cell if isinstance(cell, Text) else Text(str(cell))).split("\n")
+    return Text.assemble(first, *(Text.assemble(" (", line, ")") for line in rest))
 
 
 def grid(*columns: str, heads: bool = True) -> Grid:
     """A plain table; ">" before a column's name aligns it to the right, "~" keeps room for sentences. Text is folded, never cut."""
-    table = Grid(box=None, show_header=heads, header_style="dim", pad_edge=False, padding=(0, 2, 0, 0))
+    table = Grid(box=None, show_header=heads, header_style="dim", pad_edge=False, padding=(0, _BETWEEN, 0, 0))
     for column in columns:
         table.add_column(
             Text(column.removeprefix(">").removeprefix("~")),

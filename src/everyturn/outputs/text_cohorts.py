@@ -13,7 +13,7 @@ from everyturn.outputs.days import say_day
 from everyturn.outputs.figures import UNKNOWN, count, counted, fields, figure, items, number, percent, percent_span
 from everyturn.outputs.findings import orders_told
 from everyturn.outputs.terminal import brief, grid, heading, printable, rate_lines, soft, sparkline, strong, two_lines
-from everyturn.outputs.text_numbers import COULD_SHOW, say_least
+from everyturn.outputs.text_numbers import DETECTABLE, say_least
 
 
 def draw_cohorts(report: Result) -> Iterator[RenderableType]:
@@ -22,7 +22,7 @@ def draw_cohorts(report: Result) -> Iterator[RenderableType]:
     if not cohorts:
         yield Text("No cohort has enough users to show.")
         return
-    table = grid("cohort", ">users", "trust by week", ">trust", ">accepted", ">could show")
+    table = grid("cohort", ">users", "trust by week", ">trust", ">accepted", ">detectable")
     for cohort in cohorts:
         table.add_row(
             printable(cohort.get("cohort") or "unnamed"),
@@ -33,7 +33,7 @@ def draw_cohorts(report: Result) -> Iterator[RenderableType]:
             say_least(cohort),
         )
     yield table
-    yield soft(COULD_SHOW.format(" of acceptance"))
+    yield soft(DETECTABLE.format(" of acceptance"))
     yield from draw_order(items(report, "trust_order"))
 
 
@@ -46,7 +46,7 @@ def draw_order(orders: Sequence[Any]) -> Iterator[RenderableType]:
 
 def draw_trust(trust: Mapping[str, Any]) -> Iterator[RenderableType]:
     """Trust by cohort with the parts it is the mean of, and the order in which trust and use fall."""
-    yield strong("Trust: how far users act on outputs without checking them")
+    yield strong("Trust: how often users act on an answer without checking, changing or redoing it")
     cohorts = items(trust, "cohorts")
     if not cohorts:
         yield Text("No cohort has enough users to show.")
@@ -63,7 +63,7 @@ def draw_trust(trust: Mapping[str, Any]) -> Iterator[RenderableType]:
             *(brief(figure(own.get(part))) for part in parts),
         )
     yield table
-    yield soft("each part is a mean over users and more is better; trust is the mean of the parts")
+    yield soft("Each part is a mean over users, and higher is better. Trust is the mean of the parts.")
     yield ""
     yield from draw_order(items(trust, "order"))
 
@@ -73,16 +73,16 @@ def draw_user(user: Mapping[str, Any]) -> Iterator[RenderableType]:
     yield strong(user.get("user_id"))
     if (value := number(user.get("trust"))) is None:
         yield Text(
-            "Nothing this user did tells yet how far they rely on what they get: no finished week with an output."
+            "This user has no finished week with an output yet, so how far they rely on the answers is not known."
         )
     else:
         cohort, of_cohort = user.get("cohort"), number(fields(user, "cohort_trust").get("value"))
-        beside = f"; in all of {cohort} it is {percent(of_cohort)}" if cohort and of_cohort is not None else ""
+        beside = f"; for all of {cohort} it is {percent(of_cohort)}" if cohort and of_cohort is not None else ""
         span = percent_span(number(user.get("low")), number(user.get("high")), beside=value)
-        rests = f"{counted(number(user.get('outputs')), 'output')}, drawn to the cohort"
-        yield Text(printable(f"trust {percent(value)} ({span}), from {rests}{beside}"))
+        rests = f"{counted(number(user.get('outputs')), 'output')}, pulled towards the cohort"
+        yield Text(printable(f"Trust {percent(value)} ({span}), from {rests}{beside}"))
         yield Text(", ".join(f"{name} {percent(number(of))}" for name, of in fields(user, "parts").items()))
-        yield soft("over all finished weeks; more is better in each part, and trust is their mean")
+        yield soft("Over all finished weeks. Higher is better in each part, and trust is their mean.")
     table = grid("week", ">accepted", ">known", ">unknown")
     for week in items(user, "weeks"):
         known = number(week.get("known")) or 0.0
@@ -97,34 +97,37 @@ def draw_user(user: Mapping[str, Any]) -> Iterator[RenderableType]:
 
 def draw_groups(result: Result) -> Iterator[RenderableType]:
     """The groups by how people use the product, then the declared cohorts."""
-    yield from heading("By how they use the product")
+    yield from heading("Groups by how people use the product")
     groups = items(result, "groups")
     if not groups:
-        yield soft("No groups: the users are one crowd, or too few of them are known well enough.")
-    table = grid("group", ">users", ">firm", ">accepted", ">could show", "what sets it apart")
+        yield soft("No groups: the users are all alike, or too few of them are known well enough to tell.")
+    table = grid("group", ">users", ">firm", ">accepted", ">detectable", "~what sets it apart")
     for group in groups:
         apart = "; ".join(str(a) for a in items(group, "apart"))
-        table.add_row(strong(group["name"]), *_of_cohort(group, firmness=group.get("firmness")), apart)
+        table.add_row(strong(group["name"]), count(group.get("users")), _firm(group), *_fares(group), apart)
     if groups:
         yield table
     if (new := number(result.get("new"))) is not None:
-        yield soft(f"New, with too little history to tell: {counted(new, 'user')}.")
+        yield soft(f"Too new to be put in a group: {counted(new, 'user')}.")
     declared = items(result, "declared")
     if declared:
-        yield from heading(f"Declared: {result.get('attribute')}")
-        table = grid("cohort", ">users", ">firm", ">accepted", ">could show")
+        yield from heading(f"Declared cohorts, by the attribute {result.get('attribute')}")
+        table = grid("cohort", ">users", ">accepted", ">detectable")
         for cohort in declared:
-            table.add_row(strong(cohort["cohort"]), *_of_cohort(cohort, firmness=None))
+            table.add_row(strong(cohort["cohort"]), count(cohort.get("users")), *_fares(cohort))
         yield table
+    if groups:
+        yield soft(
+            "What sets it apart: the mean share over its users, then over all others. Firm: how much closer its users are to it than to the next group, from 0 to 1."
+        )
     if groups or declared:
-        yield soft(COULD_SHOW.format(" of acceptance"))
+        yield soft(DETECTABLE.format(" of acceptance"))
 
 
-def _of_cohort(row: Mapping[str, Any], *, firmness: object) -> tuple[str, str, str, str]:
-    firm = number(firmness)
-    return (
-        count(row.get("users")),
-        "" if firm is None else f"{firm:.2f}",
-        brief(figure(row.get("acceptance"))),
-        say_least(row),
-    )
+def _firm(group: Mapping[str, Any]) -> str:
+    firm = number(group.get("firmness"))
+    return "" if firm is None else f"{firm:.2f}"
+
+
+def _fares(row: Mapping[str, Any]) -> tuple[str, str]:
+    return brief(figure(row.get("acceptance"))), say_least(row)

@@ -22,6 +22,8 @@ from everyturn.outputs.figures import (
 )
 from everyturn.outputs.findings import NO_INTENTS
 from everyturn.outputs.terminal import (
+    GAP,
+    UNDER_A_RATE,
     as_figure,
     brief,
     distance_lines,
@@ -40,7 +42,7 @@ def draw_gap(result: Result) -> Iterator[RenderableType]:
     if not rows:
         yield Text(NO_INTENTS)
         return
-    table = grid("intent", ">outputs", ">cases", ">evals", ">accepted", ">gap, points", ">lost", "since")
+    table = grid("intent", ">outputs", ">eval cases", ">eval score", ">accepted", ">gap, points", ">lost", "since")
     for row in rows:
         told = [str(s) for s in items(row, "status") if s != "no eval cases"]  # the cases have a column
         lost, known = number(row.get("lost")), fields(row, "estimates")
@@ -57,7 +59,7 @@ def draw_gap(result: Result) -> Iterator[RenderableType]:
         )
     yield table
     yield soft(
-        "under a rate: known + unknown outcomes; lost: answers users would have accepted at the product's own rate; since: when the gap opened"
+        f"{UNDER_A_RATE} {GAP} Lost: answers that users would have accepted at the rate of the whole product. Since: when the gap opened."
     )
 
 
@@ -74,18 +76,22 @@ def draw_coverage(result: Result) -> Iterator[RenderableType]:
     value = number(result.get("coverage"))
     covered = {"value": value, "low": result.get("low"), "high": result.get("high")}
     f = figure(covered if value is not None else result)
-    yield strong(f"{brief(f)} of outputs answer something an eval case tests" if f.known else str(f))
+    yield strong(
+        f"Eval cases cover {brief(f)} of outputs: at least one case tests what was asked" if f.known else str(f)
+    )
     if (deep := as_figure(result.get("in_depth"))).known:
         yield Text(
-            f"{brief(deep)} of outputs something tested in depth: two runs could show its score fall by 25 points"
+            f"{brief(deep)} of outputs are covered in depth: by enough cases for two runs to show a fall of 25 points"
         )
-    shares = (("of outputs users did not accept", "of_failures"), ("of intents, each counted once", "of_intents"))
+    shares = (("outputs that users did not accept", "of_failures"), ("intents, each counted once", "of_intents"))
     for words, name in shares:
         if (share := as_figure(result.get(name))).known:
-            yield Text(f"{brief(share)} {words}")
+            yield Text(
+                f"{brief(share)} of {words}, are covered" if "," in words else f"{brief(share)} of {words} are covered"
+            )
     if thin := items(result, "thin"):
         yield ""
-        table = grid("tested in name", ">share", ">outputs", ">cases", ">could show a fall of")
+        table = grid("too few cases", ">share", ">outputs", ">eval cases", ">detectable fall")
         for row in thin:
             table.add_row(
                 printable(row.get("intent") or "unnamed"),
@@ -105,6 +111,8 @@ def draw_coverage(result: Result) -> Iterator[RenderableType]:
                 brief(as_figure(row.get("acceptance"))),
             )
         yield table
+        if not items(result, "proposed"):
+            yield soft("To write the cases that are missing: everyturn cover --write cases.jsonl")
     elif f.known:
         yield Text("Every intent has at least one eval case.")
     yield from _suites(result)
@@ -115,21 +123,21 @@ def _suites(result: Result) -> Iterator[RenderableType]:
     """What each further step costs, and what is wrong with the cases there are."""
     if steps := [s for s in items(result, "steps") if number(s.get("coverage")) is not None]:
         told = ", ".join(f"{counted(s.get('cases'), 'case')} to {percent(number(s['coverage']))}" for s in steps)
-        yield soft(f"what it takes: {told}")
+        yield soft(f"What it takes to cover more: {told}.")
     if stale := items(result, "stale"):
         yield ""
-        yield Text(f"{counted(len(stale), 'case')} may test nothing users ask")
+        yield Text(f"{counted(len(stale), 'eval case')} may test nothing that users ask for")
         reasons: dict[str, list[str]] = {}
         for case in stale:
             reasons.setdefault(str(case.get("why")), []).append(f"{case.get('suite')}/{case.get('case_id')}")
         for why, names in reasons.items():
             more = f" and {len(names) - 5:,} more" if len(names) > 5 else ""
             yield soft(printable(f"{why}: {', '.join(names[:5])}{more}"))
-        yield soft("about 3 in 100 texts of an intent fall outside it")
+        yield soft("About 3 in 100 texts of an intent fall outside it by chance.")
     if duplicates := items(result, "duplicates"):
         yield ""
         spare = sum(len(group) - 1 for group in duplicates)
-        yield Text(f"{counted(spare, 'case')} nearly repeat another, in {counted(len(duplicates), 'group')}")
+        yield Text(f"{counted(spare, 'case')} nearly repeat another one, in {counted(len(duplicates), 'group')}")
 
 
 def _proposed(result: Result) -> Iterator[RenderableType]:
@@ -149,7 +157,7 @@ def _proposed(result: Result) -> Iterator[RenderableType]:
     value = number(predicted.get("coverage"))
     if value is not None:
         reached = figure({"value": value, "low": predicted.get("low"), "high": predicted.get("high")})
-        yield strong(f"{brief(reached)} of outputs with these cases")
+        yield strong(f"With these cases, {brief(reached)} of outputs would be covered")
     for note in items(result, "notes"):
         yield soft(printable(note))
     if written := fields(result, "written"):

@@ -35,23 +35,27 @@ def draw_findings(findings: Sequence[Any], *, otherwise: str, whole: bool = Fals
             table.add_row("", soft(f"and {len(details) - len(shown)} more"))
         if finding.get("id"):
             behind = counted(len(items(finding, "conversations")), "conversation")
-            table.add_row("", soft(f"everyturn show {finding['id']}  ({behind})"))
+            table.add_row("", soft(f"Read its {behind}: everyturn show {finding['id']}"))
         yield table
         if rank < len(findings):
             yield ""
 
 
 def draw_watch(result: Result) -> Iterator[RenderableType]:
-    """What changed, then what is clear but not clear enough to page anyone."""
+    """What changed, then what is likely but not yet sure enough to alert anyone, and what can be said back."""
     said = str(result.get("sentence") or "Nothing moved beyond its usual range.")
-    yield from draw_findings(items(result, "findings"), otherwise=said)
-    if items(result, "findings"):
+    found, listed = items(result, "findings"), items(result, "watch_list")
+    yield strong(said)
+    if found:
         yield ""
-        yield soft(said)
-    if listed := items(result, "watch_list"):
-        yield from heading("Watch list: clear, but not clear enough to page anyone")
+        yield from draw_findings(found, otherwise="")
+    if listed:
+        yield from heading("Watch list: there is evidence, but not yet enough to alert anyone")
         yield from draw_findings(listed, otherwise="")
     yield from draw_blind_spots(items(result, "blind_spots"))
+    if found or listed:
+        yield ""
+        yield soft("If a change is intended: everyturn mark normal ID. To hear no more of it: everyturn mark mute ID.")
 
 
 def draw_blind_spots(spots: Sequence[Any]) -> Iterator[RenderableType]:

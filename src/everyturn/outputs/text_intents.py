@@ -12,6 +12,8 @@ from everyturn.outputs.days import is_complete, say_day
 from everyturn.outputs.figures import count, counted, fields, items
 from everyturn.outputs.findings import NO_INTENTS
 from everyturn.outputs.terminal import (
+    GAP,
+    UNDER_A_RATE,
     UNFINISHED,
     as_figure,
     distance_lines,
@@ -28,7 +30,7 @@ from everyturn.outputs.terminal import (
 def draw_discovery(result: Result) -> Iterator[RenderableType]:
     """The intents found, the most asked first; what users made of them is for `gap` to say."""
     intents = items(result, "intents")
-    table = grid("intent", ">conversations", ">users", "first asked", "words of theirs")
+    table = grid("intent", ">conversations", ">users", "first asked", "~in their words")
     for intent in intents:
         table.add_row(
             printable(intent.get("intent") or "unnamed"),
@@ -39,7 +41,7 @@ def draw_discovery(result: Result) -> Iterator[RenderableType]:
         )
     yield table if intents else Text(NO_INTENTS)
     if (asked := result.get("requests")) is not None:
-        yield soft(f"{counted(asked, 'request')} read, {count(result.get('unclear'))} unclear")
+        yield soft(f"{counted(asked, 'request')} read; {count(result.get('unclear'))} fit no intent")
 
 
 def draw_intents(report: Result) -> Iterator[RenderableType]:
@@ -48,7 +50,7 @@ def draw_intents(report: Result) -> Iterator[RenderableType]:
     if not intents:
         yield Text(NO_INTENTS)
         return
-    table = grid("intent", ">volume", "by week", ">accepted", ">redone", ">cases", ">evals", ">gap")
+    table = grid("intent", ">outputs", "by week", ">accepted", ">redone", ">eval cases", ">eval score", ">gap, points")
     for intent in intents:
         told = [str(s) for s in items(intent, "status") if s != "no eval cases"]  # the cases have a column
         evals = as_figure(intent.get("eval_score"), absent="none")
@@ -64,10 +66,9 @@ def draw_intents(report: Result) -> Iterator[RenderableType]:
         )
     yield table
     unfinished = any(not is_complete(week.get("week"), until) for i in intents for week in items(i, "weekly"))
-    legend = "under a rate: known + unknown outcomes; gap: evals minus accepted, in points"
-    yield soft(f"{legend}; {UNFINISHED} week not over" if unfinished else legend)
+    yield soft(f"{UNDER_A_RATE} {GAP}" + (f" {UNFINISHED}: a week that is not over." if unfinished else ""))
     if unclear := fields(report, "counts").get("unclear_conversations"):
-        yield soft(f"{counted(unclear, 'conversation')} fit no intent and are in no row")
+        yield soft(f"{counted(unclear, 'conversation')} fit no intent and are left out.")
 
 
 def draw_contexts(result: Result) -> Iterator[RenderableType]:

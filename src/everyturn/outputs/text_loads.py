@@ -14,6 +14,14 @@ from everyturn.outputs.terminal import grid, printable, soft, strong
 
 _HELD = {"eval_cases": "eval case", "eval_scores": "score", "actions": "action"}
 _SHOWN = 5  # reasons, and places of each
+_NEEDS = {
+    "actions": "actions (everyturn load --as actions FILE)",
+    "artefacts": "texts that users kept (everyturn load --as actions FILE)",
+    "feedback": "ratings by users",
+    "judge_scores": "scores by a judge",
+    "labels": "labels (everyturn load --as outcomes FILE, then everyturn fit)",
+    "success_checks": "success checks (docs/success.md)",
+}
 
 
 def draw_load(result: Result) -> Iterator[RenderableType]:
@@ -24,37 +32,40 @@ def draw_load(result: Result) -> Iterator[RenderableType]:
     sizes = [counted(result[key], key.removesuffix("s")) for key in read if key in result]
     yield strong(", ".join([*sizes, f"{count(len(rejected))} rejected"]))
     if held:
-        yield Text(f"the workspace now holds {' and '.join(held)}")
+        yield Text(f"The workspace now holds {' and '.join(held)}.")
     if rejected:
         yield ""
-        rest = "the rest are loaded" if result.get("data_records") else "nothing else was there to load"
-        yield Text(f"{counted(len(rejected), 'record')} not read; {rest}")
+        rest = "the others are loaded" if result.get("data_records") else "there was nothing else to load"
+        yield Text(f"{counted(len(rejected), 'record')} could not be read; {rest}.")
         yield from _refused(rejected)
     for reason, skipped in fields(result, "skipped").items():
         yield soft(f"{counted(skipped, 'record')} left out: {reason}")
     if wordless := result.get("without_content"):
         calls = counted(result.get("model_calls") or wordless, "model call")
         yield Text(
-            f"{count(wordless)} of {calls} came without content: turns and tools are known, not what was said; "
-            "the client's setting to record content adds it"
+            f"{count(wordless)} of {calls} came without content: which turns and tools there were is known, what was said is not. "
+            "Switch on the recording of content in the client to add it."
         )
     if alone := result.get("without_conversation_id"):
         yield Text(
-            f"no conversation id in {counted(alone, 'conversation')}: their traces are told together by the history they repeat; "
-            "--conversation-id FIELD names the attribute that holds it"
+            f"{counted(alone, 'conversation')} came without a conversation id: their traces were joined by the history they repeat. "
+            "If an attribute holds the id, name it: --conversation-id FIELD"
         )
     if labels := result.get("labels"):
         yield Text(
-            f"{counted(labels, 'outcome')} of conversations whose messages are here: what was seen there counts in the rates; "
-            "these are labels for everyturn fit"
+            f"{counted(labels, 'outcome')} belong to conversations whose messages are loaded. The rates count what the messages show; "
+            "everyturn fit uses these outcomes as labels."
         )
     nobody = result.get("without_user_id")
     if nobody:
         yield Text(
-            f"no user id on {counted(nobody, 'conversation')} here, which no range can count; "
-            "--user-id FIELD names the field that holds it"
+            f"{counted(nobody, 'conversation')} came without a user id, so no range can count them. "
+            "If a field holds the id, name it: --user-id FIELD"
         )
     yield from _silent(result)
+    if result.get("data_records"):
+        yield ""
+        yield Text("Next: everyturn report page.html")
 
 
 def _refused(rejected: Sequence[Mapping[str, Any]]) -> Iterator[RenderableType]:
@@ -72,7 +83,7 @@ def _refused(rejected: Sequence[Mapping[str, Any]]) -> Iterator[RenderableType]:
         table.add_row(soft("  found"), printable(found))
     yield table
     if len(reasons) > _SHOWN or any(len(places) > _SHOWN for places in reasons.values()):
-        yield soft("--rejected FILE writes them all")
+        yield soft("To write all of them to a file: --rejected FILE")
 
 
 def _silent(result: Result) -> Iterator[RenderableType]:
@@ -80,8 +91,10 @@ def _silent(result: Result) -> Iterator[RenderableType]:
     lacking = fields(result, "silent_because")
     by_need: dict[str, list[str]] = {}
     for signal in items(result, "silent_signals"):
-        needs = ", ".join(str(need).replace("_", " ") for need in items(lacking, str(signal)))
-        by_need.setdefault(needs or "data that is not loaded", []).append(str(printable(signal)))
+        needs = " and ".join(_NEEDS.get(str(need), str(need).replace("_", " ")) for need in items(lacking, str(signal)))
+        by_need.setdefault(needs or "data that is not loaded", []).append(printable(signal))
+    if by_need:
+        yield ""
+        yield soft("Not measured, because the data for it are missing:")
     for needs, signals in by_need.items():
-        stay, it = ("stay", "they need") if len(signals) > 1 else ("stays", "it needs")
-        yield soft(f"{', '.join(signals)} {stay} silent: {it} {printable(needs)}")
+        yield soft(f"  {', '.join(signals)}: no {printable(needs)}")

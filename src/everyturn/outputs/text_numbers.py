@@ -24,7 +24,7 @@ from everyturn.outputs.figures import (
 )
 from everyturn.outputs.terminal import brief, grid, printable, soft, strong
 
-COULD_SHOW = "could show: the smallest change{} that four more weeks would probably show"
+DETECTABLE = "Detectable: the smallest change{} that four more weeks would probably show."
 
 
 def draw_measure(result: Result) -> Iterator[RenderableType]:
@@ -33,7 +33,7 @@ def draw_measure(result: Result) -> Iterator[RenderableType]:
     if result.get("signal"):
         yield strong(result["signal"])
     if not rows:
-        yield Text("There is nothing to measure with these conditions.")
+        yield Text("No output meets these conditions.")
         return
     yield from draw_rates(rows)
     if result.get("note"):
@@ -45,7 +45,7 @@ def draw_rates(rows: Sequence[Result]) -> Iterator[RenderableType]:
     groups = list(dict.fromkeys(chain.from_iterable(fields(row, "group") for row in rows)))
     has_drawn, has_least = (any(name in row for row in rows) for name in ("drawn", "smallest_change"))
     heads = [">value", ">range", ">known", ">unknown", ">users"]
-    table = grid(*groups, *heads, *([">drawn"] if has_drawn else []), *([">could show"] if has_least else []))
+    table = grid(*groups, *heads, *([">estimate"] if has_drawn else []), *([">detectable"] if has_least else []))
     for row in rows:
         group = fields(row, "group")
         names = [printable("unknown" if group.get(name) is None else group[name]) for name in groups]
@@ -54,13 +54,13 @@ def draw_rates(rows: Sequence[Result]) -> Iterator[RenderableType]:
     yield table
     methods = dict.fromkeys(f"{percent(number(r.get('level')))} {r['method']}" for r in rows if r.get("method"))
     if methods:
-        yield soft(f"ranges: {'; '.join(methods)}")
+        yield soft(f"Ranges: {'; '.join(methods)}.")
     if has_drawn:
         yield soft(
-            "drawn: moved towards what the whole table lets expect, the more so the fewer answers; with a range of its own"
+            "Estimate: pulled towards what the rest of the table leads one to expect, the more so the fewer the answers."
         )
     if has_least:
-        yield soft(COULD_SHOW.format(""))
+        yield soft(DETECTABLE.format(""))
 
 
 def _answers(row: Result) -> tuple[RenderableType, ...]:
@@ -77,7 +77,7 @@ def say_least(row: Mapping[str, Any]) -> str:
     """The smallest change a slice could show in four weeks.
 
     >>> say_least({"smallest_change": 0.082}), say_least({"smallest_change": None})
-    ('8 points', 'nothing')
+    ('8 points', 'none')
     """
     return least_points(row.get("smallest_change"))
 
@@ -89,7 +89,11 @@ def draw_comparison(result: Result) -> Iterator[RenderableType]:
     for side in ("current", "baseline"):
         f = figure(result.get(side))
         table.add_row(side, brief(f), soft(f.basis))
-    for name, label in (("effect", "difference"), ("mix", "of it mix shift"), ("within", "of it rate change")):
+    for name, label in (
+        ("effect", "difference"),
+        ("mix", "from a different mix"),
+        ("within", "from the same requests"),
+    ):
         if change := fields(result, name):
             low, high = number(change.get("low")), number(change.get("high"))
             said = points(number(change.get("value")))

@@ -12,7 +12,7 @@ from rich.text import Text
 from everyturn.outputs import Result
 from everyturn.outputs.days import day, elapsed, say_day
 from everyturn.outputs.diff import action_diff
-from everyturn.outputs.figures import UNKNOWN, fields, items, number, percent
+from everyturn.outputs.figures import UNKNOWN, fields, items
 from everyturn.outputs.lives import lives
 from everyturn.outputs.terminal import grid, printable, soft, strong, word_diff
 from everyturn.outputs.text_cohorts import draw_trust, draw_user
@@ -20,6 +20,7 @@ from everyturn.outputs.text_fields import draw_fields
 from everyturn.outputs.text_findings import draw_findings
 from everyturn.outputs.text_intents import draw_contexts, draw_intents
 from everyturn.outputs.text_numbers import draw_rates
+from everyturn.outputs.verdicts import say_change, say_evidence
 
 
 def draw_shown(result: Result) -> Iterator[RenderableType]:
@@ -98,11 +99,5 @@ def _conversation(conversation: Mapping[str, Any]) -> Iterator[RenderableType]:
 
 
 def _outcome(outcome: Mapping[str, Any]) -> str:
-    share = number(outcome.get("edit_share"))
-    parts = [
-        str(outcome.get("outcome") or UNKNOWN),
-        f"{percent(share)} changed" if share else "",
-        f"evidence: {outcome['evidence']}" if outcome.get("evidence") else "",
-        str(outcome.get("detail") or ""),
-    ]
+    parts = (str(outcome.get("outcome") or UNKNOWN), say_change(outcome), say_evidence(outcome))
     return ", ".join(part for part in parts if part)

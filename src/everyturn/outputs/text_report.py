@@ -48,7 +48,7 @@ def draw_report(report: Result) -> Iterator[RenderableType]:
     yield from heading("Findings")
     yield from draw_findings(items(report, "findings"), otherwise=quiet(report))
     yield from draw_blind_spots(items(report, "blind_spots"))
-    yield from heading("Intents")
+    yield from heading("What users ask for")
     yield from draw_intents(report)
     yield from draw_contexts(report)
     yield from heading("Trust by cohort")
@@ -65,7 +65,9 @@ def _headline(report: Result) -> Iterator[RenderableType]:
     rework = "no actions loaded" if counts.get("actions") == 0 else UNKNOWN
     lines = [
         ("evals say", eval_figure(head.get("eval_score"), absent=evals)),
-        ("users keep", figure(head.get("kept"))),
+        ("users accept", figure(head.get("acceptance")))
+        if counts.get("actions") == 0  # what was redone later is not known
+        else ("users keep", figure(head.get("kept"))),
         ("evals cover", coverage_figure(report)),
         ("accepted", figure(head.get("acceptance"))),
         ("redone after acceptance", figure(head.get("rework"), of="accepted outputs", absent=rework)),
@@ -79,15 +81,15 @@ def _headline(report: Result) -> Iterator[RenderableType]:
         table.add_row(label, strong(brief(f)) if rank < 3 else brief(f), soft(basis))
     yield table
     if health := _health(fields(report, "dashboard")):
-        yield soft(f"dashboards say {health}, from the same traces")
+        yield soft(f"What monitoring sees in the same traces: {health}")
 
 
 def _health(dashboard: Mapping[str, Any]) -> str:
     completed, errors = number(dashboard.get("completion_rate")), number(dashboard.get("error_rate"))
     latency = number(dashboard.get("latency_seconds"))
     parts = [
-        f"{percent(completed)} completed" if completed is not None else "",
-        f"{percent(errors)} errors" if errors is not None else "",
-        f"{seconds(latency)} latency" if latency is not None else "",
+        f"{percent(completed)} of turns answered" if completed is not None else "",
+        f"{percent(errors)} of steps failed" if errors is not None else "",
+        f"{seconds(latency)} mean time to an answer" if latency is not None else "",
     ]
     return ", ".join(part for part in parts if part)

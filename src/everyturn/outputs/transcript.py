@@ -9,7 +9,8 @@ from urllib.parse import quote
 
 from everyturn.outputs.days import day, elapsed, say_day, short_day
 from everyturn.outputs.diff import action_diff
-from everyturn.outputs.figures import counted, fields, items, number, percent
+from everyturn.outputs.figures import counted, fields, items, number
+from everyturn.outputs.verdicts import say_change, say_evidence
 
 View: TypeAlias = dict[str, Any]
 
@@ -114,12 +115,10 @@ def _outputs(messages: Sequence[Any]) -> dict[int, int]:
 
 
 def _verdict(outcome: Mapping[str, Any]) -> View:
-    share = number(outcome.get("edit_share"))
     return {
         **_outcome_mark(str(outcome.get("outcome") or "unknown")),
-        "share": f"{percent(share)} changed" if share else "",
-        "evidence": outcome.get("evidence"),
-        "detail": outcome.get("detail"),
+        "change": say_change(outcome),
+        "evidence": say_evidence(outcome),
     }
 
 

@@ -100,12 +100,13 @@ def _sentence(gap: Gap, counts: dict[str, Json]) -> str:
     if counts["conversations"] and not counts["users"]:
         return "No conversation has a user id, so what users keep is not known."
     head = gap.headline
+    take = "keep" if counts["actions"] else "accept"  # what was redone later is not known without actions
     kept, score = (percent(e.value) if isinstance(e, Estimate) else None for e in (head.kept, head.eval_score))
     if kept and score:
-        return f"Evals say {score}. Users keep {kept} of what the agent gives them."
+        return f"Evals say {score}. Users {take} {kept} of what the agent gives them."
     if kept:
         absent = "No eval scores" if counts["eval_cases"] else "No evals"
-        return f"Users keep {kept} of what the agent gives them. {absent} are loaded to compare with."
+        return f"Users {take} {kept} of what the agent gives them. {absent} are loaded to compare with."
     if score:
         return f"Evals say {score}. What users did with the answers is not known yet."
     return "Not enough is known yet to say what users keep."

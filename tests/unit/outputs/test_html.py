@@ -67,7 +67,7 @@ def test_the_headline_sets_evals_beside_users_with_both_ranges(read: Reader) -> 
     assert "Evals say 94 % range 91–97" in read.text
     assert "Users keep 62 % range 60–64" in read.text
     assert "14,120 known outputs, 5,084 unknown, 2,118 users" in read.text
-    assert "46 % to 72 % if every unknown had gone one way" in read.text
+    assert "If all unknown outputs had gone one way: 46 % to 72 %." in read.text
 
 
 def test_what_could_not_be_seen_and_what_went_first_are_told(page: str) -> None:
@@ -76,18 +76,18 @@ def test_what_could_not_be_seen_and_what_went_first_are_told(page: str) -> None:
     assert "<b>Enterprise:</b> Use fell first" in page
     assert "No order shows" not in page.split('id="numbers"', maxsplit=1)[0]
     assert "Change a booking: 3 cases for 1,204 outputs" in page
-    assert page.count("<dt>Could show</dt>") == len(sample_report()["intents"]) + len(sample_report()["cohorts"])
+    assert page.count("<dt>Detectable") == len(sample_report()["intents"]) + len(sample_report()["cohorts"])
 
 
 def test_a_small_cell_is_shown_with_what_was_counted(page: str) -> None:
     assert "counted: 25\N{NO-BREAK SPACE}% of 4, 2 unknown" in page
-    assert page.count("3 cohorts more: <code>everyturn show intent") == 1
+    assert page.count('3 cohorts more: <code class="command">everyturn show intent') == 1
 
 
 def test_every_finding_has_its_sentence_and_conversations(read: Reader) -> None:
     for finding in sample_report()["findings"]:
         assert finding["sentence"] in read.text
-    assert "What else is known and 5 conversations behind it" in read.text
+    assert "Details and 5 conversations" in read.text
 
 
 def test_every_intent_shows_volume_acceptance_cases_and_gap(read: Reader) -> None:

@@ -28,14 +28,14 @@ def test_the_terminal_page_has_the_headline_findings_intents_and_trust() -> None
     assert "users keep 62 % (60–64) 14,120 known outputs, 5,084 unknown, 2,118 users" in text
     assert "evals cover 75 % (74–76) of 18,640 outputs that fit an intent" in text
     assert all(finding["sentence"] in text for finding in sample_report()["findings"])
-    assert "everyturn show f-7c1e (5 conversations)" in text
+    assert "Read its 5 conversations: everyturn show f-7c1e" in text
     assert "Enterprise 312" in text
     assert "In 1 of 3 cohorts a fall of acceptance by 10 points" in text
     assert "Trust fell before use: 31 users" in text
     assert "Enterprise: Use fell first" in text
     assert "No order shows" not in text  # of a cohort it would say nothing
     assert "61 % in depth" in text
-    assert "░ week not over" in text
+    assert "░: a week that is not over." in text
 
 
 @pytest.mark.parametrize("width", [60, 80, 100, 120])
@@ -91,22 +91,22 @@ def test_a_load_prints_its_ledger() -> None:
         }
     )
     assert text.startswith("61,300 records, 4,120 conversations, 812 users, 12 rejected\n")
-    assert "no conversation id in 2 conversations" in text
+    assert "2 conversations came without a conversation id" in text
     assert "300 of 9,000 model calls came without content" in text
     assert "day1.jsonl, line 4\n" in text
     assert "day1.jsonl, line 5" not in text
     assert "and 7 more" in text
     assert text.count("a trace id") == 1
-    assert "--rejected FILE writes them all" in text
+    assert "To write all of them to a file: --rejected FILE" in text
     assert "120 records left out: an evaluation run" in text
-    assert "rework stays silent: it needs actions, user ids" in text
+    assert "rework: no actions (everyturn load --as actions FILE) and user ids" in text
 
 
 def test_a_load_of_evals_or_actions_says_how_many_there_are_and_not_how_many_conversations() -> None:
     loaded = {"verb": "load", "records": 212, "conversations": 0, "users": 0, "rejected": []}
     text = render({**loaded, "eval_cases": 12, "eval_scores": 200})
-    assert text == "212 records, 0 rejected\nthe workspace now holds 12 eval cases and 200 scores\n"
-    assert "holds 1 action\n" in render({**loaded, "actions": 1})
+    assert text == "212 records, 0 rejected\nThe workspace now holds 12 eval cases and 200 scores.\n"
+    assert "holds 1 action.\n" in render({**loaded, "actions": 1})
 
 
 def test_records_refused_for_different_reasons_are_told_apart() -> None:
@@ -127,8 +127,8 @@ def test_too_little_data_is_told_by_every_verb_and_sends_nobody_in_a_circle() ->
         text = render(result)
         assert text.startswith("No intents: there are too few requests for like things.")
         assert "everyturn discover" not in text
-    assert "New, with too little history to tell: 1 user." in render({"verb": "cohorts", "groups": [], "new": 1})
-    assert "could show" not in render({"verb": "cohorts", "groups": [], "new": 1})
+    assert "Too new to be put in a group: 1 user." in render({"verb": "cohorts", "groups": [], "new": 1})
+    assert "Detectable" not in render({"verb": "cohorts", "groups": [], "new": 1})
     shown = render({"verb": "show", "signal": {"signal": "acceptance"}, "conversations": []})
     assert "No conversation stands behind it." in shown
 
@@ -163,7 +163,7 @@ def test_a_measure_prints_numbers_with_ranges_and_too_little_data_as_such() -> N
     text = squeezed(render({"verb": "measure", "signal": "acceptance", "rows": rows}))
     assert "Refund status 62 % 56–68 900 80 225" in text
     assert "unknown not enough data 4 users, 10 needed" in text
-    assert "ranges: 95 % user-clustered t" in text
+    assert "Ranges: 95 % user-clustered t." in text
 
 
 def test_a_comparison_prints_both_sides_the_difference_and_its_parts() -> None:
@@ -182,7 +182,10 @@ def test_a_comparison_prints_both_sides_the_difference_and_its_parts() -> None:
         )
     )
     assert text.startswith("rework: worse current 20 % (12–28) 400 outputs, 100 users baseline 12 %")
-    assert "difference +8 points (+3 to +13) of it mix shift +1 point (−1 to +2) of it rate change +7 points" in text
+    assert (
+        "difference +8 points (+3 to +13) from a different mix +1 point (−1 to +2) from the same requests +7 points"
+        in text
+    )
 
 
 def test_a_gap_row_says_when_no_case_tests_it() -> None:
@@ -231,7 +234,7 @@ def test_cover_prints_the_share_and_what_is_not_tested() -> None:
         "uncovered": [{"intent": "Dispute", "share": 0.101, "acceptance": not_enough(4)}],
     }
     text = squeezed(render(result))
-    assert text.startswith("75 % (74–76) of outputs answer something an eval case tests")
+    assert text.startswith("Eval cases cover 75 % (74–76) of outputs: at least one case tests what was asked")
     assert "Dispute 10 % not enough data" in text
     assert "everything" not in render({"verb": "cover", "coverage": None})
     assert render({"verb": "cover", "coverage": None}) == "unknown\n"
@@ -246,7 +249,7 @@ def test_a_conversation_prints_each_verdict_under_its_output() -> None:
         line.strip()
         for line in render({"verb": "show", "conversation": sample_report()["conversations"]["c-8"]}).splitlines()
     ]
-    assert lines.index("→ accepted, evidence: words") == lines.index("The file has 1,204 lines.") + 1
+    assert lines.index("→ accepted, from what the user said next") == lines.index("The file has 1,204 lines.") + 1
     assert "then    ticket opened 2 days later" in lines
 
 
@@ -281,7 +284,7 @@ def test_a_table_too_wide_for_the_terminal_tells_each_row_in_whole_words() -> No
     text = render({"verb": "gap", "rows": rows}, width=48)
     assert text.startswith("Change a booked delivery\n")
     assert "outputs 1,400 · " in text
-    assert "accepted 62 % (56–68) 900 + 80" in text
+    assert "accepted 62 % (56–68) (900 + 80)" in text
     assert max(map(len, text.splitlines())) <= 48
     assert "Change a booked delivery   " in render({"verb": "gap", "rows": rows}, width=100)
 
