@@ -98,7 +98,7 @@ def test_each_slice_says_what_it_could_show(ws):
 
 def test_the_text_shows_both(ws):
     text = str(ws.measure("acceptance", by="cohort,intent"))
-    assert "drawn: moved towards what the whole table lets expect" in text
+    assert "Estimate: pulled towards what the rest of the table leads one to expect" in text
     assert "detectable" in text
     line = next(line for line in text.splitlines() if "teams" in line and "login" in line)
     assert "6 users, 10 needed" in line
