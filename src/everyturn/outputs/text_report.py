@@ -51,7 +51,7 @@ def draw_report(report: Result) -> Iterator[RenderableType]:
     yield from heading("What users ask for")
     yield from draw_intents(report)
     yield from draw_contexts(report)
-    yield from heading("Trust by cohort")
+    yield from heading("Cohorts and their trust")
     yield from draw_cohorts(report)
     if notes := items(report, "notes"):
         yield ""

@@ -58,7 +58,7 @@ def test_groups_are_found_named_and_measured(ws):
     assert [g["group_id"] for g in again["groups"]] == [g["group_id"] for g in found["groups"]]
     rows = ws.measure("acceptance", by="behaviour")["rows"]
     assert {r["group"]["behaviour"] for r in rows} == {g["name"] for g in found["groups"]}
-    assert "By how they use the product" in str(found)
+    assert "Groups by how people use the product" in str(found)
 
 
 def test_a_fall_in_a_group_nobody_declared_is_told_there(ws):
