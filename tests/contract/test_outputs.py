@@ -67,7 +67,9 @@ def test_no_field_says_zero_where_the_report_says_nothing(output: Output) -> Non
     report["headline"] = {}
     report["dashboard"] = {}
     shown = output.render(report)
-    figures = re.sub(r"<svg.*?</svg>", "", shown.split("Cohorts and their trust")[0].split('id="cohorts"')[0], flags=re.DOTALL)
+    figures = re.sub(
+        r"<svg.*?</svg>", "", shown.split("Cohorts and their trust")[0].split('id="cohorts"')[0], flags=re.DOTALL
+    )
     assert not re.search(r"(?<![\d.,])0\s%", figures)
     assert "unknown" in shown
 
