@@ -15,7 +15,6 @@ import argparse
 import sys
 from collections import defaultdict
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -28,8 +27,8 @@ from truth import FIRST, SIGNALS, WORSE, is_true
 from world import SCENARIOS, WORLDS, World, totals
 
 from everyturn.analysis import drift
-from everyturn.analysis.alarms import PAGE, TRUST
-from everyturn.analysis.drift import DAY_ZERO, Answers, Node, RateChange, describe, read_answers
+from everyturn.analysis.alarms import PAGE, TRUST, date_of, day_of
+from everyturn.analysis.drift import Answers, Node, RateChange, describe, read_answers
 from everyturn.analysis.incidents import Incident, group_alarms
 from everyturn.analysis.monitor import Monitor
 from everyturn.analysis.panel import Panel
@@ -98,7 +97,7 @@ class Case:
         settled = settle(table, until=(FIRST + world.weeks * 7) * 4)
         monitor.fold(settled.totals, until=settled.until)
         names = [sorted(pc.unique(table[c]).to_pylist()) for c in ("user_id", "cohort", "intent_id")]
-        weeks = [DAY_ZERO + timedelta(days=FIRST + 7 * k) for k in range(world.weeks)]
+        weeks = [date_of(FIRST + 7 * k) for k in range(world.weeks)]
         panel = Panel(*names, weeks, world.weeks, {})
         return cls(world, Truth(world, made), panel, read_answers(panel, settled.answers), monitor)
 
@@ -170,7 +169,7 @@ def at_alarms(case: Case, tally: Tally) -> None:
             last = min(alarm.day + later, case.answers.last_day)
             heard = Incident(tuple(a for a in incident.alarms if a.block <= alarm.block or a.day < last))
             known = {name: rows.take(rows.week <= last) for name, rows in case.answers.signals.items()}
-            change = describe(case.panel, Answers(known, last), heard, needed=NEEDED_USERS)
+            change = describe(case.panel, Answers(known, last), heard)
             if not later and change is not None:
                 if (change.signal, change.node) in seen:
                     break
@@ -188,7 +187,7 @@ def at_alarms(case: Case, tally: Tally) -> None:
 
 def windows(change: RateChange) -> tuple[tuple[int, int], tuple[int, int]]:
     """The days a told change compares, counted from the world's first."""
-    since, until = ((day - DAY_ZERO).days - FIRST for day in (change.since, change.until))
+    since, until = (day_of(day) - FIRST for day in (change.since, change.until))
     return (max(since - drift._BEFORE_DAYS, 0), since), (max(since, until - drift._SIZE_DAYS + 1), until + 1)  # noqa: SLF001
 
 

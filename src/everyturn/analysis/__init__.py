@@ -5,7 +5,7 @@ Analyses see Arrow tables of per-user totals and nothing else: no engine, no rea
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Literal, TypeAlias
@@ -78,11 +78,16 @@ class Finding:
             "story": self.story,
             "intent_id": self.intent_id,
             "details": list(self.details),
-            "series": [{"week": week.isoformat(), **estimate.to_json()} for week, estimate in self.series],
+            "series": weekly_json(self.series),
             "where": {key: _plain(value) for key, value in self.where.items()},
             "severity": round(self.severity, 3),
             "tier": self.tier,
         }
+
+
+def weekly_json(series: Iterable[Weekly]) -> list[dict[str, Any]]:
+    """A rate week by week as every face gives it."""
+    return [{"week": week.isoformat(), **estimate.to_json()} for week, estimate in series]
 
 
 def _plain(value: object) -> Any:

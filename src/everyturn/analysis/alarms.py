@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 
 import numpy as np
 
 from everyturn.stats.summaries import Floats
 
+DAY_ZERO = date(1970, 1, 1)  # the day that days and blocks are counted from
 BLOCKS_A_DAY = 4
 BUDGET = 12.0  # false alarms a year, at most, when nothing ever changes, however often one looks
 PAGE, LIST = "page", "list"
@@ -66,6 +68,20 @@ class Marks:
         releases = np.array(sorted(self.releases), dtype=float)
         begun: Floats = day + 6.0 * np.searchsorted(releases, day, side="right")
         return begun
+
+
+def day_of(when: date) -> int:
+    """A date as a day that the monitor counts in.
+
+    >>> day_of(date(1970, 1, 8)), date_of(7)
+    (7, datetime.date(1970, 1, 8))
+    """
+    return (when - DAY_ZERO).days
+
+
+def date_of(day: int) -> date:
+    """The date of a day that the monitor counts in."""
+    return DAY_ZERO + timedelta(days=day)
 
 
 def signal_name(text: str | None) -> str:

@@ -19,9 +19,8 @@ from scipy import sparse
 
 from everyturn.stats.summaries import Codes, Floats
 
-_SAME_INTENT = (
-    0.5  # how well any case of its intent stands for a request: half comes from the intent, half from the words
-)
+# How well any case of its intent stands for a request: half comes from the intent, half from the words.
+_SAME_INTENT = 0.5
 _BLOCK = 64  # candidates whose likeness to a whole intent is held at once
 
 

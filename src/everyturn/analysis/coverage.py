@@ -157,14 +157,14 @@ def measure_coverage(
     failures = answered.n - answered.y
     is_scored = isinstance(evals.latest(), Estimate)
     return Coverage(
-        share(cases > 0),
-        rate(summarise_one(answered.user, failures, failures * (cases > 0)[answered.intent])),
-        wilson(int((cases[outputs > 0] > 0).sum()), int((outputs > 0).sum())),
-        float(1 - clear.n.sum() / traffic.n.sum()) if len(traffic) else 0.0,
-        evals.cases,
-        tuple(sorted(uncovered, key=lambda u: (-u.outputs, u.intent_id))),
-        share(is_deep) if is_scored else None,
-        tuple(sorted(thin, key=lambda t: (-t.outputs, t.intent_id))) if is_scored else (),
+        traffic=share(cases > 0),
+        of_failures=rate(summarise_one(answered.user, failures, failures * (cases > 0)[answered.intent])),
+        of_intents=wilson(int((cases[outputs > 0] > 0).sum()), int((outputs > 0).sum())),
+        unclear=float(1 - clear.n.sum() / traffic.n.sum()) if len(traffic) else 0.0,
+        cases=evals.cases,
+        uncovered=tuple(sorted(uncovered, key=lambda u: (-u.outputs, u.intent_id))),
+        in_depth=share(is_deep) if is_scored else None,
+        thin=tuple(sorted(thin, key=lambda t: (-t.outputs, t.intent_id))) if is_scored else (),
     )
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from everyturn.analysis.alarms import PAGE, SHARE
+from everyturn.analysis.alarms import PAGE, SHARE, date_of, day_of
 from everyturn.analysis.incidents import Incident
 from everyturn.analysis.panel import Mask, Panel, has_both_sides
 from everyturn.stats import Estimate, NotEnough
@@ -18,7 +18,6 @@ from everyturn.stats.compare import Split, split_difference
 from everyturn.stats.intervals import difference, rate
 from everyturn.stats.summaries import Codes, Floats, join, summarise_one
 
-DAY_ZERO = date(1970, 1, 1)
 _WARM_UP = 3  # weeks in which every intent is new, because everything is
 _NEW_USERS = 5  # distinct people, before an intent is more than somebody's
 _NEWNESS = 5.0  # times its rate during the time before, at least; less is a rise, not an arrival
@@ -100,13 +99,13 @@ def new_intents(panel: Panel, rows: Asked, incidents: Sequence[Incident]) -> lis
         own = rows.intent == intent
         if since is None:
             continue
-        late = rows.day >= _day(panel.weeks[since])
+        late = rows.day >= day_of(panel.weeks[since])
         users = len(np.unique(rows.user[own & late]))
         share = _share(rows.take(rows.day > rows.day.max() - _RECENT), intent)
         if users < _NEW_USERS or isinstance(share, NotEnough):
             continue
         requests = float(np.count_nonzero(own & late))
-        found_at = DAY_ZERO + timedelta(days=alarm.day)
+        found_at = date_of(alarm.day)
         found.append(NewIntent(intent, since, found_at, share, users, requests, alarm.rarity))
     return sorted(found, key=lambda f: (-f.requests, f.intent))
 
@@ -123,7 +122,7 @@ def _rising(incidents: Sequence[Incident]) -> list[Incident]:
 
 def _arrival_week(panel: Panel, rows: Asked, intent: int, rang: int) -> int | None:
     """The first persistent week of an intent that was (next to) absent before, None for any other intent."""
-    monday = _day(panel.weeks[0])
+    monday = day_of(panel.weeks[0])
     weeks = int((rows.day.max() - monday) // 7) + 1
     week = (rows.day - monday) // 7
     keep = (week >= 0) & (week < min(weeks, len(panel.weeks)))
@@ -144,10 +143,6 @@ def _people(user: Codes, week: Codes, weeks: int) -> Floats:
     pairs = np.unique(user * weeks + week)
     counted: Floats = np.bincount(pairs % weeks, minlength=weeks).astype(float)
     return counted
-
-
-def _day(when: date) -> int:
-    return when.toordinal() - DAY_ZERO.toordinal()
 
 
 def _share(rows: Asked, intent: int) -> Estimate | NotEnough:
@@ -191,10 +186,10 @@ def _share_change(panel: Panel, rows: Asked, intent: int, incident: Incident) ->
     baseline, change = rate(then), difference(now, then, joint)
     if isinstance(baseline, NotEnough) or isinstance(change, NotEnough) or change.low <= 0 <= change.high:
         return None
-    monday = _day(panel.weeks[0])
+    monday = day_of(panel.weeks[0])
     since = min(max((alarm.since - monday) // 7, 0), len(panel.weeks) - 1)
     cohort = None if alarm.cohort is None else panel.cohorts.index(alarm.cohort)
-    found_at = DAY_ZERO + timedelta(days=alarm.day)
+    found_at = date_of(alarm.day)
     return ShareChange(intent, cohort, since, found_at, incident.tier, baseline, change, alarm.rarity)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from everyturn.analysis.alarms import BLOCKS_A_DAY, LIST, PAGE, TRUST, Alarm
+from everyturn.analysis.alarms import BLOCKS_A_DAY, LIST, PAGE, TRUST, Alarm, date_of
 from everyturn.analysis.incidents import Incident
 from everyturn.analysis.panel import WORSE, Mask, Panel, Rows, has_both_sides, node_mask
 from everyturn.stats import Estimate
@@ -27,8 +27,6 @@ _WITHOUT_ONE = 1 / 3  # of it must be there without the person who carries most 
 _BEFORE_DAYS = 182
 _SIZE_DAYS = 28  # the last four weeks say how large a change is by now
 _AFTER_DAYS = 28  # what happens later than this after the alarm is another story
-
-DAY_ZERO = date(1970, 1, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,9 +198,9 @@ def _describe(
     return RateChange(
         alarm.signal,
         place,
-        DAY_ZERO + timedelta(days=alarm.since),
-        DAY_ZERO + timedelta(days=incident.first.day),
-        DAY_ZERO + timedelta(days=end),
+        date_of(alarm.since),
+        date_of(incident.first.day),
+        date_of(end),
         incident.tier,
         alarm.rarity,
         alarm.direction,

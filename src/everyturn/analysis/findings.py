@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from everyturn.analysis import Finding
-from everyturn.analysis.alarms import BUDGET, LIST, PAGE, SHARE, TRUST, TRUSTING, Alarm
+from everyturn.analysis.alarms import BUDGET, LIST, PAGE, SHARE, TRUST, TRUSTING, Alarm, date_of, day_of
 from everyturn.analysis.blind import BlindSpots, blind_spots, least_change
 from everyturn.analysis.demand import MIX_WEEKS, mix_shift, new_intents, read_asked, share_changes
 from everyturn.analysis.demand_sentences import say_gap, say_mix, say_new_intent, say_queue, say_share
-from everyturn.analysis.drift import DAY_ZERO, Answers, Node, RateChange, describe, node_of, read_answers
+from everyturn.analysis.drift import Answers, Node, RateChange, describe, node_of, read_answers
 from everyturn.analysis.erosion import ErodingUser, eroding_users
 from everyturn.analysis.evals import Evals
 from everyturn.analysis.gap import EVALS_ONLY, NO_CASES, USERS_ONLY, measure_gap
@@ -111,8 +110,7 @@ def _recent(incidents: Sequence[Incident], panel: Panel) -> list[Incident]:
     if not panel.weeks:
         return []
     first, listed = panel.weeks[0], panel.weeks[max(panel.complete - _LISTED_WEEKS, 0)]
-    days = [(i, DAY_ZERO + timedelta(days=i.last_day)) for i in incidents]
-    return [i for i, day in days if day >= (first if i.tier == PAGE else listed)]
+    return [i for i in incidents if date_of(i.last_day) >= (first if i.tier == PAGE else listed)]
 
 
 def _changes(teller: Teller, heard: Heard, incidents: Sequence[Incident], tickets: pa.Table) -> list[Finding]:
@@ -185,8 +183,8 @@ def _covers(panel: Panel, slide: RateChange, incident: Incident) -> bool:
     ):
         return False
     same = (slide.signal, slide.direction) == (alarm.signal, alarm.direction) and slide.node.contains(node)
-    began = (slide.since - DAY_ZERO).days - 2 * TOGETHER_DAYS <= alarm.since
-    return same and began and alarm.day <= (slide.until - DAY_ZERO).days
+    began = day_of(slide.since) - 2 * TOGETHER_DAYS <= alarm.since
+    return same and began and alarm.day <= day_of(slide.until)
 
 
 def _distrusting(panel: Panel, incident: Incident, slide: RateChange | None) -> int | None:
@@ -213,8 +211,8 @@ def _trust_drops(
         cohort = _distrusting(panel, incident, slide)
         if cohort is None or cohort in found:
             continue
-        since = (DAY_ZERO + timedelta(days=_start(incident, panel.cohorts[cohort])) - panel.weeks[0]).days // 7
-        found_at = DAY_ZERO + timedelta(days=incident.first.day)
+        since = (_start(incident, panel.cohorts[cohort]) - day_of(panel.weeks[0])) // 7
+        found_at = date_of(incident.first.day)
         drop = trust_drop(spread, cohort, since=since, found_at=found_at)
         found |= {cohort: (drop, incident)} if drop is not None else {}
     return found

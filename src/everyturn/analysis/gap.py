@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from everyturn.analysis import Weekly, weekly_json
 from everyturn.analysis.blind import least_change
 from everyturn.analysis.evals import Evals, Run
 from everyturn.analysis.opening import Opened, share_trend, when_opened
@@ -54,14 +55,14 @@ class GapRow:
     eval_score: Estimate | NotEnough
     runs: tuple[Run, ...]
     acceptance: Estimate | NotEnough
-    acceptance_weekly: tuple[tuple[date, Estimate | NotEnough], ...]
+    acceptance_weekly: tuple[Weekly, ...]
     distance: Estimate | None
     beside: Mapping[str, Estimate | NotEnough]
     lost: float
     status: tuple[str, ...]
-    trend: Estimate | None = None
-    opened: Opened | None = None
-    smallest_change: float | None = None
+    trend: Estimate | None
+    opened: Opened | None
+    smallest_change: float | None
 
     def to_json(self) -> dict[str, Any]:
         """The row as `gap` prints it: plain numbers (null where unknown), and every estimate whole under its own name."""
@@ -70,8 +71,8 @@ class GapRow:
             "intent": self.intent,
             "volume": self.volume,
             "cases": self.cases,
-            "eval_score": _value(self.eval_score),
-            "acceptance": _value(self.acceptance),
+            "eval_score": self.eval_score.to_json().get("value"),
+            "acceptance": self.acceptance.to_json().get("value"),
             "distance": distance.get("value"),
             "low": distance.get("low"),
             "high": distance.get("high"),
@@ -91,7 +92,7 @@ class GapRow:
                 "trend": self.trend.to_json() if self.trend else None,
                 **{name: estimate.to_json() for name, estimate in self.beside.items()},
             },
-            "acceptance_weekly": [{"week": week.isoformat(), **e.to_json()} for week, e in self.acceptance_weekly],
+            "acceptance_weekly": weekly_json(self.acceptance_weekly),
         }
 
 
@@ -178,24 +179,24 @@ def measure_gap(panel: Panel, evals: Evals, names: Mapping[str, str]) -> Gap:
         cases = evals.count(intent_id)
         rows.append(
             GapRow(
-                intent_id,
-                names.get(intent_id, intent_id),
-                round(volume[code]),
-                float(volume[code] / volume.sum()),
-                len(np.unique(traffic.user[traffic.intent == code])),
-                tuple((panel.weeks[w], round(by_week[code, w])) for w in range(panel.complete)),
-                cases,
-                score,
-                tuple(evals.runs(intent_id)),
-                acceptance,
-                panel.weekly("acceptance", intent=code),
-                distance,
-                {name: rate(totals[code]) for name, totals in beside.items()},
-                _lost(acceptance, head.acceptance),
-                _status((cases, acceptance, distance), head, any_cases=evals.cases > 0),
-                share_trend(panel, code),
-                when_opened(panel, evals, code, distance),
-                least_change(known[code], weeks_known),
+                intent_id=intent_id,
+                intent=names.get(intent_id, intent_id),
+                volume=round(volume[code]),
+                share=float(volume[code] / volume.sum()),
+                users=len(np.unique(traffic.user[traffic.intent == code])),
+                weekly=tuple((panel.weeks[w], round(by_week[code, w])) for w in range(panel.complete)),
+                cases=cases,
+                eval_score=score,
+                runs=tuple(evals.runs(intent_id)),
+                acceptance=acceptance,
+                acceptance_weekly=panel.weekly("acceptance", intent=code),
+                distance=distance,
+                beside={name: rate(totals[code]) for name, totals in beside.items()},
+                lost=_lost(acceptance, head.acceptance),
+                status=_status((cases, acceptance, distance), head, any_cases=evals.cases > 0),
+                trend=share_trend(panel, code),
+                opened=when_opened(panel, evals, code, distance),
+                smallest_change=least_change(known[code], weeks_known),
             )
         )
     return Gap(head, tuple(sorted(rows, key=lambda r: (-round(r.lost, 6), -round(_apart(r, head), 9), r.intent_id))))
@@ -211,14 +212,14 @@ def _headline(panel: Panel, evals: Evals) -> Headline:
         rework = rate(reworked.summary)
     edits = panel.rows("edits")
     return Headline(
-        score,
-        acceptance,
-        kept,
-        rework,
-        rate(edits.summary) if len(edits) else None,
-        unknown_bounds(accepted.summary),
-        _distance(score, kept),
-        tuple(evals.runs()),
+        eval_score=score,
+        acceptance=acceptance,
+        kept=kept,
+        rework=rework,
+        edit_rate=rate(edits.summary) if len(edits) else None,
+        acceptance_bounds=unknown_bounds(accepted.summary),
+        distance=_distance(score, kept),
+        runs=tuple(evals.runs()),
     )
 
 
@@ -239,10 +240,6 @@ def _joint(first: Rows, second: Rows) -> Joint:
 def _by_intent(panel: Panel, signal: str) -> list[Summary]:
     rows = panel.rows(signal)
     return summarise(rows.intent, rows.user, rows.n, rows.y, rows.unknown, groups=len(panel.intents))
-
-
-def _value(estimate: Estimate | NotEnough) -> float | None:
-    return round(estimate.value, 6) if isinstance(estimate, Estimate) else None
 
 
 def _lost(acceptance: Estimate | NotEnough, overall: Estimate | NotEnough) -> float:

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from everyturn.analysis import Weekly
 from everyturn.errors import InputError, NoUserIds
 from everyturn.stats import Estimate, NotEnough, Summary
 from everyturn.stats.intervals import NEEDED_USERS, difference, rate
@@ -62,7 +63,7 @@ class Rows:
             self.unknown[keep],
         )
 
-    @property
+    @cached_property
     def summary(self) -> Summary:
         """The totals of all the rows together."""
         return summarise_one(self.user, self.n, self.y, self.unknown)
@@ -158,9 +159,7 @@ class Panel:
         moved = {name: replace(rows, week=rows.week - first) for name, rows in late.signals.items()}
         return replace(self, weeks=self.weeks[first:], complete=self.complete - first, signals=moved)
 
-    def weekly(
-        self, signal: str, *, cohort: int | None = None, intent: int | None = None
-    ) -> tuple[tuple[date, Estimate | NotEnough], ...]:
+    def weekly(self, signal: str, *, cohort: int | None = None, intent: int | None = None) -> tuple[Weekly, ...]:
         """A signal's rate per finished week in one node."""
         rows, count = self.trend(signal)
         rows = rows.take(node_mask(rows, cohort, intent))

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from everyturn.analysis import Weekly, weekly_json
 from everyturn.analysis.panel import Mask, Panel, Rows
 from everyturn.stats import Estimate, NotEnough
 from everyturn.stats.intervals import NEEDED_USERS, half_width, rate
@@ -58,7 +59,7 @@ class CohortTrust:
     cohort: str
     trust: Estimate | NotEnough
     parts: Mapping[str, Estimate | NotEnough]
-    weekly: tuple[tuple[date, Estimate | NotEnough], ...]
+    weekly: tuple[Weekly, ...]
 
     def to_json(self) -> dict[str, Any]:
         """The fields as a plain dict."""
@@ -66,7 +67,7 @@ class CohortTrust:
             "cohort": self.cohort,
             "trust": self.trust.to_json(),
             "parts": {name: part.to_json() for name, part in self.parts.items()},
-            "trust_weekly": [{"week": week.isoformat(), **estimate.to_json()} for week, estimate in self.weekly],
+            "trust_weekly": weekly_json(self.weekly),
         }
 
 

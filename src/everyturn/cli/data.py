@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from everyturn.cli.group import ERROR
-from everyturn.cli.options import as_json, export_kinds, vendor_names
+from everyturn.cli.options import as_json, export_argument, record_options, vendor_argument
 from everyturn.cli.printing import print_result
 from everyturn.cli.progress import workspace
 from everyturn.errors import InputError
@@ -30,11 +30,8 @@ if TYPE_CHECKING:
 @click.option("--format", "format_", metavar="NAME", help="What the files are, where their content does not tell.")
 @click.option("--on-bad", type=click.Choice(["collect", "stop"]), default="collect", show_default=True,
               help="Load the good records and list the bad, or end at the first bad one.")  # fmt: skip
-@click.option("--rejected", type=click.Path(path_type=Path), help="Write the rejected records' places to this CSV.")
-@click.option("--user-id", metavar="FIELD", help="The field that holds the user's id, e.g. metadata.user.")
-@click.option("--conversation-id", metavar="FIELD", help="The field that holds the conversation's id.")
 @click.option("--cohort", metavar="ATTRIBUTE", help="The attribute that divides users into cohorts.")
-@click.option("--keep-personal-data", is_flag=True, help="Do not mask e-mail addresses, phone and card numbers.")
+@record_options
 @as_json
 @click.pass_context
 def load(
@@ -79,12 +76,9 @@ def load(
 
 
 @click.command()
-@click.argument("vendor", shell_complete=vendor_names)
+@vendor_argument
 @click.option("--since", metavar="TIME", help="Where to begin the first time: a day, or so long ago (7d, 12h, 4w).")
-@click.option("--rejected", type=click.Path(path_type=Path), help="Write the rejected records' places to this CSV.")
-@click.option("--user-id", metavar="FIELD", help="The field that holds the user's id, e.g. metadata.user.")
-@click.option("--conversation-id", metavar="FIELD", help="The field that holds the conversation's id.")
-@click.option("--keep-personal-data", is_flag=True, help="Do not mask e-mail addresses, phone and card numbers.")
+@record_options
 @as_json
 @click.pass_context
 def pull(
@@ -124,7 +118,7 @@ def _write_rejected(result: Result, path: Path | None) -> None:
 
 
 @click.command()
-@click.argument("kind", shell_complete=export_kinds)
+@export_argument
 @click.option(
     "--to", required=True, metavar="FILE|-", help="A .jsonl, .parquet or .csv file, or - for JSON Lines on stdout."
 )

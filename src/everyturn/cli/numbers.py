@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from everyturn.cli.group import FAILED, NOT_ENOUGH
-from everyturn.cli.options import as_json, case_forms, signal_argument, where_option
+from everyturn.cli.options import as_json, signal_argument, to_option, where_option
 from everyturn.cli.printing import print_result
 from everyturn.cli.progress import workspace
 from everyturn.outputs.places import require_place
@@ -61,12 +61,11 @@ def measure(
     ctx: click.Context, *, signal: str, by: str, where: str | None, unit: str, sql: bool, as_json: bool
 ) -> None:
     """Measure a signal: its rate with a range per user, and how much is unknown."""
-    groups = [name.strip() for name in by.split(",") if name.strip()]
     with workspace(ctx) as ws:
         if sql:
-            click.echo(ws.sql(signal, by=groups, where=where, unit=unit))
+            click.echo(ws.sql(signal, by=by, where=where, unit=unit))
             return
-        result = ws.measure(signal, by=groups, where=where, unit=unit)
+        result = ws.measure(signal, by=by, where=where, unit=unit)
     print_result(result, as_json=as_json)
     if result["rows"] and all("not_enough" in row for row in result["rows"]):
         ctx.exit(NOT_ENOUGH)
@@ -190,8 +189,7 @@ def gap(ctx: click.Context, *, as_json: bool) -> None:
     "--write", type=click.Path(path_type=Path), help="Write the cases that close most of the gap to this file."
 )
 @click.option("--upload", metavar="DATASET", help="Send them there with the platform's client, e.g. shop/gaps.")
-@click.option("--to", metavar="FORMAT", default="jsonl", show_default=True, shell_complete=case_forms,
-              help="braintrust, jsonl, langfuse, langsmith, openai-evals (a folder is a registry) or ragas.")  # fmt: skip
+@to_option
 @click.option("-n", "--count", default=50, show_default=True, help="How many cases to make.")
 @as_json
 @click.pass_context

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from everyturn.cli.options import as_json, shown_things, where_option
+from everyturn.cli.options import as_json, shown_argument, where_option
 from everyturn.cli.printing import print_result
 from everyturn.cli.progress import progress_bars, workspace
 from everyturn.outputs.places import require_place
@@ -33,7 +33,7 @@ def demo(*, no_open: bool, seed: int, folder: Path | None, as_json: bool) -> Non
 
 
 @click.command()
-@click.argument("what", nargs=-1, required=True, shell_complete=shown_things)
+@shown_argument
 @where_option
 @click.option("--limit", type=click.IntRange(0), default=5, show_default=True, help="How many conversations.")
 @as_json

@@ -41,9 +41,14 @@ class Use:
     kept: float | None = None
 
 
+def spelt(kind: str) -> str:
+    """A kind of action as our lists spell it: "Ticket-Opened" is "ticket_opened"."""
+    return kind.strip().casefold().replace("-", "_").replace(" ", "_")
+
+
 def kind_of(action: Action) -> str:
-    """The action's kind as our lists spell it: "Ticket-Opened" is "ticket_opened"."""
-    return action.kind.strip().casefold().replace("-", "_").replace(" ", "_")
+    """The action's kind as our lists spell it."""
+    return spelt(action.kind)
 
 
 def output_at(conversation: Conversation, turn: Turn) -> datetime | None:

@@ -34,7 +34,7 @@ def _observe(conversation: Conversation) -> Iterator[Observation]:
         round(len(pushing) / len(readable), 6) if readable else None,
         label=("complained" if pushing else "none") if readable else None,
         evidence="words" if readable else None,
-        final_at=max(times) if times else None,
+        final_at=max(times, default=None),
         detail=detail,
     )
 

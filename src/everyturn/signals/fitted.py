@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, Literal
 
 import numpy as np
@@ -203,7 +204,7 @@ def _train_texts(rows: Sequence[Row], truth: NDArray[np.bool_]) -> _Predict:
     from sklearn.preprocessing import StandardScaler
 
     parts: list[tuple[Callable[[Row], str], Any]] = []
-    for take in (_output, _reply, _request):
+    for take in map(attrgetter, ("output", "reply", "request")):
         words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, min_df=2, token_pattern=_WORD)
         try:
             parts.append((take, words.fit([take(row) for row in rows])))
@@ -226,18 +227,6 @@ def _train_texts(rows: Sequence[Row], truth: NDArray[np.bool_]) -> _Predict:
 
 _WORD = r"(?u)[\u3040-\u30ff\u3400-\u9fff]|[^\W\u3040-\u30ff\u3400-\u9fff]+|[?!.]"
 _CUE_SHARE = 0.3  # a cue's weight beside a word's: a row has dozens of cues and their values reach far beyond 1
-
-
-def _output(row: Row) -> str:
-    return row.output
-
-
-def _reply(row: Row) -> str:
-    return row.reply
-
-
-def _request(row: Row) -> str:
-    return row.request
 
 
 def _pick(rows: Sequence[Row], which: NDArray[np.bool_]) -> list[Row]:

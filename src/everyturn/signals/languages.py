@@ -25,7 +25,6 @@ Tally = int  # function words seen, by language; 0 where none were
 
 _MOST = 60  # words of a message that are counted
 _PLENTY = 40  # function words of one language that leave no doubt
-_FEWEST = 1
 _SURE = 3  # function words; fewer are weighed with those of the whole conversation
 _BY_SCRIPT = 5  # what a message in an alphabet of its own counts for
 _BY_LETTER = 2  # what a letter of its own counts for, once a message
@@ -151,8 +150,8 @@ def language_of(own: str, words: Sequence[str], script: str | None, tally: Tally
     if tally and (name is None or most < _SURE):
         name, most = clear(hits + tally)
     if name is None or most < _SURE:
-        name, most = clear(hits + (tally or 0) + count_marks(own, words))
-    return name if most >= _FEWEST else None
+        name, _ = clear(hits + (tally or 0) + count_marks(own, words))
+    return name
 
 
 def words_in(tokens: Iterable[str]) -> tuple[str, ...]:

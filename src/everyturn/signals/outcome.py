@@ -33,9 +33,8 @@ from everyturn.signals.feedback import scaled
 from everyturn.signals.replies import Reply, words_of
 from everyturn.signals.survival import HEAVY, Artefact, Grade, above, grade, survival
 
-LIKELY = (
-    "likely, by one cue"  # how the detail of such an outcome begins: it counts in rates and accuses no single answer
-)
+# How the detail of such an outcome begins: it counts in rates and accuses no single answer.
+LIKELY = "likely, by one cue"
 WINDOW = timedelta(days=7)  # for shadow rework, and for silence to count as silence
 
 

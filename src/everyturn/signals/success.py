@@ -13,7 +13,7 @@ from datetime import datetime
 from everyturn.config import Success
 from everyturn.model import Conversation, Observation
 from everyturn.signals import Signal
-from everyturn.signals.actions import kind_of
+from everyturn.signals.actions import kind_of, spelt
 
 NOT_VERIFIABLE = "not verifiable"
 
@@ -58,7 +58,7 @@ def _answer(conversation: Conversation, value: float, at: datetime | None, detai
 
 def _is_done(conversation: Conversation, rule: Success, end: datetime | None) -> tuple[datetime | None, bool]:
     if rule.action is not None:
-        wanted = rule.action.strip().casefold().replace("-", "_").replace(" ", "_")
+        wanted = spelt(rule.action)
         for action in sorted(conversation.actions, key=lambda action: (action.at, action.action_id)):
             if kind_of(action) == wanted and (end is None or action.at <= end + rule.within):
                 return action.at, True

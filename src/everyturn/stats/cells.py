@@ -50,7 +50,7 @@ class _Data:
     with_column: Floats
 
 
-def draw_cells(grid: Grid, *, level: float = 0.95, needed: int = NEEDED_USERS) -> list[Estimate | NotEnough]:
+def draw_cells(grid: Grid, *, needed: int = NEEDED_USERS) -> list[Estimate | NotEnough]:
     """Each cell's rate as the table makes it likely: the fewer answers a cell has, the nearer to row plus column.
 
     Assumes: rates of rows, of columns and of what cells have of their own are each scattered around a mean; answers of one user are
@@ -69,12 +69,12 @@ def draw_cells(grid: Grid, *, level: float = 0.95, needed: int = NEEDED_USERS) -
         mean, variance = _posterior(_data(grid, mean))
         mean = np.clip(mean, 0.005, 0.995)
     return [
-        _estimate(cell, float(mean[at]), float(variance[at]), level)
+        _estimate(cell, float(mean[at]), float(variance[at]))
         for cell, at in zip(grid.cells, zip(grid.row, grid.column, strict=True), strict=True)
     ]
 
 
-def _estimate(cell: Summary, mean: float, variance: float, level: float) -> Estimate | NotEnough:
+def _estimate(cell: Summary, mean: float, variance: float) -> Estimate | NotEnough:
     from scipy.special import betaincinv
 
     if cell.n <= 0:
@@ -82,8 +82,8 @@ def _estimate(cell: Summary, mean: float, variance: float, level: float) -> Esti
     room = _NEAREST * min(math.sqrt(variance), 0.5)
     mean = min(max(mean, room), 1 - room)
     weight = max(mean * (1 - mean) / variance - 1, 1.0)
-    low, high = (float(betaincinv(mean * weight, (1 - mean) * weight, q)) for q in (0.5 - level / 2, 0.5 + level / 2))
-    return Estimate(mean, min(low, mean), max(high, mean), cell.users, round(cell.n), cell.unknown, level, METHOD)
+    low, high = (float(betaincinv(mean * weight, (1 - mean) * weight, q)) for q in (0.025, 0.975))
+    return Estimate(mean, min(low, mean), max(high, mean), cell.users, round(cell.n), cell.unknown, method=METHOD)
 
 
 def _first_idea(grid: Grid) -> Floats:

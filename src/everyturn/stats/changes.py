@@ -11,6 +11,7 @@ from everyturn.stats.summaries import Codes, Floats
 
 RAMP_WEEKS = 4  # the slow change looked for beside the sudden one
 WEEKS_BEFORE = 3  # the least history a change is held against
+_NEAR = 3.84  # chi-squared, 95 %, one unknown: starts within it of the best fit about as well
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +25,11 @@ class Shapes:
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """What a scan found: `z` of the best shape (positive means more), its row in `Shapes`, and `p` for all shapes together.
+    """What a scan found: the row of the best shape in `Shapes`, and `p`, one-sided (more than before), for all shapes together.
 
-    `p` is one-sided in the direction asked for, and 1 where no shape had enough users on both sides. A start anywhere from
-    week `first` to week `last` fits about as well as the best one's (95 %, by the likelihood of the shapes).
+    A start anywhere from week `first` to week `last` fits about as well as the best one's (95 %, by the likelihood of the shapes).
     """
 
-    z: float
     shape: int
     p: float
     first: int = -1
@@ -57,16 +56,8 @@ def shapes(weeks: int, *, before: int = WEEKS_BEFORE) -> Shapes:
     return Shapes(np.array(weights).reshape(len(order), weeks)[order], since[order], settled[order])
 
 
-def _found(z: float, shape: int, p: float, scores: Floats, since: Codes) -> Scan:
-    """The scan with the starts whose score is within the 95 % likelihood distance of the best."""
-    near = since[np.maximum(scores, 0.0) ** 2 >= max(float(scores.max()), 0.0) ** 2 - 3.84]
-    return Scan(z, shape, p, int(near.min()), int(near.max()))
-
-
-def z_values(influence: Floats, *, least: Floats | float = 0.0) -> Floats:
+def z_values(influence: Floats) -> Floats:
     """One standard normal score per column of users' influences: their sum over its user-clustered error.
-
-    `least` is a variance below which that of a column is not believed.
 
     With S = Σψ/sqrt(Σψ²) and g effective users, S sqrt((g-1)/(g-S²)) is Student's t with g-1 degrees. g is three times
     (Σψ²)²/Σψ⁴, which is the number of users where influences are normal and alike (Satterthwaite); without the three the
@@ -77,7 +68,7 @@ def z_values(influence: Floats, *, least: Floats | float = 0.0) -> Floats:
     squared = influence * influence
     squares, fourth = squared.sum(0), (squared * squared).sum(0)
     live = squares > 1e-18  # a column of rounding errors is no evidence
-    score = np.divide(influence.sum(0), np.sqrt(np.maximum(squares, least)), out=np.zeros_like(squares), where=live)
+    score = np.divide(influence.sum(0), np.sqrt(squares), out=np.zeros_like(squares), where=live)
     users = np.divide(3 * squares**2, fourth, out=np.full_like(squares, 2.0), where=live)
     # Few effective users cannot make a large score certain, however many small ones agree: hence the half.
     t = score * np.sqrt((users - 1) / np.maximum(users - score**2, users / 2))
@@ -102,14 +93,14 @@ def scan_counts(counts: Floats, exposure: Floats, courses: Shapes) -> Scan:
 
     Assumes: weeks independent, counts Poisson or more spread out; no person behind a count is known.
     Method: score contrasts of the counts with their expected share of exposure; the variance is the weeks' own around the
-    contrast's two levels, a Poisson's at least; t with two degrees fewer than weeks; all courses together as in `scan`.
+    contrast's two levels, a Poisson's at least; t with two degrees fewer than weeks; all courses together by an upper bound on the chance that any of them reaches so far.
     """
     from scipy.special import ndtri, stdtr
 
     weeks = len(counts)
     level = counts.sum() / max(exposure.sum(), 1e-300)
     if level <= 0 or not len(courses.weights):
-        return Scan(0.0, -1, 1.0)
+        return Scan(-1, 1.0)
     centre = courses.weights @ exposure / exposure.sum()
     centred = courses.weights - centre[:, None]
     contrast = centred @ counts
@@ -119,6 +110,7 @@ def scan_counts(counts: Floats, exposure: Floats, courses: Shapes) -> Scan:
     t = contrast / np.sqrt(level * weight * np.maximum(pearson, 1.0))
     z = -ndtri(np.maximum(stdtr(weeks - 2, -t), 1e-300))
     best = int(np.argmax(np.round(z, 9)))
+    near = courses.since[np.maximum(z, 0.0) ** 2 >= max(float(z.max()), 0.0) ** 2 - _NEAR]
     # The contrasts' correlation under no change: weeks independent, variances in proportion to exposure.
     p = _any_as_large(float(z[best]), (centred * np.sqrt(exposure)).T) if z[best] > 0 else 1.0
-    return _found(float(z[best]), best, p, z, courses.since)
+    return Scan(best, p, int(near.min()), int(near.max()))

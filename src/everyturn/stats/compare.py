@@ -15,22 +15,16 @@ from everyturn.stats.summaries import Codes, Floats, sum_by
 _OTHERS = 5.0  # answers that draw a small group's rate to its period's; 2 makes no difference
 
 
-def benjamini_hochberg(
-    p: Sequence[float] | Floats, *, share: float, weights: Floats | None = None
-) -> NDArray[np.bool_]:
+def benjamini_hochberg(p: Sequence[float] | Floats, *, share: float) -> NDArray[np.bool_]:
     """Which of a family of p-values to believe so that at most `share` of the believed are expected to be false.
 
-    `weights` (mean 1) give some comparisons more of the budget than others.
-
     Assumes: independent or positively dependent p-values.
-    Method: Benjamini & Hochberg 1995; weights as Genovese, Roeder & Wasserman 2006.
+    Method: Benjamini & Hochberg 1995.
 
     >>> benjamini_hochberg([0.001, 0.02, 0.04, 0.6], share=0.05).tolist()
     [True, True, False, False]
     """
     values = np.asarray(p, dtype=float)
-    if weights is not None:
-        values = values / np.maximum(weights, 1e-300)
     if not len(values):
         return np.zeros(0, dtype=bool)
     order = np.argsort(values, kind="stable")

@@ -124,7 +124,7 @@ def always_valid(estimate: Estimate | NotEnough, *, least: float = 0.0) -> Estim
     return replace(estimate, low=low, high=high, method=f"{estimate.method}, always valid")
 
 
-def wilson(y: float, n: int, *, level: float = 0.95) -> Estimate | NotEnough:
+def wilson(y: float, n: int) -> Estimate | NotEnough:
     """The share y/n of n independent answers (eval cases, say) with Wilson's score range (1927).
 
     >>> print(wilson(19, 20))
@@ -133,8 +133,8 @@ def wilson(y: float, n: int, *, level: float = 0.95) -> Estimate | NotEnough:
     if n < 1:
         return NotEnough(0, 1)
     r = min(max(y / n, 0.0), 1.0)
-    low, high = _score_range(r, float(n), _z(0.5 + level / 2))
-    return Estimate(r, low, high, users=n, n=n, level=level, method="Wilson")
+    low, high = _score_range(r, float(n), _z(0.975))
+    return Estimate(r, low, high, users=n, n=n, method="Wilson")
 
 
 def unknown_bounds(summary: Summary) -> tuple[float, float]:
@@ -182,12 +182,7 @@ def subtract(current: Estimate, baseline: Estimate) -> Estimate:
 
 
 def difference(
-    current: Summary,
-    baseline: Summary,
-    joint: Joint | None = None,
-    *,
-    level: float = 0.95,
-    needed: int = NEEDED_USERS,
+    current: Summary, baseline: Summary, joint: Joint | None = None, *, needed: int = NEEDED_USERS
 ) -> Estimate | NotEnough:
     """How far the current rate lies above the baseline rate, from -1 to 1, with its range.
 
@@ -202,7 +197,7 @@ def difference(
     >>> print(difference(after, before))
     -0.20 [-0.34, -0.05] 95% · 80 users
     """
-    now, then = rate(current, level=level, needed=needed), rate(baseline, level=level, needed=needed)
+    now, then = rate(current, needed=needed), rate(baseline, needed=needed)
     if isinstance(now, NotEnough):
         return now
     if isinstance(then, NotEnough):
@@ -221,14 +216,11 @@ def difference(
         now.users + then.users - joint.users,
         now.n + then.n,
         now.unknown + then.unknown,
-        level,
-        "difference, paired by user",
+        method="difference, paired by user",
     )
 
 
-def chained(
-    first: Summary, second: Summary, joint: Joint | None, *, level: float = 0.95, needed: int = NEEDED_USERS
-) -> Estimate | NotEnough:
+def chained(first: Summary, second: Summary, joint: Joint | None) -> Estimate | NotEnough:
     """The share that passes two steps, the second asked only of what passed the first: rate(first) x rate(second).
 
     Assumes: what is known of the second step stands for all that passed the first (some answers may still be open).
@@ -238,7 +230,7 @@ def chained(
     >>> print(chained(step, step, None))
     0.49 [0.39, 0.60] 95% · 40 users
     """
-    if short := _known(first, needed) or _known(second, needed):
+    if short := _known(first, NEEDED_USERS) or _known(second, NEEDED_USERS):
         return short
     r1, r2 = first.y / first.n, second.y / second.n
     variance = r2 * r2 * _variance(first) + r1 * r1 * _variance(second)
@@ -248,19 +240,17 @@ def chained(
     r = min(max(r1 * r2, 0.0), 1.0)
     degrees = min(first.effective_users, second.effective_users) - 1
     passed = Summary(first.users, first.n, r * first.n, first.nn, r * first.ny, r * r * first.nn)
-    low, high = _score_range(r, _effective_answers(r, max(variance, 0.0), passed), _t(degrees, level))
-    return Estimate(
-        r, low, high, first.users, round(first.n), first.unknown + second.unknown, level, "user-clustered t"
-    )
+    low, high = _score_range(r, _effective_answers(r, max(variance, 0.0), passed), _t(degrees, 0.95))
+    return Estimate(r, low, high, first.users, round(first.n), first.unknown + second.unknown)
 
 
 def smallest_change(
-    summary: Summary, *, weeks: float, ahead: float = 4.0, power: float = 0.8, needed: int = NEEDED_USERS
+    summary: Summary, *, weeks: float, ahead: float = 4.0, needed: int = NEEDED_USERS
 ) -> float | NotEnough:
     """The smallest change of the rate that `ahead` further weeks would probably show, in the rate's own unit.
 
     `summary` spans `weeks` weeks; the coming ones are taken to bring as much. Say it where nothing was found: "this much
-    data could show a change of 9 points or more".
+    data could show a change of 9 points or more". Probably is four times in five.
 
     Assumes: a step change, one look with a two-sided 95 % range, other people in the coming weeks (the same people
     would show a little less).
@@ -276,7 +266,7 @@ def smallest_change(
     # At 0 or 1 the binomial variance says nothing could ever differ; one imagined answer each way keeps it honest.
     near = (r * answers + 1) / (answers + 2)
     error = math.sqrt(near * (1 - near) / answers * (1 + weeks / ahead))
-    return min((_t(summary.effective_users - 1, 0.95) + _z(power)) * error, 1.0)
+    return min((_t(summary.effective_users - 1, 0.95) + _z(0.8)) * error, 1.0)
 
 
 def half_width(influence: Floats, *, level: float = 0.95) -> float:

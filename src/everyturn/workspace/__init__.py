@@ -29,7 +29,7 @@ from everyturn.workspace.discovering import Wishes, discover_intents, discovered
 from everyturn.workspace.forgetting import forget_user
 from everyturn.workspace.hearing import marks_of
 from everyturn.workspace.listing import list_plugins
-from everyturn.workspace.looking import day_of, evals_of, findings_of, gap_of, names_of, panel_of
+from everyturn.workspace.looking import evals_of, findings_of, gap_of, names_of, panel_of, read_day
 from everyturn.workspace.marking import add_mark
 from everyturn.workspace.measuring import group_names, measure_rates, needs_intents, require_users
 from everyturn.workspace.observing import named_signal, observe, signals
@@ -262,7 +262,7 @@ class Workspace:
             raise InputError(
                 "the budget of false alarms must be above 0", where="budget", expected="a number a year, such as 12"
             )
-        day = day_of(until)
+        day = read_day(until)
         require_users(self.database)
         self._ensure_intents()
         self.progress("looking for changes", 0, None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
 from everyturn.analysis.checks import VERDICTS, Check, Verdict, check_budget, sum_up
@@ -35,8 +35,7 @@ def check_all(
     checks = list(check_budgets(db, budgets))
     if worse or not budgets:
         names = dict.fromkeys(budget.signal for budget in budgets) or COMPARED
-        asked = {name: named_signal(name) for name in names}
-        checks += check_changes(db, asked, current=current, baseline=baseline)
+        checks += check_changes(db, map(named_signal, names), current=current, baseline=baseline)
     verdict, sentence = sum_up(checks)
     return {
         "verdict": verdict,
@@ -55,11 +54,11 @@ def check_budgets(db: Database, budgets: tuple[Budget, ...]) -> Iterator[Check]:
 
 
 def check_changes(
-    db: Database, signals: Mapping[str, Signal], *, current: str | None, baseline: str | None
+    db: Database, signals: Iterable[Signal], *, current: str | None, baseline: str | None
 ) -> Iterator[Check]:
     """Whether any of the signals is worse in `current` than in `baseline`; the last 7 days against the 28 before unless said."""
     current, baseline = _periods(db, current, baseline)
-    for signal in signals.values():
+    for signal in signals:
         found = compare_sets(db, signal, current=current, baseline=baseline)
         change = found.within if found.within is not None else found.effect
         yield Check(f"{signal.name} not worse", _VERDICTS[found.verdict], found.sentence, signal.name, {}, change)

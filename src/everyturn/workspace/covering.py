@@ -202,14 +202,14 @@ def _case_turns(db: Database, requests: Sequence[Mapping[str, Any]]) -> dict[int
 def _proposal(row: Mapping[str, Any], turn: int, names: Mapping[str, str], choice: Choice) -> Proposal:
     intent_id = row["intent_id"]
     return Proposal(
-        row["conversation_id"],
-        row["request"],
-        turn,
-        row["failed_turn"],
-        intent_id,
-        names.get(intent_id, intent_id),
-        _rubric(row, turn),
-        choice.gain,
+        conversation_id=row["conversation_id"],
+        request=row["request"],
+        turn=turn,
+        failed_turn=row["failed_turn"],
+        intent_id=intent_id,
+        intent=names.get(intent_id, intent_id),
+        rubric=_rubric(row, turn),
+        gain=choice.gain,
     )
 
 

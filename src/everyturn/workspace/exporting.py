@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
@@ -52,20 +51,20 @@ def write(db: Database, kind: str, to: str | Path, *, told: Callable[[], Sequenc
     if kind == "taxonomy":
         write_text(taxonomy_text(db), to)
         return len(intent_rows(db))
-    tables: dict[str, Callable[[], Exported]] = {
-        "conversations": lambda: conversations(db),
-        **{name: partial(queried, db, name) for name in QUERIES},
-        "map": lambda: points(db),
-        "summaries": lambda: summaries(db),
-        "findings": lambda: findings(told()),
-    }
-    batches, schema = tables[kind]()
+    if kind == "conversations":
+        batches, schema = conversations(db)
+    elif kind in QUERIES:
+        batches, schema = queried(db, QUERIES[kind])
+    else:
+        table = (
+            map_points(db) if kind == "map" else metrics.all_summaries(db) if kind == "summaries" else findings(told())
+        )
+        batches, schema = table.to_batches(), table.schema
     return write_table(batches, schema, to)
 
 
-def queried(db: Database, kind: str) -> Exported:
-    """A stored table's batches, with stored JSON as JSON and stored times as the instants they are."""
-    sql = QUERIES[kind]
+def queried(db: Database, sql: str) -> Exported:
+    """A query's batches, with stored JSON as JSON and stored times as the instants they are."""
     schema = pa.schema([_field(f) for f in db.table(f"SELECT * FROM ({sql}) LIMIT 0").schema])
     batches = (
         pa.RecordBatch.from_arrays([_column(c, f.type) for c, f in zip(b.columns, schema, strict=True)], schema=schema)
@@ -91,23 +90,11 @@ def conversations(db: Database) -> Exported:
     return batches(), schema
 
 
-def points(db: Database) -> Exported:
-    """Where each request stands on the map of intents."""
-    table = map_points(db)
-    return table.to_batches(), table.schema
-
-
-def summaries(db: Database) -> Exported:
-    """The mergeable totals behind every number."""
-    table = metrics.all_summaries(db)
-    return table.to_batches(), table.schema
-
-
-def findings(found: Sequence[dict[str, Json]]) -> Exported:
+def findings(found: Sequence[dict[str, Json]]) -> pa.Table:
     """Findings as `watch` gives them, one row each."""
     schema = pa.schema([(n, pa.float64() if n in {"size", "low", "high"} else pa.string()) for n in _FINDINGS])
     rows = [{n: orjson.dumps(f[n]).decode() if n == "conversations" else f[n] for n in _FINDINGS} for f in found]
-    return pa.Table.from_pylist(rows, schema).to_batches(), schema
+    return pa.Table.from_pylist(rows, schema)
 
 
 def _field(field: pa.Field) -> pa.Field:

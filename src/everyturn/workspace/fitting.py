@@ -11,9 +11,10 @@ from everyturn.signals.fitted import Fitted, Row, fit, rows_of
 from everyturn.signals.outcome import table_of
 from everyturn.signals.rejection_risk import SIGNAL, observation_of
 
-_EXPLICIT = """
-    SELECT conversation_id, turn, label = 'rejected' AS is_rejected FROM observations WHERE signal = 'acceptance'
-    AND evidence IN ('action', 'artefact') AND label IN ('accepted', 'edited', 'rejected') AND turn IS NOT NULL
+_ACTED = "observations WHERE signal = 'acceptance' AND evidence IN ('action', 'artefact')"
+_EXPLICIT = f"""
+    SELECT conversation_id, turn, label = 'rejected' AS is_rejected FROM {_ACTED}
+    AND label IN ('accepted', 'edited', 'rejected') AND turn IS NOT NULL
 """
 _LABELS = f"""
     SELECT * FROM ({_EXPLICIT} UNION ALL SELECT conversation_id, NULL, accepted < 0.5 FROM given_outcomes WHERE accepted IS NOT NULL
@@ -98,20 +99,12 @@ def _predict(db: Database, fitted: Fitted) -> int:
         rows = [row for conversation in fragment.conversations() for row in rows_of(conversation)]
         ids = sorted({row.conversation_id for row in rows})
         explicit = set(
-            db.rows(
-                "SELECT conversation_id, turn FROM observations WHERE signal = 'acceptance' AND evidence IN ('action', 'artefact')"
-                " AND conversation_id IN (SELECT unnest(?))",
-                [ids],
-            )
+            db.rows(f"SELECT conversation_id, turn FROM {_ACTED} AND conversation_id IN (SELECT unnest(?))", [ids])
         )
         rows = [row for row in rows if (row.conversation_id, row.turn) not in explicit]
         if rows:
-            chances = fitted.predict(rows)
-            db.insert(
-                "observations",
-                table_of(
-                    observation_of(row, chance, method=fitted.method) for row, chance in zip(rows, chances, strict=True)
-                ),
-            )
+            found = zip(rows, fitted.predict(rows), strict=True)
+            told = table_of(observation_of(row, chance, method=fitted.method) for row, chance in found)
+            db.insert("observations", told)
             stored += len(rows)
     return stored

@@ -14,7 +14,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from everyturn.analysis.alarms import BLOCKS_A_DAY, BUDGET, Marks
+from everyturn.analysis.alarms import BLOCKS_A_DAY, BUDGET, Marks, day_of
 from everyturn.analysis.findings import Heard
 from everyturn.analysis.ledger import pack, unpack
 from everyturn.analysis.monitor import Monitor
@@ -83,7 +83,7 @@ def hear(db: Database, *, until: date | None = None, budget: float = BUDGET) -> 
     totals, asked = only_running(totals, asked)
     end = watched.closed_block(db)
     if until is not None:
-        end = min(end, (_day(until.isoformat()) + 1) * BLOCKS_A_DAY)
+        end = min(end, (day_of(until) + 1) * BLOCKS_A_DAY)
         totals = totals.filter(pc.less(totals["block"], end))
         asked = asked.filter(pc.less(asked["day"], -(-end // BLOCKS_A_DAY)))
     is_kept = until is None and budget == BUDGET
@@ -143,4 +143,4 @@ def _digest(db: Database, totals: pa.Table, asked: pa.Table, block: int, day: in
 
 
 def _day(text: str) -> int:
-    return date.fromisoformat(text).toordinal() - date(1970, 1, 1).toordinal()
+    return day_of(date.fromisoformat(text))

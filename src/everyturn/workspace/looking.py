@@ -17,7 +17,7 @@ from everyturn.errors import InputError
 from everyturn.workspace.hearing import hear, marks_of
 
 
-def day_of(until: str | date | None) -> date | None:
+def read_day(until: str | date | None) -> date | None:
     """The day that `until` says."""
     try:
         return date.fromisoformat(until[:10]) if isinstance(until, str) else until

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 import orjson
 
-from everyturn.analysis.alarms import BLOCKS_A_DAY, TRUST, TRUSTING
+from everyturn.analysis.alarms import BLOCKS_A_DAY, TRUST, TRUSTING, date_of
 from everyturn.engines import watched
 from everyturn.engines.local import Database
 from everyturn.errors import InputError, UnknownName
@@ -73,6 +73,6 @@ def _nodes(db: Database, finding: dict[str, Any]) -> list[list[Any]]:
             expected="a finding of kind level with a start",
             try_=f"everyturn mark mute {finding['id']}",
         )
-    today = (date(1970, 1, 1) + timedelta(days=watched.closed_block(db) // BLOCKS_A_DAY)).isoformat()
+    today = date_of(watched.closed_block(db) // BLOCKS_A_DAY).isoformat()
     names = [TRUST, *TRUSTING] if finding["signal"] == TRUST else [finding["signal"]]
     return [[today, name, finding["cohort"], finding["intent_id"]] for name in names]

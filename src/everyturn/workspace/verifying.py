@@ -58,14 +58,13 @@ def _choose(db: Database, rules: Sequence[Success]) -> None:
         for intent_id, label in db.rows("SELECT intent_id, label FROM intents")
         if not wanted.isdisjoint((intent_id.casefold(), (label or "").casefold()))
     ]
-    chosen = "SELECT conversation_id FROM conversations WHERE origin <> 'outcomes'"
-    if all(rule.intent is not None for rule in rules):
-        chosen += (
-            " AND conversation_id IN (SELECT conversation_id FROM turn_intents WHERE intent_id IN (SELECT unnest(?)))"
-        )
-        db.run(f"CREATE OR REPLACE TABLE checked AS {chosen}", [ids])
-    else:
-        db.run(f"CREATE OR REPLACE TABLE checked AS {chosen}")
+    db.run(
+        """
+        CREATE OR REPLACE TABLE checked AS SELECT conversation_id FROM conversations WHERE origin <> 'outcomes'
+        AND (? OR conversation_id IN (SELECT conversation_id FROM turn_intents WHERE intent_id IN (SELECT unnest(?::VARCHAR[]))))
+        """,
+        [any(rule.intent is None for rule in rules), ids],
+    )
 
 
 def _verify_all(db: Database, rules: Sequence[Success]) -> None:

@@ -1,6 +1,7 @@
 """What the command says to calls that cannot be carried out: four parts, status 2, nothing left behind."""
 
 import pytest
+from click.shell_completion import ShellComplete
 from click.testing import CliRunner
 
 from everyturn.cli import cli
@@ -134,3 +135,18 @@ def test_conversations_without_any_user_id_are_told_as_such_by_every_verb(run, t
     status, said = run("report", "page.html")
     assert status == 0
     assert "No conversation has a user id" in said
+
+
+@pytest.mark.parametrize(
+    ("verb", "typed", "offered"),
+    [
+        ("measure", "acc", ["acceptance"]),
+        ("show", "conv", ["conversation"]),
+        ("export", "find", ["findings"]),
+        ("pull", "lang", ["langfuse", "langsmith"]),
+        ("cover --to", "open", ["openai-evals"]),
+    ],
+)
+def test_the_shell_completes_names(verb, typed, offered):
+    found = ShellComplete(cli, {}, "everyturn", "_EVERYTURN_COMPLETE").get_completions(verb.split(), typed)
+    assert [item.value for item in found] == offered
