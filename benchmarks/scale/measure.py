@@ -2,6 +2,7 @@
 
     python benchmarks/scale/measure.py 10000 100000 1000000    generated requests, as texts (`intents.discover`)
     python benchmarks/scale/measure.py --stored 10000           the same as conversations: loaded, observed and discovered
+    python benchmarks/scale/measure.py --grown 1000000          the last tenth of them added to nine tenths that are known
     python benchmarks/scale/measure.py --same 1000000           one text, so many times
 
 Each size runs in a process of its own, so that its peak memory is its own. A stage's seconds are its own, those of the
@@ -141,6 +142,21 @@ def quality(found: pa.Table, intents: np.ndarray) -> dict[str, Any]:
     }
 
 
+def grown(n: int) -> dict[str, Any]:
+    """The second of two discoveries: a tenth of the requests is new, the others are known."""
+    from everyturn.intents import discover
+
+    requests, intents = generated(n)
+    old = n - n // 10
+    known = discover(requests.slice(0, old), known=None)
+    stages = watched()
+    found = discover(requests, known=known)
+    told = stages.told() | quality(found.assignments, intents) | {"requests": n, "distinct": n - old}
+    before, after = known.assignments["intent_id"], found.assignments["intent_id"].slice(0, old)
+    moved = pa.compute.sum(pa.compute.and_(pa.compute.is_valid(before), pa.compute.not_equal(before, after)))
+    return told | {"moved": moved.as_py() or 0, "of_new": quality(found.assignments.slice(old), intents[old:])["nmi"]}
+
+
 def texts(n: int, same: str | None) -> dict[str, Any]:
     """One discovery of generated requests."""
     from everyturn.intents import cluster, discover
@@ -174,28 +190,38 @@ def recall(vectors: np.ndarray, graph: Any) -> float:
     return float(np.mean(there))
 
 
-def stored(n: int) -> dict[str, Any]:
-    """The same requests as conversations of two messages, through the workspace."""
+def written(n: int, known: Path, new: Path, old: int) -> np.ndarray:
+    """The requests as conversations of two messages, the first `old` apart from the others; the intents behind them."""
     import orjson
 
+    intents = np.empty(n, np.int64)
+    with known.open("wb") as first, new.open("wb") as second:
+        for i, (text, intents[i]) in enumerate(asked(n)):
+            at = (_START + timedelta(seconds=20 * i)).isoformat()
+            said = [
+                {"role": "user", "content": text, "at": at},
+                {"role": "assistant", "content": "Done.", "at": at},
+            ]
+            one = {"conversation_id": f"c{i:07d}", "user_id": f"u{i % max(n // 4, 1)}", "started_at": at}
+            (first if i < old else second).write(orjson.dumps(one | {"messages": said}) + b"\n")
+    return intents
+
+
+def stored(n: int, *, is_grown: bool) -> dict[str, Any]:
+    """The same requests through the workspace; where it has grown, what the last tenth cost."""
     from everyturn.engines.local import Database
     from everyturn.workspace import Workspace, discovering
 
+    old = n - n // 10 if is_grown else 0
     with tempfile.TemporaryDirectory() as name:
-        file, intents = Path(name) / "chat.jsonl", []
-        with file.open("wb") as lines:
-            for i, (text, intent) in enumerate(asked(n)):
-                intents.append(intent)
-                at = (_START + timedelta(seconds=20 * i)).isoformat()
-                said = [
-                    {"role": "user", "content": text, "at": at},
-                    {"role": "assistant", "content": "Done.", "at": at},
-                ]
-                one = {"conversation_id": f"c{i:07d}", "user_id": f"u{i % max(n // 4, 1)}", "started_at": at}
-                lines.write(orjson.dumps(one | {"messages": said}) + b"\n")
+        known, new = Path(name) / "known.jsonl", Path(name) / "new.jsonl"
+        intents = written(n, known, new, old)
         with Workspace(Path(name) / "scale.db") as ws:
+            if is_grown:
+                ws.load(known)
+                ws.discover()
             started = time.perf_counter()
-            ws.load(file)
+            ws.load(new)
             loaded = time.perf_counter() - started
             stages = watched()
             stages.wrap(discovering, observe="observe", stored_requests="read", discover="other", settle="settle")
@@ -205,7 +231,7 @@ def stored(n: int) -> dict[str, Any]:
         with Database(Path(name) / "scale.db") as db:
             found = discovering.known(db)
         rows = found.assignments.filter(pa.compute.equal(found.assignments["request"], 0)).sort_by("conversation_id")
-    return told | {"requests": len(found.assignments), "distinct": found.compared} | quality(rows, np.array(intents))
+    return told | {"requests": len(found.assignments), "distinct": found.compared} | quality(rows, intents)
 
 
 def show(told: dict[str, Any]) -> None:
@@ -222,14 +248,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("sizes", type=int, nargs="+")
     parser.add_argument("--stored", action="store_true")
+    parser.add_argument("--grown", action="store_true")
     parser.add_argument("--same", action="store_true")
     parser.add_argument("--here", action="store_true", help="one size in this process, told as JSON")
     given = parser.parse_args()
     if given.here:
-        told = stored(given.sizes[0]) if given.stored else texts(given.sizes[0], "where is my parcel" if given.same else None)  # fmt: skip
+        size = given.sizes[0]
+        if given.stored:
+            told = stored(size, is_grown=given.grown)
+        elif given.grown:
+            told = grown(size)
+        else:
+            told = texts(size, "where is my parcel" if given.same else None)
         print(json.dumps(told))
         return
-    modes: Iterable[str] = [f"--{mode}" for mode in ("stored", "same") if getattr(given, mode)]
+    modes: Iterable[str] = [f"--{mode}" for mode in ("stored", "grown", "same") if getattr(given, mode)]
     for size in given.sizes:
         command = [sys.executable, __file__, "--here", *modes, str(size)]
         show(json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()[-1]))

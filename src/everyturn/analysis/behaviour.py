@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from everyturn.analysis.words import listed, percent, quoted
 from everyturn.model import digest
@@ -81,7 +82,7 @@ def group_users(
     other half (prediction strength of Tibshirani & Walther 2005) and of which any two have a valley between them.
     """
     users, kinds, features = _features(counts)
-    everyone = sorted({user for user in counts["user_id"].to_pylist() if user is not None})
+    everyone = sorted(pc.unique(counts["user_id"]).drop_null().to_pylist())
     members = dict.fromkeys(everyone, (NEW, 0.0))
     if not len(users):
         return Behaviour((), members)
@@ -104,24 +105,19 @@ def group_users(
 
 def _features(counts: pa.Table) -> tuple[list[str], list[tuple[str, str]], Floats]:
     """The users with enough history, the (kind, value) of each column, and the weighted square roots of their shares."""
-    rows = counts.to_pydict()
-    total = {
-        u: n
-        for u, k, n in zip(rows["user_id"], rows["kind"], rows["n"], strict=True)
-        if k == "conversations" and u is not None
-    }
-    users = sorted(u for u, n in total.items() if n >= FEWEST_CONVERSATIONS)
-    place = {u: i for i, u in enumerate(users)}
-    known = [
-        (place[u], k, v, n)
-        for u, k, v, n in zip(rows["user_id"], rows["kind"], rows["value"], rows["n"], strict=True)
-        if u in place and k in _WEIGHTS and v is not None
-    ]
-    columns = sorted({(k, v) for _, k, v, _ in known})
-    at = {column: j for j, column in enumerate(columns)}
+    kinds, people = counts["kind"], counts["user_id"]
+    is_enough = pc.and_(pc.equal(kinds, "conversations"), pc.greater_equal(counts["n"], FEWEST_CONVERSATIONS))
+    users = sorted(pc.unique(people.filter(is_enough)).drop_null().to_pylist())
+    is_told = pc.and_(pc.is_in(kinds, pa.array(_WEIGHTS)), pc.is_valid(counts["value"]))
+    rows = counts.filter(pc.and_(is_told, pc.is_in(people, pa.array(users, pa.string()))))
+    named = rows.group_by(["kind", "value"]).aggregate([])
+    columns = sorted(zip(named["kind"].to_pylist(), named["value"].to_pylist(), strict=True))
+    who = pc.index_in(rows["user_id"], pa.array(users, pa.string())).to_numpy()
+    what = pc.index_in(
+        _joined(rows["kind"], rows["value"]), pa.array(map("\x00".join, columns), pa.string())
+    ).to_numpy()
     table = np.zeros((len(users), len(columns)))
-    for i, k, v, n in known:
-        table[i, at[k, v]] += n
+    np.add.at(table, (who, what), rows["n"].to_numpy())
     for kind, weight in _WEIGHTS.items():
         own = [j for j, (k, _) in enumerate(columns) if k == kind]
         if not own:
@@ -134,8 +130,13 @@ def _features(counts: pa.Table) -> tuple[list[str], list[tuple[str, str]], Float
     return users, columns, table
 
 
+def _joined(kind: pa.ChunkedArray, value: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.binary_join_element_wise(kind, value, "\x00")
+
+
 def _best_split(features: Floats) -> tuple[Codes, Floats] | None:
     """The largest number of groups that holds up, None where one cloud is all there is."""
+    import sklearn.cluster  # noqa: F401 - before the limit, which holds for the libraries that are loaded
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(1):  # so few rows: threads would wait for each other more than they work
@@ -239,7 +240,7 @@ def _kept_ids(users: Sequence[str], label: Codes, known: Mapping[str, str]) -> l
 
 def _sticky(features: Floats, centres: Floats, label: Codes, before: Sequence[str | None], ids: Sequence[str]) -> Codes:
     """The label of each user, the earlier one where the new group is not clearly nearer."""
-    distance = np.linalg.norm(features[:, None] - centres[None], axis=2)
+    distance = _distances(features, centres)
     place = {group: g for g, group in enumerate(ids)}
     kept = label.copy()
     for i, group in enumerate(before):
@@ -249,9 +250,17 @@ def _sticky(features: Floats, centres: Floats, label: Codes, before: Sequence[st
     return kept
 
 
+def _distances(features: Floats, centres: Floats) -> Floats:
+    """How far each user is from each group."""
+    from scipy.spatial.distance import cdist
+
+    found: Floats = cdist(features, centres)
+    return found
+
+
 def _firmness(features: Floats, centres: Floats, label: Codes) -> Floats:
     """How much nearer each user is to their own group than to the next one, 0 (on the border) to 1."""
-    distance = np.linalg.norm(features[:, None] - centres[None], axis=2)
+    distance = _distances(features, centres)
     rows = np.arange(len(label))
     own = distance[rows, label]
     distance[rows, label] = np.inf

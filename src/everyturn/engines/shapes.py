@@ -42,17 +42,22 @@ def shapes(database: Database) -> pa.Table:
 
 def store(database: Database, members: Mapping[str, tuple[str, float]], names: Mapping[str, str]) -> None:
     """Keeps each user's group; `measure --by behaviour` reads it, and so does `watch` where users are divided by it."""
-    rows = [
-        {"member": user, "group_id": group, "behaviour": names.get(group, group), "firmness": firmness}
-        for user, (group, firmness) in sorted(members.items())
-    ]
+    users = sorted(members)
+    groups, firmness = zip(*(members[user] for user in users), strict=True) if users else ((), ())
+    rows = pa.table(
+        {
+            "member": pa.array(users, pa.string()),
+            "group_id": pa.array(groups, pa.string()),
+            "behaviour": pa.array([names.get(group, group) for group in groups], pa.string()),
+            "firmness": pa.array(firmness, pa.float64()),
+        }
+    )
     with database.transaction():
         database.run(
             "CREATE TABLE IF NOT EXISTS behaviours (member VARCHAR, group_id VARCHAR, behaviour VARCHAR, firmness DOUBLE)"
         )
         database.run("DELETE FROM behaviours")
-        if rows:
-            database.insert("behaviours", pa.Table.from_pylist(rows))
+        database.insert("behaviours", rows)
 
 
 def stored(database: Database) -> dict[str, str]:
