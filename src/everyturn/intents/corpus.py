@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -65,12 +66,23 @@ class Corpus:
         """The group of each request, given the group of each text; -1 where it is in none."""
         return cast("Labels", np.append(labels, -1)[self.text])
 
-    def codes(self, assignments: pa.Table, ids: list[str]) -> Labels:
-        """For each request the number of the id it has in `assignments`: -1 where that is null, -2 where it is not there."""
-        places = pc.index_in(key_of(self.requests), key_of(assignments))
+    def codes(self, assignments: pa.Table, ids: list[str]) -> tuple[Labels, Doubles]:
+        """For each request the number of the id it has in `assignments`, and how sure that is.
+
+        The number is -1 where the id is null, -2 where the request is not there, and then nothing is known of how sure (NaN).
+        """
+        places = _whole(pc.index_in(key_of(self.requests), key_of(assignments))).fill_null(len(assignments)).to_numpy()
         code = pc.index_in(assignments["intent_id"], pa.array(ids, pa.string())).fill_null(-1)
         known = np.append(_whole(code).to_numpy().astype(np.int64), -2)
-        return cast("Labels", known[_whole(places).fill_null(len(assignments)).to_numpy()])
+        sure = np.append(assignments["confidence"].to_numpy(), np.nan)
+        return known[places], sure[places]
+
+    def of_texts(self, values: npt.NDArray[Any], among: npt.NDArray[np.bool_], otherwise: float) -> npt.NDArray[Any]:
+        """The value of each text: that of the first of its requests that are `among` those that tell, else the one given."""
+        rows = np.flatnonzero(among & (self.text >= 0))[::-1]
+        found = np.full(len(self.texts), otherwise, values.dtype)
+        found[self.text[rows]] = values[rows]
+        return found
 
     def users_of(self, groups: Labels) -> Labels:
         """How many distinct users each group has, given the group of each request."""

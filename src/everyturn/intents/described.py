@@ -26,11 +26,15 @@ _BATCH = 65_536
 
 
 class Description:
-    """The intents that the groups in `labels` are."""
+    """The intents that the groups in `labels` are.
+
+    `labels` are those of all texts; `vectors` those of the texts `rows`, ascending, some of every group.
+    """
 
     def __init__(
         self,
         corpus: Corpus,
+        rows: Labels,
         vectors: Floats,
         labels: Labels,
         *,
@@ -38,15 +42,17 @@ class Description:
         minimum_users: int,
         taxonomy: Taxonomy,
     ) -> None:
-        self._corpus, self._vectors, self._labels, self._learnt = corpus, vectors, labels, learnt
+        self._corpus, self._rows, self._vectors, self._labels, self._learnt = corpus, rows, vectors, labels, learnt
         self._minimum_users, self._taxonomy = minimum_users, taxonomy
-        self._centroids = directions(group_sums(vectors, labels))
-        texts = np.flatnonzero(labels >= 0)
-        near = np.zeros(len(labels))
-        for start in range(0, len(texts), _BATCH):
-            rows = texts[start : start + _BATCH]
-            near[rows] = np.round(np.einsum("ij,ij->i", vectors[rows], self._centroids[labels[rows]]), 5)
-        self._ranked = [group[np.lexsort((group, -near[group]))] for group in members(labels)]
+        own = labels[rows]
+        self._centroids = directions(group_sums(vectors, own))
+        inside = np.flatnonzero(own >= 0)
+        near = np.zeros(len(own))
+        for start in range(0, len(inside), _BATCH):
+            some = inside[start : start + _BATCH]
+            near[some] = np.round(np.einsum("ij,ij->i", vectors[some], self._centroids[own[some]]), 5)
+        self._ranked = [rows[group[np.lexsort((group, -near[group]))]] for group in members(own)]
+        self._sizes = np.bincount(labels[labels >= 0], minlength=len(self._ranked))
 
     def intents(self, before: Sequence[str | None], known: Discovery, *, keeps_labels: bool) -> list[Intent]:
         """One intent a group, under the id it had `before`, if any."""
@@ -101,7 +107,7 @@ class Description:
 
     def _paths(self, ids: list[str], old: dict[str, Intent]) -> list[tuple[str, ...]]:
         """What each intent stands under, the widest first; a theme keeps the name that most of its requests had it under."""
-        sizes = np.array([len(texts) for texts in self._ranked])
+        sizes = self._sizes
         paths: list[tuple[str, ...]] = [()] * len(ids)
         for depth, groups in enumerate(levels(self._centroids, sizes), start=1):
             weight: Counter[tuple[int, str]] = Counter()
@@ -137,17 +143,19 @@ class Description:
     def _examples(self, group: int, requests: Labels) -> tuple[tuple[str, int], ...]:
         """The most central requests that differ in wording and, while that is possible, in their user."""
         corpus = self._corpus
-        by_text: dict[int, list[int]] = {}
-        for request in requests.tolist():
-            by_text.setdefault(int(corpus.text[request]), []).append(request)
+        tried = self._ranked[group][:_TRIED]
+        own = requests[np.isin(corpus.text[requests], tried)]
+        texts, first = np.unique(corpus.text[own], return_index=True)
+        request_of = dict(zip(texts.tolist(), own[first].tolist(), strict=True))
+        vector_of = dict(zip(tried.tolist(), self._vectors[np.searchsorted(self._rows, tried)], strict=True))
         chosen: list[int] = []
         for is_strict in (True, False):
-            for text in self._ranked[group][:_TRIED].tolist():
-                request = by_text[text][0]
+            for text in tried.tolist():
+                request = request_of[text]
                 others = [int(corpus.text[other]) for other in chosen]
                 if len(chosen) == _EXAMPLES or text in others:
                     continue
-                alike = bool(others) and float((self._vectors[others] @ self._vectors[text]).max()) > _SAME_WORDING
+                alike = any(float(vector_of[other] @ vector_of[text]) > _SAME_WORDING for other in others)
                 if is_strict and (alike or corpus.user[request] in corpus.user[chosen]):
                     continue
                 chosen.append(request)

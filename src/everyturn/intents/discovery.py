@@ -17,7 +17,7 @@ from everyturn.intents.edits import Edited, edit, keep_held
 from everyturn.intents.embedders import Embedder, VectorStore, named, stored
 from everyturn.intents.grid import Doubles, Labels, members
 from everyturn.intents.identify import Event, Life, lived, match, restructured
-from everyturn.intents.membership import Learnt, Membership, learn
+from everyturn.intents.membership import Learnt, Membership, learn, standing
 from everyturn.intents.taxonomy import Taxonomy
 from everyturn.model import digest
 from everyturn.model.schemas import ASSIGNMENT_SCHEMA
@@ -51,30 +51,38 @@ def run(requests: pa.Table, *, known: Discovery | None, settings: Settings) -> D
     if not corpus.texts:
         unclear = _assignments(corpus, np.full(len(corpus.text), -1), np.zeros(0), [])
         return Discovery((), unclear, known.events, (), embedder.name, b"", fingerprint, 0, taxonomy=said)
-    old = _old(corpus, known, settings.store)
+    old, sure = _old(corpus, known, settings.store)
     embedder.fit(corpus.texts)
-    vectors, familiar = embedder.encode(corpus.texts), embedder.familiar(corpus.texts)
     # what people drew comes first: from here on the intents known are those they see
-    edited = edit(taxonomy, known, _of_texts(corpus, old), vectors, embedder)
+    edited = edit(taxonomy, known, corpus.of_texts(old, old >= 0, -1), corpus.texts, embedder)
     held = edited.labels
     afresh = embedder.name != known.embedder_name or len(corpus.texts) >= 2 * known.compared
+    confidence = corpus.of_texts(sure, old >= 0, np.nan)
+    is_placed = (held >= 0) & ~np.isnan(confidence) & (not afresh)
+    rows = _looked_at(held, is_placed, seed)
+    texts = [corpus.texts[row] for row in rows.tolist()]
+    vectors, familiar = embedder.encode(texts), embedder.familiar(texts)
     if afresh:
         labels = keep_held(cluster(vectors, seed=seed), edited, vectors, seed=seed)
         held = np.where(labels >= 0, held, -1) if edited.held.any() else np.full(len(held), -1)
     else:
-        labels = extend(vectors, held, seed=seed)
-    may_leave = held < 0
-    labels = _without_outsiders(learn(vectors, labels, familiar, seed=seed), labels, may_leave)
+        labels = held.copy()
+        labels[rows] = extend(vectors, held[rows], seed=seed)
+    learnt = learn(vectors, labels[rows], familiar, seed=seed)
+    labels[rows] = _without_outsiders(learnt, labels[rows], held[rows] < 0)
     labels, numbers, gatherings = _shared_by_enough(corpus, labels, settings.minimum_users)
     groups = corpus.groups(labels)
     codes = edited.codes(old, corpus.groups(edited.labels))
     overlap = _overlap(groups, codes, len(numbers), len(edited.ids))
     continues = _continued(edited, numbers, overlap, groups, codes, afresh=afresh)
-    learnt = learn(vectors, labels, familiar, seed=seed)
-    confidence, _, _ = learnt.membership.confidence(vectors, labels, familiar, itself=learnt.itself)
+    learnt = learn(vectors, labels[rows], familiar, seed=seed)
+    new = np.flatnonzero(~is_placed[rows])
+    confidence[rows[new]], _, _ = learnt.membership.confidence(
+        vectors[new], labels[rows[new]], familiar[new], itself=learnt.itself[new]
+    )
     before = [edited.ids[i] if i >= 0 else None for i in continues]
     intents = Description(
-        corpus, vectors, labels, learnt=learnt, minimum_users=settings.minimum_users, taxonomy=taxonomy
+        corpus, rows, vectors, labels, learnt=learnt, minimum_users=settings.minimum_users, taxonomy=taxonomy
     ).intents(before, known, keeps_labels=not afresh)
     return Discovery(
         tuple(intents),
@@ -131,24 +139,23 @@ def membership_of(discovery: Discovery) -> Membership:
 # --- what was known ------------------------------------------------------------------------------------------
 
 
-def _old(corpus: Corpus, known: Discovery, store: VectorStore | None) -> Labels:
-    """The number of the known intent of each request, -1 for one that was unclear, -2 for a new one."""
-    codes = corpus.codes(known.assignments, [intent.intent_id for intent in known.intents])
+def _old(corpus: Corpus, known: Discovery, store: VectorStore | None) -> tuple[Labels, Doubles]:
+    """The number of the known intent of each request, -1 for one that was unclear, -2 for a new one; and how sure that is."""
+    codes, sure = corpus.codes(known.assignments, [intent.intent_id for intent in known.intents])
     assigned = len(known.assignments) - known.assignments["intent_id"].null_count
     if not known.intents or (codes >= 0).sum() >= 0.5 * assigned:
-        return codes
+        return codes, sure
     # most of what was known is gone: the intents live on in their prototypes
     embedder = stored(known.embedder_name, known.embedder_state, store)
     inside, _ = membership_of(known).place(embedder.encode(corpus.texts), embedder.familiar(corpus.texts))
-    return corpus.groups(inside)
+    return corpus.groups(inside), np.full(len(codes), np.nan)
 
 
-def _of_texts(corpus: Corpus, codes: Labels) -> Labels:
-    """The code of each text, given that of each request: that of its first request that has one, else -1."""
-    rows = np.flatnonzero((codes >= 0) & (corpus.text >= 0))[::-1]
-    of_texts = np.full(len(corpus.texts), -1)
-    of_texts[corpus.text[rows]] = codes[rows]
-    return of_texts
+def _looked_at(held: Labels, is_placed: npt.NDArray[np.bool_], seed: int) -> Labels:
+    """The texts whose vectors are needed: all that are not placed yet, and those that stand for what is."""
+    chosen = ~is_placed
+    chosen[standing(np.where(is_placed, held, -1), seed=seed)] = True
+    return np.flatnonzero(chosen)
 
 
 def _overlap(groups: Labels, old: Labels, n_groups: int, n_known: int) -> Labels:

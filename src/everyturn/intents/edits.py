@@ -43,8 +43,8 @@ class Edited:
         return np.where(is_cut & (texts >= 0), texts, moved)
 
 
-def edit(taxonomy: Taxonomy, known: Discovery, labels: Labels, vectors: Floats, embedder: Embedder) -> Edited:
-    """What is known after the edits of `taxonomy`; `labels` gives each text's intent in `known` (-1 for none).
+def edit(taxonomy: Taxonomy, known: Discovery, labels: Labels, texts: Sequence[str], embedder: Embedder) -> Edited:
+    """What is known after the edits of `taxonomy`; `labels` gives the intent of each of the `texts` in `known` (-1 for none).
 
     Speaking of an id that never was is an error; of one that is gone, it does nothing.
     """
@@ -68,7 +68,7 @@ def edit(taxonomy: Taxonomy, known: Discovery, labels: Labels, vectors: Floats, 
             into[number[gone]] = here
             changes.append(("merged", gone, word.intent_id))
         if word.parts:
-            _divide(word, number, labels, vectors, embedder)
+            _divide(word, number, labels, texts, embedder)
             into[here] = number[word.parts[0].id_in(word.intent_id)]
     held = {one for one, _ in parts} | {word.intent_id for word in taxonomy.words if word.holds}
     return Edited(ids, labels, np.array([one in held for one in ids], bool), changes, into)
@@ -87,12 +87,12 @@ def _refuse_unknown(taxonomy: Taxonomy, known: Discovery) -> None:
             )
 
 
-def _divide(word: Word, number: dict[str, int], labels: Labels, vectors: Floats, embedder: Embedder) -> None:
+def _divide(word: Word, number: dict[str, int], labels: Labels, texts: Sequence[str], embedder: Embedder) -> None:
     """Each text of the intent into the part whose examples it is most like."""
     rows = np.flatnonzero(labels == number.get(word.intent_id, -2))
     examples = [example for part in word.parts for example in part.like]
     of_part = np.repeat([number[part.id_in(word.intent_id)] for part in word.parts], [len(p.like) for p in word.parts])
-    alike = on_grid(vectors[rows]) @ on_grid(embedder.encode(examples)).T
+    alike = on_grid(embedder.encode([texts[row] for row in rows.tolist()])) @ on_grid(embedder.encode(examples)).T
     labels[rows] = of_part[alike.argmax(axis=1)]
 
 

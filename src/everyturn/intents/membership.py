@@ -156,11 +156,7 @@ def learn(vectors: Floats, labels: Labels, familiar: Floats | None = None, *, se
     without itself, is its own, given the margin: one logistic curve for all (Platt 1999).
     """
     groups = int(labels.max(initial=-1)) + 1
-    shuffled = np.random.default_rng(seed).permutation(len(labels))
-    by_group = shuffled[np.argsort(labels[shuffled], kind="stable")]
-    by_group = by_group[labels[by_group] >= 0]
-    rank = np.arange(len(by_group)) - np.searchsorted(labels[by_group], labels[by_group])
-    chosen = by_group[rank < min(PROTOTYPES, max(_ALL_PROTOTYPES // max(groups, 1), 64))]
+    chosen = _drawn(labels, min(PROTOTYPES, max(_ALL_PROTOTYPES // max(groups, 1), 64)), seed)
     itself = np.full(len(labels), -1)
     itself[chosen] = np.arange(len(chosen))
     prototypes = vectors[chosen].astype(np.float16).astype(np.float32)
@@ -175,6 +171,21 @@ def learn(vectors: Floats, labels: Labels, familiar: Floats | None = None, *, se
     given = None if familiar is None else familiar[tried]
     nearest, _, lead = raw.margins(vectors[tried], np.full(len(tried), -1), given, itself=itself[tried])
     return Learnt(replace(raw, odds=_odds(lead, nearest == labels[tried])), own, itself)
+
+
+def standing(labels: Labels, *, seed: int) -> Labels:
+    """The rows that stand for all members of their groups where one is added to: four times as many as its prototypes, at most."""
+    groups = int(labels.max(initial=-1)) + 1
+    return _drawn(labels, 4 * min(PROTOTYPES, max(_ALL_PROTOTYPES // max(groups, 1), 64)), seed)
+
+
+def _drawn(labels: Labels, most: int, seed: int) -> Labels:
+    """Up to so many members of each group, group by group, drawn by the seed."""
+    shuffled = np.random.default_rng(seed).permutation(len(labels))
+    by_group = shuffled[np.argsort(labels[shuffled], kind="stable")]
+    by_group = by_group[labels[by_group] >= 0]
+    rank = np.arange(len(by_group)) - np.searchsorted(labels[by_group], labels[by_group])
+    return by_group[rank < most]
 
 
 _TRIED = 5_000  # members on whom the odds are learnt
