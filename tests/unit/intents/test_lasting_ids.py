@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute
 import pytest
 
-from everyturn.intents import Discovery, assign, discover
+from everyturn.intents import Discovery, assign, discover, membership
 from everyturn.intents.embedders import stored
 from everyturn.intents.embedders.lexical import Lexical
 from everyturn.model.schemas import ASSIGNMENT_SCHEMA, REQUEST_SCHEMA
@@ -96,6 +97,38 @@ def test_ids_survive_new_data_and_a_new_subject_becomes_an_intent_of_its_own(thr
     assert purity(grown, truth + more_truth)[0] >= 0.9
     assert {e.kind for e in grown.events if e.intent_id in new} >= {"born"}
     assert all(i.first_seen >= START + timedelta(days=14) for i in grown.intents if i.intent_id in new)
+
+
+def test_growing_reads_what_is_new_and_what_stands_for_the_rest(three, monkeypatch):
+    table, truth, _ = three
+    more, more_truth = requests(["invoice"], first_day=20, prefix="d")
+    together = pa.concat_tables([table, more])
+    read = []
+
+    class Noted(Lexical):
+        def encode(self, texts):
+            read.append(set(texts))
+            return super().encode(texts)
+
+    known = discover(table, known=None, embedder=Noted())
+    monkeypatch.setattr(membership, "PROTOTYPES", 2)  # eight texts stand for each intent
+    read.clear()
+    grown = discover(together, known=known, embedder=Noted())
+    unclear = set(table.filter(pa.compute.is_null(known.assignments["intent_id"]))["text"].to_pylist())
+    new = set(more["text"].to_pylist())
+    everything = set.union(*read)
+    assert new <= everything
+    assert len(everything - new - unclear) <= 8 * len(known.intents) < len(set(table["text"].to_pylist())) / 2
+    before, after = known.assignments, grown.assignments.slice(0, len(table))
+    is_placed = pa.compute.is_valid(before["intent_id"])
+    assert after.filter(is_placed).equals(before.filter(is_placed))  # how sure it was stays too
+    assert purity(grown, truth + more_truth)[0] >= 0.9
+    assert {i for i in grown.assignments["intent_id"].to_pylist()[len(table) :] if i} - {
+        i.intent_id for i in known.intents
+    }
+    assert {i.size for i in grown.intents} == set(
+        pa.compute.value_counts(grown.assignments["intent_id"].drop_null()).field("counts").to_pylist()
+    )
 
 
 def test_a_discovery_outlives_its_process(three):
