@@ -16,16 +16,18 @@ def merge_messages(database: Database) -> list[Rejected]:
     load = int(database.meta("loads") or 0) + 1
     database.set_meta("loads", str(load))
     # A message's key is its place where the source gives one, else its id, else what it says and when: the n-th
-    # equal message of one file is the n-th of any other, so overlapping exports add nothing twice.
+    # equal message of one file is the n-th of any other, so overlapping exports add nothing twice. What it says stays in
+    # the staged table, found by its row: sorting whole messages would move every text several times.
     run(
         f"""
         CREATE OR REPLACE TEMP TABLE keyed AS
         WITH hashed AS (
-          SELECT *, rowid AS row, {load}::BIGINT << 44 | record AS seq,
+          SELECT rowid AS row, conversation_id, record, "where", position, message_id, role, "at",
+            {load}::BIGINT << 44 | record AS seq,
             md5(concat_ws('|', role, CASE WHEN content IS NULL THEN '0' ELSE '1' || content END,
               coalesce(tool_calls, ''), coalesce(tool_call_id, ''), coalesce(name, ''))) AS digest
           FROM temp.in_messages)
-        SELECT *, CASE
+        SELECT * EXCLUDE (message_id), CASE
             WHEN position IS NOT NULL THEN 'p' || position
             WHEN message_id IS NOT NULL THEN 'm' || message_id
             ELSE 'h' || digest || '.' || coalesce(epoch_us("at")::VARCHAR, '') || '.' || row_number() OVER (
@@ -127,9 +129,10 @@ def _place_messages(database: Database) -> None:
     run(
         """
         INSERT INTO messages BY NAME
-        SELECT f.conversation_id, p.position, p.turn, role, content, "at", tool_calls, tool_call_id, name, user_id,
-          message_key, digest, f.position AS given_position, seq
-        FROM fresh f JOIN places p USING (conversation_id, message_key)
+        SELECT f.conversation_id, f.place AS position, f.turn, f.role, s.content, f."at", s.tool_calls, s.tool_call_id, s.name,
+          s.user_id, f.message_key, f.digest, f.position AS given_position, f.seq
+        FROM (SELECT f.*, p.position AS place, p.turn FROM fresh f JOIN places p USING (conversation_id, message_key)) f
+        JOIN temp.in_messages s ON s.rowid = f.row
         """
     )
     # One row a conversation; an attribute's value is the one first read.
@@ -139,7 +142,8 @@ def _place_messages(database: Database) -> None:
         WITH known AS (
           SELECT conversation_id, attributes, -1 AS seq FROM conversations c
           WHERE conversation_id IN (SELECT conversation_id FROM fresh)
-          UNION ALL SELECT conversation_id, attributes, min(seq) FROM fresh GROUP BY ALL),
+          UNION ALL SELECT f.conversation_id, s.attributes, min(f.seq) FROM fresh f
+            JOIN temp.in_messages s ON s.rowid = f.row GROUP BY ALL),
         plain AS (
           SELECT conversation_id, any_value(attributes) AS attributes FROM known
           WHERE attributes <> '{}' GROUP BY conversation_id HAVING count(DISTINCT attributes) = 1),
