@@ -81,10 +81,11 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All statements inside become durable together, or none does."""
+        """All statements inside become durable together, or none does; what was `kept` of the data before stands no more."""
         self.run("BEGIN")
         try:
             yield
+            self.set_meta("revision", str(int(self.meta("revision") or 0) + 1))
         except BaseException:
             with suppress(duckdb.Error):  # where the statement that failed has ended the transaction with it
                 self.connection.execute("ROLLBACK")

@@ -227,8 +227,8 @@ def all_summaries(database: Database) -> pa.Table:
 def cells(database: Database, *, until: date | None = None) -> pa.Table:
     """Per-user totals by cohort, intent, week and signal: what the analyses see, up to the end of the day `until`.
 
-    Columns user_id, cohort, intent_id, week (Monday), signal, n, y, unknown. Conversations without a user or a time are not in
-    it; `measure` counts them.
+    Columns user_id, cohort, intent_id, week (Monday), signal, n, y, unknown, in no order. Conversations without a user or a time
+    are not in it; `measure` counts them.
     """
     dims = dimensions(database)
     past = f" AND started_at < DATE '{until + timedelta(days=1)}'" if until else ""
@@ -237,7 +237,7 @@ def cells(database: Database, *, until: date | None = None) -> pa.Table:
         SELECT user_id, {dims["cohort"]} AS cohort, intent_id, week, signal, count(value)::DOUBLE AS n,
           coalesce(sum(round(value * {SCALE})::HUGEINT), 0)::DOUBLE / {SCALE} AS y, count(*) - count(value) AS unknown
         FROM facts WHERE user_id IS NOT NULL AND week IS NOT NULL{past}
-        GROUP BY ALL ORDER BY ALL
+        GROUP BY ALL
         """
     )
 

@@ -174,9 +174,9 @@ def learn(vectors: Floats, labels: Labels, familiar: Floats | None = None, *, se
 
 
 def standing(labels: Labels, *, seed: int) -> Labels:
-    """The rows that stand for all members of their groups where one is added to: four times as many as its prototypes, at most."""
+    """The rows that stand for all members of their groups where one is added to: twice as many as its prototypes, at most."""
     groups = int(labels.max(initial=-1)) + 1
-    return _drawn(labels, 4 * min(PROTOTYPES, max(_ALL_PROTOTYPES // max(groups, 1), 64)), seed)
+    return _drawn(labels, 2 * min(PROTOTYPES, max(_ALL_PROTOTYPES // max(groups, 1), 64)), seed)
 
 
 def _drawn(labels: Labels, most: int, seed: int) -> Labels:

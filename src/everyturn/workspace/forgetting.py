@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from everyturn.engines import metrics
+from everyturn.engines import kept, metrics
 from everyturn.engines.local import Database
 from everyturn.model import digest
 from everyturn.redact import pseudonym
@@ -50,6 +50,7 @@ def forget_user(db: Database, user: str) -> tuple[str, int]:
         if metrics.knows_behaviour(db):
             db.run("DELETE FROM behaviours WHERE member IN (SELECT unnest(?))", [found])
         db.run("DELETE FROM blobs WHERE name = 'monitor'")  # it names users; it is made anew from what is left
+        kept.forget(db)
     db.run("CHECKPOINT")
     return found[0], count
 

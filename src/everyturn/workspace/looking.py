@@ -12,6 +12,7 @@ from everyturn.analysis.findings import Watch, watch
 from everyturn.analysis.gap import Gap, intent_names, measure_gap
 from everyturn.analysis.panel import Panel, read_panel
 from everyturn.engines import evidence, inputs, metrics
+from everyturn.engines.kept import kept
 from everyturn.engines.local import Database
 from everyturn.errors import InputError
 from everyturn.workspace.hearing import hear, marks_of
@@ -27,6 +28,12 @@ def read_day(until: str | date | None) -> date | None:
 
 def panel_of(db: Database, *, until: date | None = None) -> Panel:
     """The per-user totals that analyses see, up to the end of the day `until`. Intents must be there already."""
+    if until is None:  # what all look at: to sum it up from millions of answers takes a minute
+        return Panel.from_bytes(kept(db, "panel", lambda: _panel(db, None).to_bytes()))
+    return _panel(db, until)
+
+
+def _panel(db: Database, until: date | None) -> Panel:
     return read_panel(metrics.cells(db, until=until), metrics.last_complete_week(db, until=until))
 
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import orjson
+
 from everyturn.analysis.blind import least_change
 from everyturn.engines import metrics
+from everyturn.engines.kept import kept
 from everyturn.engines.local import Database
 from everyturn.errors import NoUserIds
 from everyturn.model import Json
@@ -95,13 +98,19 @@ def intents_by_cohort(db: Database) -> dict[str, list[dict[str, Json]]]:
 
     Nothing either where no answer has a user.
     """
+    told: dict[str, list[dict[str, Json]]] = orjson.loads(kept(db, "cohorts", lambda: orjson.dumps(_by_cohort(db))))
+    return told
+
+
+def _by_cohort(db: Database) -> dict[str, list[dict[str, Json]]]:
     try:
         measured = measure_rates(db, "acceptance", groups=["cohort", "intent_id"], where=None, unit="user")
     except NoUserIds:
         return {}
     found: dict[str, list[dict[str, Json]]] = {}
     for row in measured["rows"]:
-        found.setdefault(row["group"].pop("intent_id"), []).append(row)
+        if (intent_id := row["group"].pop("intent_id")) is not None:
+            found.setdefault(intent_id, []).append(row)
     cohorts = {row["group"]["cohort"] for row in measured["rows"]}
     return found if len(cohorts) > 1 else {}
 

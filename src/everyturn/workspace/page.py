@@ -55,7 +55,7 @@ def report_on(database: Database, *, title: str, progress: Progress) -> dict[str
         {**intent_json(database, row, is_new=row.intent_id in arrived), **_most_asked(by_cohort.get(row.intent_id, []))}
         for row in gap.rows
     ]
-    contexts = [context.to_json() for name in SEPARATED for context in contexts_of(database, asked[name])]
+    contexts = [context for name in SEPARATED for context in contexts_of(database, asked[name])]
     counts, complete = inputs.counts(database), metrics.last_complete_week(database)
     read = [*(f.conversations for f in findings), *(item["conversations"] for item in (*intents, *contexts))]
     return {

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import orjson
 import pyarrow as pa
 
 from everyturn.analysis.contexts import Context, contexts, with_examples
 from everyturn.engines import contexts as stored
+from everyturn.engines.kept import kept
 from everyturn.engines.local import Database
+from everyturn.model import Json
 from everyturn.signals import Signal
 from everyturn.stats.intervals import NEEDED_USERS
 from everyturn.workspace.looking import names_of
@@ -14,11 +17,17 @@ from everyturn.workspace.looking import names_of
 SEPARATED = ("acceptance", "rework")  # the signals whose worse contexts are told of an intent and on the page
 
 
-def contexts_of(db: Database, signal: Signal, *, of: str | None = None) -> list[Context]:
+def contexts_of(db: Database, signal: Signal) -> list[dict[str, Json]]:
     """The contexts in which a signal is worse than in the intent's other answers, the clearest first; intents must be there.
 
-    `of` keeps those of one intent. All are looked at together all the same, since false discoveries are limited across them.
+    All intents are looked at together, since false discoveries are limited across them.
     """
+    found = kept(db, f"contexts.{signal.name}", lambda: orjson.dumps([c.to_json() for c in _found(db, signal)]))
+    told: list[dict[str, Json]] = orjson.loads(found)
+    return told
+
+
+def _found(db: Database, signal: Signal) -> list[Context]:
     stored.prepare(db, signal.name, people=NEEDED_USERS)
     made: dict[tuple[str | None, tuple[str, str]], pa.Table] = {}
 
@@ -37,6 +46,6 @@ def contexts_of(db: Database, signal: Signal, *, of: str | None = None) -> list[
     )
     worst = "low" if signal.better == "higher" else "high"
     return with_examples(
-        [context for context in found if of is None or context.intent_id == of],
+        found,
         lambda c: stored.examples(db, intent_id=c.intent_id, context=(c.kind, c.name), has=c.has, worst=worst),
     )

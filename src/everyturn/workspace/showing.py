@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
+from everyturn.analysis.gap import measure_gap
 from everyturn.analysis.leading import leading_order
 from everyturn.analysis.panel import Panel
 from everyturn.analysis.trust import cohort_trust, user_trust
@@ -16,7 +17,7 @@ from everyturn.intents.layout import nearest
 from everyturn.model import Json
 from everyturn.signals import Signal
 from everyturn.workspace.discovering import known
-from everyturn.workspace.looking import gap_of, panel_of
+from everyturn.workspace.looking import evals_of, names_of, panel_of
 from everyturn.workspace.measuring import intents_by_cohort
 from everyturn.workspace.observing import named_signal, signals
 from everyturn.workspace.result import plain
@@ -86,13 +87,15 @@ def conversation(db: Database, conversation_id: str) -> dict[str, Json]:
 
 def intent(db: Database, name: str, *, limit: int) -> dict[str, Json]:
     """One intent, by id or name, with conversations to read."""
-    rows = gap_of(db).rows
-    found = next((row for row in rows if name in {row.intent_id, row.intent}), None)
+    panel, names = panel_of(db), names_of(db)
+    asked = {one: names.get(one, one) for one in panel.intents if one is not None}
+    wanted = [one for one, label in asked.items() if name in {one, label}]
+    found = next(iter(measure_gap(panel, evals_of(db), names, only=wanted).rows), None)
     if found is None:
-        raise UnknownName.among("intent", name, [row.intent for row in rows], example='everyturn show intent "{}"')
+        raise UnknownName.among("intent", name, [*asked.values()], example='everyturn show intent "{}"')
     ids = evidence.examples(db, {"intent_id": found.intent_id, "signal": "acceptance"}, limit=limit)
     there = signals()
-    told = [c.to_json() for name in SEPARATED for c in contexts_of(db, there[name], of=found.intent_id)]
+    told = [c for name in SEPARATED for c in contexts_of(db, there[name]) if c["intent_id"] == found.intent_id]
     return {
         "intent": intent_json(db, found),
         "events": _events(db, found.intent_id),
@@ -179,6 +182,6 @@ def signal(db: Database, asked: Signal, *, where: str | None, limit: int) -> dic
             "better": asked.better,
             "version": asked.version,
         },
-        "contexts": [c.to_json() for c in contexts_of(db, asked)],
+        "contexts": contexts_of(db, asked),
         "conversations": conversations(db, ids),
     }

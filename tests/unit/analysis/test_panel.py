@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from everyturn.analysis.panel import read_panel
+from everyturn.analysis.panel import Panel, read_panel
 from everyturn.errors import InputError, NoUserIds
 from everyturn.stats import NotEnough
 
@@ -107,3 +107,30 @@ def test_missing_columns_and_missing_people_are_errors():
         cells((None, "A", "i0", 0, "acceptance", 1.0, 1.0, 0), ("u1", "A", "i0", 0, "acceptance", 1.0, 1.0, 0)), MONDAY
     )
     assert np.sum(some.rows("acceptance").n) == 1
+
+
+def test_the_order_of_the_rows_does_not_matter_and_bytes_give_the_panel_back():
+    rows = [
+        ("u2", None, None, 3, "acceptance", 1.0, 0.25, 0),
+        ("u1", "B", "i9", 0, "acceptance", 3.0, 2.0, 1),
+        ("u1", "B", "i9", 0, "rework", 3.0, 0.0, 7),
+        ("ü3", "A", "i1", 1, "rework", 2.0, 1.0, 0),
+    ]
+    made = read_panel(cells(*rows), MONDAY + timedelta(weeks=1))
+    for other in (read_panel(cells(*rows[::-1]), MONDAY + timedelta(weeks=1)), Panel.from_bytes(made.to_bytes())):
+        assert (other.users, other.cohorts, other.intents) == (made.users, made.cohorts, made.intents)
+        assert (list(other.weeks), other.complete, list(other.signals)) == (
+            list(made.weeks),
+            made.complete,
+            list(made.signals),
+        )
+        for name, wanted in made.signals.items():
+            for column in ("user", "cohort", "intent", "week", "n", "y", "unknown"):
+                found = getattr(other.rows(name), column)
+                assert found.tolist() == getattr(wanted, column).tolist()
+                assert found.dtype == getattr(wanted, column).dtype
+
+
+def test_bytes_of_nothing_give_nothing_back():
+    empty = Panel.from_bytes(read_panel(cells(), None).to_bytes())
+    assert (list(empty.users), list(empty.weeks), dict(empty.signals)) == ([], [], {})

@@ -111,7 +111,7 @@ def test_growing_reads_what_is_new_and_what_stands_for_the_rest(three, monkeypat
             return super().encode(texts)
 
     known = discover(table, known=None, embedder=Noted())
-    monkeypatch.setattr(membership, "PROTOTYPES", 2)  # eight texts stand for each intent
+    monkeypatch.setattr(membership, "PROTOTYPES", 4)  # eight texts stand for each intent
     read.clear()
     grown = discover(together, known=known, embedder=Noted())
     unclear = set(table.filter(pa.compute.is_null(known.assignments["intent_id"]))["text"].to_pylist())
