@@ -58,6 +58,11 @@ class Phrases:
     def __contains__(self, rule: str) -> bool:
         return rule in self._rules
 
+    def about(self, subject: str, section: str, topic: str) -> str:
+        """The rule of a subject's section, the topic's own where it has one."""
+        own = f"{subject}.{section}.{topic}"
+        return own if own in self._rules else f"{subject}.{section}"
+
     def tell(self, rule: str, slots: Slots) -> str:
         """One saying of the rule, with the details of this conversation."""
         lines = self._rules[rule]

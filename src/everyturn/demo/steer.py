@@ -40,12 +40,8 @@ _ABANDONED = 0.035
 # Each deploy answers what the evals test a little better. It hides, in every average, what the new questions cost.
 _BETTER = 0.0045
 _GOLDEN = 0.6180339887498949  # multiples of it fill the unit interval most evenly
-_EROSION = (0.85, 0.85, 0.85, 0.85, 0.85, 0.74, 0.63, 0.52, 0.41, 0.30)
-
-
-def erosion(week: int) -> float:
-    """The share of outputs an eroding user takes as they are, in that week."""
-    return _EROSION[week]
+# The share of outputs an eroding user takes as they are, by week.
+EROSION = (0.85, 0.85, 0.85, 0.85, 0.85, 0.74, 0.63, 0.52, 0.41, 0.30)
 
 
 @dataclass(slots=True)
@@ -100,9 +96,8 @@ class Steering:
         if person.eroding:
             own = self._account("draft" if intent in DRAFTS else "answer", person.user_id, len(rates))
             at = own.draw(_eroding_rates(intent, week), self._draw)
-            if (
-                self._draw() < 0.5
-            ):  # the rest of the cohort makes up for half of it, which hides these users in averages
+            # The rest of the cohort makes up for half of it, which hides these users in averages.
+            if self._draw() < 0.5:
                 account.settle(rates, at)
         else:
             owed = self._owed.get
@@ -166,7 +161,7 @@ def _rates(intent: str, cohort: str, week: int) -> tuple[float, ...]:
 
 
 def _eroding_rates(intent: str, week: int) -> tuple[float, ...]:
-    as_is = _EROSION[week]
+    as_is = EROSION[week]
     if intent not in DRAFTS:
         return as_is, 1 - as_is, 0.0
     rest = 1 - as_is

@@ -42,7 +42,7 @@ class Storyteller:
     def ticket(self, talk: Talk, rng: random.Random) -> None:
         """The person writes to a human about the last matter, minutes to hours after the conversation."""
         draw, slots = rng.random, talk.slots
-        said = [self._section(talk, section) for section in ("ticket", "ticket_body")]
+        said = [self.phrases.about(talk.intent, section, talk.topic) for section in ("ticket", "ticket_body")]
         if slots is None or said[0] not in self.phrases:
             return
         slots.draw = draw
@@ -50,10 +50,6 @@ class Storyteller:
         subject, description = (written(self.phrases.tell(rule, slots), talk.person, draw) for rule in said)
         done = Done(at, "ticket_opened", linked=draw() < 0.85, subject=subject, description=description)
         talk.actions.append(_within(done, talk, self.end, draw()))
-
-    def _section(self, talk: Talk, section: str) -> str:
-        rule = f"{talk.intent}.{section}.{talk.topic}"
-        return rule if rule in self.phrases else f"{talk.intent}.{section}"
 
 
 class _Scene:
@@ -115,7 +111,7 @@ class _Scene:
             fate = self.fate()
             if fate == "abandoned":
                 self.ask_back(vague=answered or attempt > 0)
-                self.results(fate)
+                self.note(fate)
                 return False
             if first and attempt == 0 and self.intent not in DRAFTS and self.draw() < 0.09:
                 self.say = self.typed(self.ask_back(vague=False))
@@ -123,7 +119,7 @@ class _Scene:
                 self.reply = self.answer(fate or self.hidden(), again=attempt > 0)
             self.exchange(self.reply, use_tools=self.draw() < 0.6)
             taken = fate is not None and fate in ("as_is", "rewritten", "edited")
-            self.results(fate)
+            self.note(fate)
             if fate is None:
                 self.say = ""
                 return self.draw() < 0.5
@@ -153,7 +149,7 @@ class _Scene:
         """The quality of an output whose outcome nobody sees."""
         return self.steering.unseen(self.intent, self.person, self.talk.week)
 
-    def results(self, fate: Fate | None) -> None:
+    def note(self, fate: Fate | None) -> None:
         """Notes the truth about the output just given."""
         self.talk.results.append(Result(len(self.talk.exchanges) - 1, self.intent, fate))
 
@@ -167,8 +163,7 @@ class _Scene:
 
     def tell(self, section: str) -> str:
         """The section of this subject, the topic's own where it has one."""
-        rule = f"{self.intent}.{section}.{self.topic}"
-        return self.phrases.tell(rule if rule in self.phrases else f"{self.intent}.{section}", self.slots)
+        return self.phrases.tell(self.phrases.about(self.intent, section, self.topic), self.slots)
 
     def typed(self, text: str) -> str:
         """As this person types it."""
@@ -212,8 +207,7 @@ class _Scene:
 
     def another(self) -> None:
         """A new request on another subject."""
-        kinds = self.rng.choices(_OTHER_INTENTS, _OTHER_SHARES)[0]
-        self.intent = kinds
+        self.intent = self.rng.choices(_OTHER_INTENTS, _OTHER_SHARES)[0]
         self.choose_topic()
         self.slots.forget("order", "product", "material", "thing", "product2", "qty", "amount", "date", "date2")
         self.join(
@@ -353,7 +347,7 @@ class _Scene:
         """Small talk, about which nothing is known."""
         self.say = self.typed(self.phrases.tell("common.chitchat", self.slots))
         self.exchange(self.phrases.tell("common.chitchat_answer", self.slots))
-        self.results(None)
+        self.note(None)
 
     def foreign(self, language: str) -> None:
         """A talk in the person's own language: one question, one answer, and a click at most."""
@@ -369,7 +363,7 @@ class _Scene:
         if fate == "abandoned":
             fate = None
         self.exchange(tell(f"{language}.{self.intent}_answer", slots), use_tools=self.draw() < 0.5)
-        self.results(fate)
+        self.note(fate)
         if fate is None:
             return
         if fate != "rejected":

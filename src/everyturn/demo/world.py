@@ -181,9 +181,8 @@ class _Tale:
         rng = random.Random(f"{self.seed} talk")
         end = (self.mondays[-1] + timedelta(weeks=1)).timestamp()
         teller = Storyteller(rng, phrases(), Steering(rng.random), end=end)
-        desk = random.Random(
-            f"{self.seed} tickets"
-        )  # a stream of its own, so that the queue leaves the talks as they are
+        # A stream of its own, so that the queue leaves the talks as they are.
+        desk = random.Random(f"{self.seed} tickets")
         queue = {billing: Account([0.0, 0.0], noise=0.4) for billing in (True, False)}
         for week in range(WEEKS):
             for visit in self._visits(week):
@@ -294,7 +293,7 @@ def _planted(mondays: tuple[datetime, ...]) -> dict[str, Any]:
         "drop_since": str(mondays[steer.DROP_WEEK].date()),
         "steady_cohort": STEADY,
         "rework_of_drafts": 0.31,
-        "erosion": [steer.erosion(week) for week in range(WEEKS)],
+        "erosion": list(steer.EROSION),
         "erosion_since": str(mondays[steer.EROSION_WEEK].date()),
         "latency_seconds": 1.8,
         "error_rate": 0.003,

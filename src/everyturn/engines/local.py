@@ -107,21 +107,19 @@ class Database:
 
     def scalar(self, sql: str, parameters: Sequence[Json] = ()) -> Json:
         """The first column of the first row, None where there is no row."""
-        rows = self.connection.execute(
-            sql, parameters
-        ).fetchall()  # to the end: an open result would block the next query
+        rows = self.rows(sql, parameters)  # to the end: an open result would block the next query
         return rows[0][0] if rows else None
 
     def table(self, sql: str, parameters: Sequence[Json] = ()) -> pa.Table:
         """A query's result as one Arrow table."""
         return self.connection.sql(sql, params=list(parameters)).to_arrow_table()
 
-    def batches(self, sql: str, parameters: Sequence[Json] = (), *, rows: int = 50_000) -> Iterator[pa.RecordBatch]:
+    def batches(self, sql: str) -> Iterator[pa.RecordBatch]:
         """A query's result in Arrow batches, on a cursor of its own, so that several can be read side by side."""
         cursor = self.connection.cursor()
         try:
             cursor.execute("SET TimeZone='UTC'")
-            yield from cursor.sql(sql, params=list(parameters)).to_arrow_reader(rows)
+            yield from cursor.sql(sql).to_arrow_reader(50_000)
         finally:
             cursor.close()
 

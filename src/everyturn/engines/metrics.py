@@ -190,9 +190,7 @@ def sides(database: Database, signal: str, *, current: str, baseline: str) -> pa
     )
 
 
-def answered_badly(
-    database: Database, signal: str, *, better: str, where: str | None = None, limit: int = 5
-) -> list[str]:
+def answered_badly(database: Database, signal: str, *, better: str, where: str | None, limit: int) -> list[str]:
     """Conversation ids whose answer to the signal is bad, the most recent first and no two of one user; then the others."""
     dims = dimensions(database)
     filters = f" AND ({condition(where, dims)})" if where else ""

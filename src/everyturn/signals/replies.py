@@ -51,9 +51,8 @@ PUSHBACK = 0.8  # what weak cues must add up to
 _WEAK = 0.5  # a weak cue's part of the weight; punctuation alone stays far below the cut
 _ALIKE = 0.9  # what a reply that is wholly like the request weighs
 
-_ANSWERS = frozenset(
-    {"negation", "correction", "failure"}
-)  # their weak cues ("instead", "still") are no more than answers
+# Their weak cues ("instead", "still") are no more than answers.
+_ANSWERS = frozenset({"negation", "correction", "failure"})
 
 _LONGEST_REQUEST = 60  # words; longer ones hold pasted text, which repeats for other reasons
 _WHOLE = 5  # words from which a question of function words alone says what it is about
