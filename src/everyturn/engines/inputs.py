@@ -9,10 +9,7 @@ import pyarrow as pa
 from everyturn.engines.local import Database
 from everyturn.engines.metrics import dimensions
 from everyturn.model import Json
-
-# What sends a matter to people. The kinds are those readers normalise to.
-TICKET_KINDS = ("ticket_opened", "human_requested", "called", "emailed")
-_TICKETS = ", ".join(f"'{kind}'" for kind in TICKET_KINDS)
+from everyturn.model.kinds import HUMAN, quoted
 
 
 def intents(database: Database) -> pa.Table:
@@ -91,7 +88,7 @@ def tickets(database: Database) -> pa.Table:
         FROM actions a LEFT JOIN action_links l USING (action_id)
         LEFT JOIN (SELECT conversation_id, arg_max_null(intent_id, turn) AS intent_id FROM turn_intents
           GROUP BY conversation_id) i ON i.conversation_id = l.conversation_id
-        WHERE a.kind IN ({_TICKETS}) GROUP BY ALL ORDER BY ALL
+        WHERE a.kind IN ({quoted(HUMAN)}) GROUP BY ALL ORDER BY ALL
         """
     )
 

@@ -16,9 +16,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from everyturn.engines.inputs import TICKET_KINDS
 from everyturn.engines.local import Database
 from everyturn.model import NO_NOISE, NoiseFloor
+from everyturn.model.kinds import ASIDE, HUMAN, quoted
 
 # outputs, artefacts (each with user, at in microseconds, text) -> output (its row, -1 for none) and share, by artefact
 Match = Callable[[pa.Table, pa.Table], pa.Table]
@@ -39,8 +39,7 @@ _DOCUMENT_NAMES = (
     "file_id",
     "object_id",
 )  # attributes that say which document it was
-_HUMAN = ", ".join(f"'{kind}'" for kind in TICKET_KINDS)
-_NO_ARTEFACT = "'copied', 'rejected', 'dismissed', 'regenerated', 'undone', 'reverted'"
+_HUMAN, _NO_ARTEFACT = quoted(HUMAN), quoted(ASIDE)
 
 # The last agent message of a turn that calls no tool. Found by its place first: a window over the texts themselves would hold them all.
 _OUTPUTS = """

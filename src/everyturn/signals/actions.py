@@ -1,4 +1,4 @@
-"""What kinds of action mean, and which output each of a conversation's actions is about."""
+"""Which output each of a conversation's actions is about, and how much of it the action shows kept."""
 
 from __future__ import annotations
 
@@ -8,19 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from everyturn.model import NO_NOISE, Action, Conversation, NoiseFloor, Turn
+from everyturn.model.kinds import ASIDE, HUMAN, spelt
 from everyturn.signals.survival import Artefact, above, is_measurable, reads_as_code, survival
-
-ACCEPTING = frozenset(
-    {"accepted", "copied", "inserted", "applied", "sent", "resolved", "saved", "published", "committed"}
-)
-REJECTING = frozenset({"rejected", "dismissed", "regenerated", "undone"})
-EDITED = "edited"
-REVERTED = "reverted"
-RETURNED = "returned"  # with the same matter, in another channel
-HUMAN = frozenset({"ticket_opened", "human_requested", "called", "emailed"})
-
-# The text that goes with these is not the output's fate: a copied part, a letter of complaint, what stood there before.
-_TEXT_ASIDE = REJECTING | HUMAN | {REVERTED, "copied"}
 
 _NEAREST = 20  # outputs an artefact without a turn is looked for in, counted back from its time
 
@@ -39,11 +28,6 @@ class Use:
     is_named: bool
     artefact: str | None = None
     kept: float | None = None
-
-
-def spelt(kind: str) -> str:
-    """A kind of action as our lists spell it: "Ticket-Opened" is "ticket_opened"."""
-    return kind.strip().casefold().replace("-", "_").replace(" ", "_")
 
 
 def kind_of(action: Action) -> str:
@@ -76,7 +60,7 @@ def uses_by_turn(conversation: Conversation, answered: Sequence[Turn]) -> dict[i
     pasted = _Pasted(conversation)
     for action in sorted(conversation.actions, key=lambda action: (action.at, action.action_id)):
         kind = kind_of(action)
-        text = None if kind in _TEXT_ASIDE else action.artefact
+        text = None if kind in ASIDE | HUMAN else action.artefact
         artefact = None if text is None else Artefact(text)
         if action.turn in turns:
             turn = turns[action.turn]

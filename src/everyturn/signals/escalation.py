@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator
 
 from everyturn.model import Conversation, Observation
+from everyturn.model.kinds import HUMAN
 from everyturn.signals import Signal
-from everyturn.signals.actions import HUMAN, kind_of
+from everyturn.signals.actions import kind_of
 from everyturn.signals.replies import words_of
 
 _HANDS_OVER = re.compile(

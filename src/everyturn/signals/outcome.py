@@ -15,20 +15,10 @@ from operator import attrgetter
 import pyarrow as pa
 
 from everyturn.model import Conversation, Evidence, Feedback, NoiseFloor, Observation, Outcome, Turn
+from everyturn.model.kinds import ACCEPTING, EDITED, HUMAN, REJECTING, RETURNED, REVERTED
 from everyturn.model.schemas import OBSERVATION_SCHEMA
 from everyturn.signals import Signal
-from everyturn.signals.actions import (
-    ACCEPTING,
-    EDITED,
-    HUMAN,
-    REJECTING,
-    RETURNED,
-    REVERTED,
-    Use,
-    floor_for,
-    output_at,
-    uses_by_turn,
-)
+from everyturn.signals.actions import Use, floor_for, output_at, uses_by_turn
 from everyturn.signals.feedback import scaled
 from everyturn.signals.replies import Reply, words_of
 from everyturn.signals.survival import HEAVY, Artefact, Grade, above, grade, survival

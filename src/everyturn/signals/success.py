@@ -12,8 +12,9 @@ from datetime import datetime
 
 from everyturn.config import Success
 from everyturn.model import Conversation, Observation
+from everyturn.model.kinds import spelt
 from everyturn.signals import Signal
-from everyturn.signals.actions import kind_of, spelt
+from everyturn.signals.actions import kind_of
 
 NOT_VERIFIABLE = "not verifiable"
 

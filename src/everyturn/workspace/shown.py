@@ -11,7 +11,8 @@ from everyturn.engines import evidence, metrics
 from everyturn.engines.local import Database
 from everyturn.errors import UnknownName
 from everyturn.model import Conversation, Json
-from everyturn.signals.actions import EDITED, Use, uses_by_turn
+from everyturn.model.kinds import EDITED
+from everyturn.signals.actions import Use, uses_by_turn
 
 _EXAMPLES = 3  # conversations shown for each intent; findings have their own five
 
