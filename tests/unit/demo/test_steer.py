@@ -3,7 +3,7 @@ import random
 import pytest
 
 from everyturn.demo.people import DROPPING, people, written
-from everyturn.demo.steer import BILLING, DRAFTS, LEVELS, SLIDE, SLIDING, Account, Steering, accepted_rate, erosion
+from everyturn.demo.steer import BILLING, DRAFTS, EROSION, LEVELS, SLIDE, SLIDING, Account, Steering, accepted_rate
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def test_planned_rates():
     assert [accepted_rate(SLIDING, DROPPING, week) for week in range(10)] == list(SLIDE)
     assert accepted_rate("refund", DROPPING, 6) < accepted_rate("refund", DROPPING, 5) - 0.05
     assert accepted_rate("refund", "shops", 6) == pytest.approx(accepted_rate("refund", "shops", 5), abs=0.01)
-    assert [erosion(week) for week in (0, 4, 9)] == [0.85, 0.85, 0.30]
+    assert [EROSION[week] for week in (0, 4, 9)] == [0.85, 0.85, 0.30]
 
 
 @pytest.mark.parametrize("intent", [*sorted(set(LEVELS) - {"other"}), SLIDING, BILLING])
