@@ -15,6 +15,10 @@ class FullDisk:
             raise duckdb.IOException("Could not write file: No space left on device")
         if sql == "ROLLBACK":
             raise duckdb.TransactionException("no transaction is active")
+        return self
+
+    def fetchall(self):
+        return []
 
     def close(self):
         pass
