@@ -31,7 +31,7 @@ def main() -> None:
             _, words, requests = inspect_suites(ws.database)
             demands, rows, _ = demands_of(ws.database, requests, words)
     tested = {i for i, demand in enumerate(demands) if demand.tested is not None}
-    failed = np.array([r["failed_turn"] is not None for r in requests])
+    failed = np.array([turn is not None for turn in requests["failed_turn"].to_pylist()])
     every = [(i, int(row)) for i, demand in enumerate(demands) for row in demand.candidates]
     rng = np.random.default_rng(0)
     print(f"{len(requests):,} requests, {failed.sum():,} failed, {len(demands)} intents, {len(every):,} candidates")

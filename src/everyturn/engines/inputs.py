@@ -80,6 +80,20 @@ def requests(database: Database) -> pa.Table:
     )
 
 
+def said(database: Database, wanted: pa.Table) -> pa.Table:
+    """The user's messages in the turns `wanted` (conversation_id, turn and any others) as `content`, in the order of `number` and `is_first`."""
+    database.connection.register("wanted_turns", wanted)
+    try:
+        return database.table(
+            """
+            SELECT w.*, m.content FROM messages m JOIN wanted_turns w USING (conversation_id, turn)
+            WHERE m.role = 'user' AND m.content <> '' ORDER BY w.number, w.is_first
+            """
+        )
+    finally:
+        database.connection.unregister("wanted_turns")
+
+
 def tickets(database: Database) -> pa.Table:
     """How many matters went to people: week (Monday), intent_id (null: not known of what), n."""
     return database.table(

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from everyturn.analysis.choosing import Choice, Demand, choose
 from everyturn.analysis.coverage import measure_coverage
@@ -17,7 +19,8 @@ from everyturn.analysis.suites import SuiteCase, Suites, Words, inspect, read_wo
 from everyturn.engines import evidence, inputs
 from everyturn.engines.local import Database
 from everyturn.errors import InputError
-from everyturn.intents import assign
+from everyturn.intents import Discovery, assign
+from everyturn.intents.grid import members
 from everyturn.model import Conversation, Message, digest
 from everyturn.outputs.cases import NewCase, upload_cases, write_cases
 from everyturn.redact import mask, mask_json
@@ -30,6 +33,7 @@ from everyturn.workspace.result import Progress
 
 # Of each intent: those that failed first, one a user; the rest of it is still what they must stand for.
 CANDIDATES = 256
+_TRIED = 1024  # requests of an intent that are read at a time
 _RECENT = timedelta(weeks=8)  # an intent nobody asked for within it is stale
 _OBJECTED = "A good answer does what was asked the first time: here the user objected to the answer"
 _REASONS: Mapping[tuple[str, str | None], str] = {
@@ -94,58 +98,58 @@ def cover(
     return result
 
 
-def inspect_suites(db: Database) -> tuple[Suites, Words, list[dict[str, Any]]]:
+def inspect_suites(db: Database) -> tuple[Suites, Words, pa.Table]:
     """What is wrong with the loaded suites, the words of requests and cases, and the requests themselves."""
-    requests = inputs.requests(db).to_pylist()
+    requests = inputs.requests(db)
     cases = [
         SuiteCase(row["suite"], row["case_id"], row["input"], row["intent_id"]) for row in inputs.cases(db).to_pylist()
     ]
-    words = read_words([row["text"] or "" for row in requests], [case.text or "" for case in cases])
-    days = [row["day"] for row in requests if row["day"] is not None]
-    since = max(days) - _RECENT if days else None
-    recent = frozenset(r["intent_id"] for r in requests if since is None or r["day"] is None or r["day"] > since)
+    words = read_words(pc.fill_null(requests["text"], "").to_pylist(), [case.text or "" for case in cases])
+    last = pc.max(requests["day"]).as_py()
+    is_recent = pc.field("day").is_null() | (pc.field("day") > pa.scalar(last - _RECENT if last else None, pa.date32()))
+    recent = frozenset(requests.filter(is_recent)["intent_id"].unique().to_pylist())
     return inspect(cases, words, recent), words, requests
 
 
-def demands_of(
-    db: Database, requests: Sequence[Mapping[str, Any]], words: Words
-) -> tuple[list[Demand], list[Codes], dict[int, int]]:
+def demands_of(db: Database, requests: pa.Table, words: Words) -> tuple[list[Demand], list[Codes], dict[int, int]]:
     """Each intent's requests as they are to be stood for, their places among all requests, and the turn a case of each ends with.
 
     A request weighs its share of all requests, and where its answer failed its share of all failures too. Only a request
     whose own message is inside its intent may become a case: then reading the case back covers what was predicted.
     """
-    of = np.array([row["intent_id"] for row in requests])
-    failed = np.array([row["failed_turn"] is not None for row in requests], dtype=bool)
+    of = requests["intent_id"].combine_chunks().dictionary_encode()
+    intents = sorted(of.dictionary.to_pylist())
+    code = pc.index_in(of.dictionary, pa.array(intents, pa.string())).to_numpy()[of.indices.to_numpy()]
+    failed = pc.is_valid(requests["failed_turn"]).to_numpy()
     weight = 1 / max(len(requests), 1) + failed / max(int(failed.sum()), 1)
     cases = inputs.cases(db)["intent_id"].to_pylist()
-    turns = _case_turns(db, requests)
-    demands, rows = [], []
-    for intent in sorted(set(of.tolist())):
-        own = np.flatnonzero(of == intent)
-        able = np.array([i for i, r in enumerate(own) if r in turns], dtype=np.int64)
+    rows = list(members(code))
+    turns: dict[int, int] = {}
+    demands = []
+    for intent, own, found in zip(intents, rows, _candidates(db, requests, rows), strict=True):
+        turns |= {int(own[place]): turn for place, turn in found.items()}
         tested = [i for i, case in enumerate(cases) if case == intent]
         demands.append(
             Demand(
                 words.requests[own],
                 weight[own],
-                _candidates(able, own, requests),
+                np.array([*found], dtype=np.int64),
                 words.cases[tested] if tested else None,
             )
         )
-        rows.append(own)
     return demands, rows, turns
 
 
 def propose(
-    db: Database, requests: Sequence[Mapping[str, Any]], words: Words, names: Mapping[str, str], *, count: int
+    db: Database, requests: pa.Table, words: Words, names: Mapping[str, str], *, count: int
 ) -> tuple[list[Proposal], list[str]]:
     """The next `count` requests to make cases of, the one that adds most first, and what to know of how they were found."""
     demands, rows, turns = demands_of(db, requests, words)
     found = []
     for choice in choose(demands, count):
         number = int(rows[choice.intent][choice.row])
-        found.append(_proposal(requests[number], turns[number], names, choice))
+        (row,) = requests.slice(number, 1).to_pylist()
+        found.append(_proposal(row, turns[number], names, choice))
     full = sum(len(demand.candidates) == CANDIDATES for demand in demands)
     notes = [f"Of {full:,} intents the {CANDIDATES} most telling requests were looked at as cases."] if full else []
     if not found:
@@ -155,47 +159,68 @@ def propose(
     return found, notes
 
 
-def _candidates(able: Codes, own: Codes, requests: Sequence[Mapping[str, Any]]) -> Codes:
-    """The rows of an intent that may become cases: the failures where there are any, one a user, up to `CANDIDATES`."""
-    rows = [(int(i), requests[int(own[i])]) for i in able]
-    failures = [(i, row) for i, row in rows if row["failed_turn"] is not None]
-    by_user: dict[str, int] = {}
-    for i, row in sorted(failures or rows, key=lambda r: (not _has_text(r[1]), r[1]["turn"], r[0])):
-        by_user.setdefault(row["user_id"] or row["conversation_id"], i)
-    return np.array(sorted(list(by_user.values())[:CANDIDATES]), dtype=np.int64)
+def _candidates(db: Database, requests: pa.Table, rows: Sequence[Codes]) -> list[dict[int, int]]:
+    """Of each intent, whose requests are the `rows`, the places there of those that may become cases, and the turn each would end with.
+
+    The failures where there are any, one a user, up to `CANDIDATES`: those with the user's own version first, then the
+    earliest. Some of each intent are read at a time, until there are enough.
+    """
+    found: list[dict[int, tuple[int, int]]] = [{} for _ in rows]
+    discovery = known(db)
+    if discovery is None:
+        return [{} for _ in rows]
+    failed, turn = pc.is_valid(requests["failed_turn"]).to_numpy(), requests["turn"].to_numpy()
+    is_kept = pc.fill_null(pc.equal(requests["evidence"], "artefact"), fill_value=False)
+    has_text = pc.or_(is_kept, requests["reworked"]).to_numpy()  # whether the user's own version of the answer is known
+    people = pc.coalesce(requests["user_id"], requests["conversation_id"]).combine_chunks().dictionary_encode()
+    user = people.indices.to_numpy()
+    for is_failed in (True, False):
+        waiting: dict[int, Codes] = {}
+        for intent, own in enumerate(rows):
+            places = np.flatnonzero(failed[own] == is_failed)
+            if len(places) and not found[intent]:
+                best_first = np.lexsort((places, turn[own[places]], ~has_text[own[places]]))
+                waiting[intent] = places[best_first]
+        while waiting:
+            tried = [
+                (intent, place, int(rows[intent][place]))
+                for intent, places in waiting.items()
+                for place in places[:_TRIED].tolist()
+                if int(user[rows[intent][place]]) not in found[intent]
+            ]
+            turns = _case_turns(db, discovery, requests, np.array([number for _, _, number in tried], np.int64))
+            for intent, place, number in tried:
+                if number in turns:
+                    found[intent].setdefault(int(user[number]), (place, turns[number]))
+            waiting = {
+                intent: places[_TRIED:]
+                for intent, places in waiting.items()
+                if len(places) > _TRIED and len(found[intent]) < CANDIDATES
+            }
+    return [dict(sorted([*of_user.values()][:CANDIDATES])) for of_user in found]
 
 
-def _has_text(row: Mapping[str, Any]) -> bool:
-    """Whether the user's own version of the answer is known."""
-    return bool(row["evidence"] == "artefact" or row["reworked"])
-
-
-def _case_turns(db: Database, requests: Sequence[Mapping[str, Any]]) -> dict[int, int]:
-    """The turn each request's case would end with: the one that failed if its message is inside the intent, else the first.
+def _case_turns(db: Database, discovery: Discovery, requests: pa.Table, numbers: Codes) -> dict[int, int]:
+    """The turn the case of each of these requests would end with: the one that failed if its message is inside the intent, else the first.
 
     Requests neither of whose messages is inside their intent are left out.
     """
-    discovery = known(db)
-    if discovery is None:
-        return {}
-    wanted = [
-        (i, turn)
-        for i, r in enumerate(requests)
-        for turn in dict.fromkeys((r["failed_turn"], r["turn"]))
-        if turn is not None
-    ]
-    texts = {
-        (conversation, turn): content
-        for conversation, turn, content in db.rows(
-            "SELECT conversation_id, turn, content FROM messages WHERE role = 'user' AND content <> '' AND turn IS NOT NULL"
-        )
-    }
-    asked = [(i, turn, texts[key]) for i, turn in wanted if (key := (requests[i]["conversation_id"], turn)) in texts]
-    placed, _ = assign([mask(text) for _, _, text in asked], discovery)
+    some = requests.take(numbers)
+    failed, first = some["failed_turn"], some["turn"]
+    is_other = pc.fill_null(pc.not_equal(first, failed), fill_value=True)
+    names = {name: some[name] for name in ("conversation_id", "intent_id")} | {"number": numbers}
+    wanted = pa.concat_tables(
+        [
+            pa.table(names | {"turn": failed, "is_first": np.zeros(len(numbers), bool)}),
+            pa.table(names | {"turn": first, "is_first": np.ones(len(numbers), bool)}).filter(is_other),
+        ]
+    )
+    asked = inputs.said(db, wanted).to_pylist()
+    placed, _ = assign([mask(row["content"]) for row in asked], discovery)
     found: dict[int, int] = {}
-    for (i, turn, _), intent in zip(asked, placed, strict=True):
-        if intent == requests[i]["intent_id"]:
-            found.setdefault(i, turn)
+    for row, intent in zip(asked, placed, strict=True):
+        if intent == row["intent_id"]:
+            found.setdefault(row["number"], row["turn"])
     return found
 
 
