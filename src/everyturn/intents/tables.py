@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from everyturn.errors import WorkspaceError
@@ -93,7 +92,7 @@ def from_tables(tables: Mapping[str, pa.Table]) -> Discovery:
             f"the intents were stored in form {state['version']}", expected=f"form {VERSION}", try_="everyturn discover"
         )
     return Discovery(
-        tuple(_intent(row) for row in tables["intents"].to_pylist()),
+        _intents(tables["intents"]),
         tables["assignments"].cast(ASSIGNMENT_SCHEMA),
         tuple(Event(**row) for row in tables["events"].to_pylist()),
         tuple(Gathering(**(row | {"examples": _pairs(row["examples"])})) for row in tables["gatherings"].to_pylist()),
@@ -106,16 +105,22 @@ def from_tables(tables: Mapping[str, pa.Table]) -> Discovery:
     )
 
 
-def _intent(row: dict[str, Any]) -> Intent:
-    centroid = np.array(row["centroid"], np.float32)
-    prototypes = np.array(row["prototypes"], np.float32).reshape(-1, len(centroid))
-    told = {
-        "phrases": tuple(row["phrases"]),
-        "examples": _pairs(row["examples"]),
-        "path": tuple(row["path"]),
-        "place": tuple(row["place"]),
-    }
-    return Intent(**(row | told | {"centroid": centroid, "prototypes": prototypes}))
+def _intents(table: pa.Table) -> tuple[Intent, ...]:
+    """The intents; their vectors, tens of millions of numbers, go from Arrow to NumPy as they are."""
+    vectors = table.select(["centroid", "prototypes"])
+    found = []
+    for i, row in enumerate(table.drop_columns(vectors.column_names).to_pylist()):
+        centroid, prototypes = (vectors[name][i].values.to_numpy() for name in vectors.column_names)
+        told = {
+            "phrases": tuple(row["phrases"]),
+            "examples": _pairs(row["examples"]),
+            "path": tuple(row["path"]),
+            "place": tuple(row["place"]),
+            "centroid": centroid,
+            "prototypes": prototypes.reshape(-1, len(centroid)),
+        }
+        found.append(Intent(**(row | told)))
+    return tuple(found)
 
 
 def _structs(examples: tuple[tuple[str, int], ...]) -> list[dict[str, object]]:
