@@ -15,15 +15,22 @@ from everyturn.version import __version__
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="everyturn", message="%(prog)s %(version)s")
-@click.option("--db", default="everyturn.db", show_default=True, envvar="EVERYTURN_DB", help="The workspace file.")
+@click.option(
+    "--db",
+    default="everyturn.db",
+    show_default=True,
+    envvar="EVERYTURN_DB",
+    help="The workspace file.",
+)
 @click.pass_context
 def cli(ctx: click.Context, db: str) -> None:
     """Product analytics for AI agents: what users ask for, what they keep, what your evals never test.
 
     \b
-    everyturn demo                     see it on a sample world
-    everyturn load traces/*.jsonl      your traces, then:
-    everyturn report page.html         one page with the conversations behind every number
+    Start with one of these:
+      everyturn demo                   try it on a sample world
+      everyturn load traces/           read your own traces, then:
+      everyturn report page.html       write one page, with the conversations behind every number
     """  # noqa: D301 - \b keeps the lines apart
     ctx.obj = {"db": db}
 
@@ -54,7 +61,10 @@ for command in (
 @cli.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:
-    """Print the shell's completion script, to be put in its start-up file."""
+    """Print the completion script for your shell.
+
+    Put it in the shell's start-up file.
+    """
     from click.shell_completion import get_completion_class
 
     kind = get_completion_class(shell)

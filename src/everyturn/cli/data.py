@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--git", type=click.Path(path_type=Path), metavar="PATH",
-              help="With --as actions: the history of this git repository, beside the files or alone.")  # fmt: skip
+              help="With --as actions: also read the history of this git repository.")  # fmt: skip
 @click.option("--days", type=click.IntRange(1, 365), default=7, show_default=True,
-              help="With --git: the days after which surviving lines are counted.")  # fmt: skip
+              help="With --git: after how many days surviving lines are counted.")  # fmt: skip
 @click.option("--as", "as_", default="conversations", show_default=True, help="What the files hold.",
               type=click.Choice(["conversations", "actions", "evals", "outcomes"]))  # fmt: skip
-@click.option("--format", "format_", metavar="NAME", help="What the files are, where their content does not tell.")
+@click.option("--format", "format_", metavar="NAME", help="The format, if it cannot be told from the content.")
 @click.option("--on-bad", type=click.Choice(["collect", "stop"]), default="collect", show_default=True,
-              help="Load the good records and list the bad, or end at the first bad one.")  # fmt: skip
+              help="Load the good records and list the bad ones, or stop at the first bad one.")  # fmt: skip
 @click.option("--cohort", metavar="ATTRIBUTE", help="The attribute that divides users into cohorts.")
 @record_options
 @as_json
@@ -50,7 +50,10 @@ def load(
     keep_personal_data: bool,
     as_json: bool,
 ) -> None:
-    """Read files and folders: traces, messages, actions, evals. Loading the same data again changes nothing."""
+    """Read traces, chat logs, actions or evals from files.
+
+    Loading the same data again changes nothing.
+    """
     if not paths and git is None:
         raise InputError("nothing to load is named", expected="files or folders", try_="everyturn load traces/")
     if rejected is not None:
@@ -77,7 +80,7 @@ def load(
 
 @click.command()
 @vendor_argument
-@click.option("--since", metavar="TIME", help="Where to begin the first time: a day, or so long ago (7d, 12h, 4w).")
+@click.option("--since", metavar="TIME", help="Where the first pull begins: a day, or how long ago (7d, 12h, 4w).")
 @record_options
 @as_json
 @click.pass_context
@@ -92,9 +95,10 @@ def pull(
     keep_personal_data: bool,
     as_json: bool,
 ) -> None:
-    """Read what is new from langfuse, langsmith, braintrust, datadog or phoenix.
+    """Read what is new from a vendor's API.
 
-    Each pull goes on where the last one ended. Keys are read from the environment, under the vendor's own names.
+    VENDOR is langfuse, langsmith, braintrust, datadog or phoenix. Each pull continues where the last one ended. Keys are
+    read from the environment, under the vendor's own names.
     """
     if rejected is not None:
         require_place(rejected)
@@ -120,11 +124,14 @@ def _write_rejected(result: Result, path: Path | None) -> None:
 @click.command()
 @export_argument
 @click.option(
-    "--to", required=True, metavar="FILE|-", help="A .jsonl, .parquet or .csv file, or - for JSON Lines on stdout."
+    "--to", required=True, metavar="FILE|-", help="A .jsonl, .parquet or .csv file, or - to print JSON Lines."
 )
 @click.pass_context
 def export(ctx: click.Context, *, kind: str, to: str) -> None:
-    """Export conversations, actions, observations, intents, assignments, summaries or findings."""
+    """Write what is stored to a file.
+
+    KIND is conversations, actions, observations, intents, assignments, summaries, findings, map or taxonomy.
+    """
     with workspace(ctx) as ws:
         ws.export(kind, to=to)
 
@@ -134,7 +141,7 @@ def export(ctx: click.Context, *, kind: str, to: str) -> None:
 @as_json
 @click.pass_context
 def forget(ctx: click.Context, *, user: str, as_json: bool) -> None:
-    """Delete everything a user said, did and caused to be known."""
+    """Delete everything about one user."""
     with workspace(ctx) as ws:
         result = ws.forget(user)
     print_result(result, as_json=as_json)
@@ -144,7 +151,7 @@ def forget(ctx: click.Context, *, user: str, as_json: bool) -> None:
 @click.argument("kind", type=click.Choice(["signals", "formats"]))
 @as_json
 def list_(*, kind: Literal["signals", "formats"], as_json: bool) -> None:
-    """List the signals, or the formats that are read."""
+    """List the signals, or the formats that can be read."""
     from everyturn.workspace import list_plugins
 
     print_result(list_plugins(kind), as_json=as_json)

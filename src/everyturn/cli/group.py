@@ -51,7 +51,7 @@ class Group(click.Group):
             _tell(told, as_json="--json" in sys.argv)
             ctx.exit(ERROR)
         except KeyboardInterrupt:
-            click.echo("stopped; nothing is kept half done", err=True)
+            click.echo("Stopped. Nothing was left half done.", err=True)
             ctx.exit(STOPPED)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
@@ -98,8 +98,18 @@ def _misused(error: click.UsageError) -> EveryturnError:
         return InputError(
             f'no option named "{error.option_name}"', where=path, expected=near or None, try_=f"{path} --help"
         )
+    if isinstance(error, click.MissingParameter) and error.param is not None:
+        choices = getattr(error.param.type, "choices", ())
+        return InputError(
+            f"{_name(error.param)} is missing", where=path, expected=", ".join(choices) or None, try_=f"{path} --help"
+        )
     said = error.format_message()
     return InputError(said[:1].lower() + said[1:].rstrip("."), where=path, try_=f"{path} --help")
+
+
+def _name(parameter: click.Parameter) -> str:
+    """A parameter as the help calls it."""
+    return parameter.opts[-1] if isinstance(parameter, click.Option) else parameter.human_readable_name.upper()
 
 
 def _place(error: BaseException) -> str:

@@ -17,22 +17,25 @@ from everyturn.outputs.places import require_place
 @click.option(
     "--embedder",
     metavar="NAME",
-    help="How texts become vectors: default, lexical, table, minilm, a model's folder, or https://HOST/v1#MODEL.",
+    help="How texts become vectors: default, lexical, table, minilm, the folder of a model, or https://HOST/v1#MODEL.",
 )
 @click.option(
     "--taxonomy",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="What you say about intents, as YAML: export taxonomy writes one to begin with.",
+    help="Your own intents, as YAML. To start from those found: everyturn export taxonomy --to FILE.",
 )
-@click.option("--names", metavar="URL#MODEL", help="A language model that names intents: https://HOST/v1#MODEL.")
-@click.option("--seed", default=7, show_default=True)
+@click.option("--names", metavar="URL#MODEL", help="A language model to name the intents: https://HOST/v1#MODEL.")
+@click.option("--seed", default=7, show_default=True, help="The same seed gives the same intents.")
 @as_json
 @click.pass_context
 def discover(
     ctx: click.Context, *, embedder: str | None, taxonomy: Path | None, names: str | None, seed: int, as_json: bool
 ) -> None:
-    """Find what users ask for. Re-runs keep the ids of the intents there are."""
+    """Find what users ask for: the intents.
+
+    Other commands do this by themselves when there is something new. Running it again keeps the ids of known intents.
+    """
     with workspace(ctx) as ws:
         result = ws.discover(embedder=embedder, taxonomy=taxonomy, names=names, seed=seed)
     print_result(result, as_json=as_json)
@@ -42,7 +45,10 @@ def discover(
 @as_json
 @click.pass_context
 def fit(ctx: click.Context, *, as_json: bool) -> None:
-    """Fit the word rule to what your users did; used where it is better."""
+    """Learn from what your users did to judge what they said.
+
+    The fitted rule is used only if it beats the general one on users held back.
+    """
     with workspace(ctx) as ws:
         result = ws.fit()
     print_result(result, as_json=as_json)
@@ -50,17 +56,20 @@ def fit(ctx: click.Context, *, as_json: bool) -> None:
 
 @click.command()
 @signal_argument
-@click.option("--by", default="", metavar="A,B", help="Group by intent, cohort, week, day, month, or any attribute.")
+@click.option("--by", default="", metavar="A,B", help="Group by intent, cohort, week, day, month or any attribute.")
 @where_option
 @click.option("--unit", type=click.Choice(["user", "conversation"]), default="user", show_default=True,
-              help="What counts as independent.")  # fmt: skip
-@click.option("--sql", is_flag=True, help="Print the query behind the number instead.")
+              help="What the ranges count.")  # fmt: skip
+@click.option("--sql", is_flag=True, help="Print the SQL query behind the number instead.")
 @as_json
 @click.pass_context
 def measure(
     ctx: click.Context, *, signal: str, by: str, where: str | None, unit: str, sql: bool, as_json: bool
 ) -> None:
-    """Measure a signal: its rate with a range per user, and how much is unknown."""
+    """Measure a signal, with its range and what is unknown.
+
+    SIGNAL is acceptance, edits, rework or another name that `everyturn list signals` gives.
+    """
     with workspace(ctx) as ws:
         if sql:
             click.echo(ws.sql(signal, by=by, where=where, unit=unit))
@@ -73,15 +82,19 @@ def measure(
 
 @click.command()
 @signal_argument
-@click.option("--current", required=True, metavar="CONDITION", help="What we look at.")
-@click.option("--baseline", required=True, metavar="CONDITION", help="What we compare it with.")
-@click.option("--fail-on", type=click.Choice(["worse"]), help="Exit 1 when the change is for the worse.")
+@click.option("--current", required=True, metavar="CONDITION", help="The conversations to look at.")
+@click.option("--baseline", required=True, metavar="CONDITION", help="The conversations to compare them with.")
+@click.option("--fail-on", type=click.Choice(["worse"]), help="Exit with status 1 if the change is for the worse.")
 @as_json
 @click.pass_context
 def compare(
     ctx: click.Context, *, signal: str, current: str, baseline: str, fail_on: str | None, as_json: bool
 ) -> None:
-    """Compare a signal between two sets of conversations."""
+    """Compare a signal between two sets of conversations.
+
+    \b
+    everyturn compare acceptance --current "agent_version = '2.4'" --baseline "agent_version = '2.3'"
+    """  # noqa: D301 - \b keeps the line whole
     with workspace(ctx) as ws:
         result = ws.compare(signal, current=current, baseline=baseline)
     print_result(result, as_json=as_json)
@@ -94,9 +107,13 @@ def compare(
 @click.command()
 @click.option("--config", type=click.Path(path_type=Path), default="everyturn.toml", show_default=True,
               help="The settings file with the budgets.")  # fmt: skip
-@click.option("--fail-on", type=click.Choice(["worse"]), help="Fail also where a signal is worse than it was.")
-@click.option("--current", metavar="CONDITION", help="What is checked for being worse; the last 7 days unless said.")
-@click.option("--baseline", metavar="CONDITION", help="What it is compared with; the 28 days before unless said.")
+@click.option("--fail-on", type=click.Choice(["worse"]), help="Also fail if a signal is worse than it was.")
+@click.option(
+    "--current", metavar="CONDITION", help="With --fail-on: the conversations to look at.  [default: the last 7 days]"
+)
+@click.option(
+    "--baseline", metavar="CONDITION", help="With --fail-on: those to compare with.  [default: the 28 days before]"
+)
 @click.option("--markdown", type=click.Path(path_type=Path), help="Write a summary for a pull request.")
 @click.option("--junit", type=click.Path(path_type=Path), help="Write JUnit XML.")
 @click.option("--sarif", type=click.Path(path_type=Path), help="Write SARIF.")
@@ -114,7 +131,10 @@ def check(
     sarif: Path | None,
     as_json: bool,
 ) -> None:
-    """Check the budgets of everyturn.toml: exit 0 passed, 1 failed, 3 not enough data."""
+    """Check the budgets of everyturn.toml, for a build.
+
+    Exit status: 0 passed, 1 failed, 3 not enough data.
+    """
     from everyturn.outputs.checks import FORMS
     from everyturn.outputs.tables import write_text
 
@@ -133,23 +153,23 @@ def check(
 
 
 @click.command()
-@click.option("--budget", default=12.0, show_default=True, help="False alarms a year, at most, however often you look.")
-@click.option("--until", metavar="TIME", help="What it would have told by then, e.g. 2026-10-19.")
+@click.option("--budget", default=12.0, show_default=True, help="How many false alarms a year you accept at most.")
+@click.option("--until", metavar="TIME", help="Tell what was known on this day, such as 2026-10-19.")
 @as_json
 @click.pass_context
 def watch(ctx: click.Context, *, budget: float, until: str | None, as_json: bool) -> None:
-    """What changed, for whom, since when."""
+    """Tell what changed, for whom and since when."""
     with workspace(ctx) as ws:
         result = ws.watch(until=until, budget=budget)
     print_result(result, as_json=as_json)
 
 
 @click.command()
-@click.option("--divide-by", metavar="ATTRIBUTE", help="What divides users from now on: an attribute, or behaviour.")
+@click.option("--divide-by", metavar="ATTRIBUTE", help="Divide users by this attribute from now on, or by behaviour.")
 @as_json
 @click.pass_context
 def cohorts(ctx: click.Context, *, divide_by: str | None, as_json: bool) -> None:
-    """Who the users are: groups by how they use the product, and the declared cohorts."""
+    """Show which groups of users there are, and how each fares."""
     with workspace(ctx) as ws:
         if divide_by:
             ws.divide_by(divide_by)
@@ -160,14 +180,19 @@ def cohorts(ctx: click.Context, *, divide_by: str | None, as_json: bool) -> None
 @click.command()
 @click.argument("kind", type=click.Choice(["release", "holiday", "mute", "normal"]), required=False)
 @click.argument("what", metavar="DAY|FINDING", required=False)
-@click.option("--remove", is_flag=True, help="Take the mark away again.")
+@click.option("--remove", is_flag=True, help="Remove the mark.")
 @as_json
 @click.pass_context
 def mark(ctx: click.Context, *, kind: str | None, what: str | None, remove: bool, as_json: bool) -> None:
-    """Tell `watch` what you know: a release, a holiday, a finding not to tell again, a change that is the new normal.
+    """Tell `watch` about releases, holidays and known changes.
 
-    Without arguments the marks there are.
-    """
+    \b
+    everyturn mark release 2026-10-19    changes are likelier on this day
+    everyturn mark holiday 2026-12-25    leave this day out
+    everyturn mark mute FINDING          do not tell this finding again
+    everyturn mark normal FINDING        this change is the new normal
+    everyturn mark                       list the marks
+    """  # noqa: D301 - \b keeps the lines apart
     with workspace(ctx) as ws:
         result = ws.mark(kind, what, remove=remove)
     print_result(result, as_json=as_json)
@@ -177,7 +202,7 @@ def mark(ctx: click.Context, *, kind: str | None, what: str | None, remove: bool
 @as_json
 @click.pass_context
 def gap(ctx: click.Context, *, as_json: bool) -> None:
-    """Evals beside users, per intent."""
+    """Compare evals with users, intent by intent."""
     with workspace(ctx) as ws:
         result = ws.gap()
     print_result(result, as_json=as_json)
@@ -185,12 +210,12 @@ def gap(ctx: click.Context, *, as_json: bool) -> None:
 
 @click.command()
 @click.argument("suites", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--write", type=click.Path(path_type=Path), help="Write the cases that would cover most to this file.")
 @click.option(
-    "--write", type=click.Path(path_type=Path), help="Write the cases that close most of the gap to this file."
+    "--upload", metavar="DATASET", help="Upload them to this dataset with the platform's client, such as shop/gaps."
 )
-@click.option("--upload", metavar="DATASET", help="Send them there with the platform's client, e.g. shop/gaps.")
 @to_option
-@click.option("-n", "--count", default=50, show_default=True, help="How many cases to make.")
+@click.option("-n", "--count", default=50, show_default=True, help="How many cases to write at most.")
 @as_json
 @click.pass_context
 def cover(
@@ -203,7 +228,10 @@ def cover(
     count: int,
     as_json: bool,
 ) -> None:
-    """How much of what users ask is covered by eval cases: the loaded ones, and the SUITES named."""
+    """Show what eval cases miss, and write the missing cases.
+
+    Counts the eval cases that are loaded, and those in the files named as SUITES.
+    """
     with workspace(ctx) as ws:
         result = ws.cover(*suites, write=write, upload=upload, to=to, count=count)
     print_result(result, as_json=as_json)

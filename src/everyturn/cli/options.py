@@ -55,7 +55,7 @@ export_argument = click.argument("kind", shell_complete=completing(_export_kinds
 vendor_argument = click.argument("vendor", shell_complete=completing(_vendors))
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
-where_option = click.option("--where", metavar="CONDITION", help="Only what meets this, e.g. \"plan = 'pro'\".")
+where_option = click.option("--where", metavar="CONDITION", help="Only what meets this, such as \"plan = 'pro'\".")
 to_option = click.option("--to", metavar="FORMAT", default="jsonl", show_default=True,
                          shell_complete=completing(_case_forms),
                          help="braintrust, jsonl, langfuse, langsmith, openai-evals (a folder is a registry) or ragas.")  # fmt: skip
@@ -65,10 +65,10 @@ def record_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """What may be said of the records that are read, from files or from a vendor."""
     options = (
         click.option(
-            "--rejected", type=click.Path(path_type=Path), help="Write the rejected records' places to this CSV."
+            "--rejected", type=click.Path(path_type=Path), help="Write where the rejected records are to this CSV file."
         ),
-        click.option("--user-id", metavar="FIELD", help="The field that holds the user's id, e.g. metadata.user."),
-        click.option("--conversation-id", metavar="FIELD", help="The field that holds the conversation's id."),
+        click.option("--user-id", metavar="FIELD", help="The field that holds the user id, such as metadata.user."),
+        click.option("--conversation-id", metavar="FIELD", help="The field that holds the conversation id."),
         click.option(
             "--keep-personal-data", is_flag=True, help="Do not mask e-mail addresses, phone and card numbers."
         ),

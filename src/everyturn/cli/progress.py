@@ -46,7 +46,6 @@ def progress_bars() -> Iterator[Callable[[str, int, int | None], None]]:
     from rich.progress import (
         BarColumn,
         DownloadColumn,
-        MofNCompleteColumn,
         Progress,
         ProgressColumn,
         SpinnerColumn,
@@ -55,6 +54,11 @@ def progress_bars() -> Iterator[Callable[[str, int, int | None], None]]:
         TransferSpeedColumn,
     )
     from rich.text import Text
+
+    class Count(ProgressColumn):
+        def render(self, task: Any) -> Text:
+            done = f"{task.completed:,.0f}" if task.completed else ""
+            return Text(f"{task.completed:,.0f} of {task.total:,.0f}" if task.total else done)
 
     class Rate(ProgressColumn):
         def render(self, task: Any) -> Text:
@@ -67,7 +71,7 @@ def progress_bars() -> Iterator[Callable[[str, int, int | None], None]]:
             *columns, DownloadColumn(), TransferSpeedColumn(), TimeElapsedColumn(), console=console, transient=True
         ) as of_bytes,
     ):
-        counts = Progress(*columns, MofNCompleteColumn(), Rate(), TimeElapsedColumn(), console=console, transient=True)
+        counts = Progress(*columns, Count(), Rate(), TimeElapsedColumn(), console=console, transient=True)
         tasks: dict[str, Any] = {}
         current: list[Progress] = [of_bytes]
 

@@ -39,7 +39,7 @@ def loaded(tmp_path, run):
     ("arguments", "lines"),
     [
         (["measur", "acceptance"], ['no command named "measur"', "  try      everyturn measure"]),
-        (["measure"], ["missing argument 'SIGNAL'", "  try      everyturn measure --help"]),
+        (["measure"], ["SIGNAL is missing", "  try      everyturn measure --help"]),
         (["--bd", "x.db", "load"], ['no option named "--bd"', "  expected --db"]),
         (["load", "--formt", "x"], ['no option named "--formt"', "  try      everyturn load --help"]),
         (["load", "day.jsonl", "--db", "x.db"], ["--db stands before the verb", "  try      everyturn --db … load …"]),
@@ -104,7 +104,7 @@ def test_ctrl_c_is_a_status_of_its_own(loaded, monkeypatch):
     monkeypatch.setattr(Workspace, "measure", stop)
     status, said = loaded("measure", "acceptance")
     assert status == STOPPED
-    assert "stopped" in said
+    assert "Stopped" in said
 
 
 @pytest.mark.parametrize(
