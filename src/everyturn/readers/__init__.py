@@ -22,7 +22,7 @@ attributes of several records of one conversation are joined.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, TypeAlias
@@ -87,13 +87,13 @@ class Sample:
     is_whole: bool = False
     endpoint: str | None = None
 
-    def share(self, is_of_kind: Callable[[Json], bool]) -> float:
-        """The share of the records that are of a kind, 0 to 1; 0 where there are none.
+    def share(self, likeness: Callable[[Json], float]) -> float:
+        """The share of the records that are of a kind, or how like one they are on average, 0 to 1; 0 where there are none.
 
         >>> Sample(({"run": 1}, {}, {}, {})).share(bool)
         0.25
         """
-        return sum(map(is_of_kind, self.records)) / len(self.records) if self.records else 0.0
+        return sum(map(likeness, self.records)) / len(self.records) if self.records else 0.0
 
 
 class BadRecord(Exception):
@@ -118,6 +118,9 @@ class Skipped:
     """A part of a record that rightly carries nothing to read."""
 
     reason: str
+
+
+Records: TypeAlias = Iterator[Record | Skipped]
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ import orjson
 
 from everyturn.model import Action, Json, digest
 from everyturn.readers import BadRecord, Context, Reader, Sample, fields
+from everyturn.readers.attributes import object_attributes, other_fields
 
 KINDS: Mapping[str, tuple[str, ...]] = {
     "accepted": ("accept", "approve", "approved", "kept", "keep"),
@@ -127,8 +128,8 @@ def _read(record: Json, context: Context) -> Iterator[Action]:
         artefact=fields.text(fields.first(record, _ARTEFACT_NAMES), "artefact"),
         before=fields.text(fields.first(record, _BEFORE_NAMES), "before"),
         attributes={
-            **fields.other(record, _NOT_ATTRIBUTES, context.options),
-            **fields.attributes(record.get("attributes"), "attributes"),
+            **other_fields(record, _NOT_ATTRIBUTES, context.options),
+            **object_attributes(record.get("attributes"), "attributes"),
         },
     )
 
@@ -181,9 +182,7 @@ def _is_before_and_after(record: Mapping[str, Json]) -> bool:
 
 def _looks_like(sample: Sample) -> float:
     """How many of the records have a time, a kind and an id, and neither messages nor spans."""
-    if not sample.records:
-        return 0.0
-    return 0.8 * sum(map(_is_action, sample.records)) / len(sample.records)
+    return 0.8 * sample.share(_is_action)
 
 
 def _is_action(record: Json) -> bool:

@@ -20,10 +20,8 @@ Rows of experiments never become conversations: their root rows are eval cases, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from everyturn.model import EvalCase, EvalResult, FeedbackRecord, Json, Rejected, Span
-from everyturn.readers import BadRecord, Context, Reader, Sample, Skipped, SkipRecord, fields
+from everyturn.model import Json, Rejected
+from everyturn.readers import BadRecord, Context, Reader, Records, Sample, Skipped, SkipRecord, fields
 from everyturn.readers.braintrust_rows import (
     decoded,
     read_case,
@@ -33,13 +31,11 @@ from everyturn.readers.braintrust_rows import (
     read_span,
 )
 
-Parts = Iterator[Span | FeedbackRecord | EvalCase | EvalResult | Rejected | Skipped]
-
 _RATINGS = frozenset({"_audit_source", "expected", "scores", "tags"})
 _CONTENT = frozenset({"error", "input", "metadata", "metrics", "output"})
 
 
-def _read(record: Json, context: Context) -> Parts:
+def _read(record: Json, context: Context) -> Records:
     if not isinstance(record, dict) or not isinstance(record.get("rows"), list):
         yield from _read_row(record, context)
         return
@@ -57,7 +53,7 @@ def _read(record: Json, context: Context) -> Parts:
             yield Skipped(skip.reason)
 
 
-def _read_row(row: Json, context: Context) -> Parts:
+def _read_row(row: Json, context: Context) -> Records:
     kind = row_kind(row)
     if kind is None:
         raise BadRecord(expected="a Braintrust row", found=fields.describe(row))
@@ -104,7 +100,7 @@ def _likeness(record: Json) -> float:
 
 def _looks_like(sample: Sample) -> float:
     """How many of the records are rows, or requests with rows, as Braintrust gives them."""
-    return 0.95 * sum(map(_likeness, sample.records)) / len(sample.records) if sample.records else 0.0
+    return 0.95 * sample.share(_likeness)
 
 
 READER = Reader(

@@ -33,8 +33,7 @@ def _read(record: Json, _context: Context) -> Iterator[EvalCase | EvalResult]:
 
 def _looks_like(sample: Sample) -> float:
     """How many of the records are rows of datasets or experiments."""
-    found = [row_kind(r) in _KINDS for r in sample.records]
-    return 0.95 * sum(found) / len(found) if found else 0.0
+    return 0.95 * sample.share(lambda record: row_kind(record) in _KINDS)
 
 
 READER = Reader(

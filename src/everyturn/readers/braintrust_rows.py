@@ -22,10 +22,10 @@ from everyturn.model import (
     digest,
 )
 from everyturn.readers import BadRecord, ReadOptions, fields, steps
+from everyturn.readers.attributes import attribute_text, is_plain
 from everyturn.readers.feedback_names import source_of
 from everyturn.readers.forms import as_openai, failure, reply
 from everyturn.readers.langfuse import question
-from everyturn.readers.namespaces import is_plain, joined
 
 _OPERATIONS: Mapping[str, Operation] = {
     "llm": "chat",
@@ -68,7 +68,7 @@ def read_span(row: Row, options: ReadOptions) -> Span:
     kind = fields.text(marks.get("type"), "span_attributes.type")
     operation = "execute_tool" if marks.get("purpose") == "scorer" else _OPERATIONS.get(kind or "", "other")
     name = fields.text(marks.get("name"), "span_attributes.name")
-    parents = _listed(row, "span_parents")
+    parents = fields.listed(row.get("span_parents"), "span_parents")
     given = made = None
     if operation == "chat":
         given, made = _given(row.get("input")), _reply(row.get("output"))
@@ -150,22 +150,15 @@ def _reply(output: Json) -> tuple[Message, ...] | None:
 def _attributes(row: Row, metadata: Row, *, is_call: bool) -> dict[str, str]:
     """The metadata without ids, of a model call (whose metadata are its settings) the model; the tags that are no ratings."""
     names = ("model",) if is_call else tuple(name for name in metadata if name not in _IDS)
-    found = {str(name): joined(metadata[name]) for name in names if is_plain(metadata.get(name))}
+    found = {str(name): attribute_text(metadata[name]) for name in names if is_plain(metadata.get(name))}
     own = [tag for tag in _tags(row) if _rating_tag(tag) is None]
     if own:
-        found["tags"] = joined(own)
+        found["tags"] = attribute_text(own)
     return found
 
 
-def _listed(row: Row, name: str) -> list[Json]:
-    found = row.get(name)
-    if not isinstance(found, list | None):
-        raise BadRecord(expected=f"{name}: a list", found=fields.describe(found))
-    return found or []
-
-
 def _tags(row: Row) -> list[str]:
-    found = _listed(row, "tags")
+    found = fields.listed(row.get("tags"), "tags")
     if not all(isinstance(tag, str) for tag in found):
         raise BadRecord(expected="tags: a list of texts", found=fields.describe(found))
     return found
@@ -189,7 +182,7 @@ def read_ratings(row: Row) -> Iterator[FeedbackRecord]:
             yield _rating(row, row_id, Feedback(rated[0], label=rated[1]))
         elif is_feedback:
             yield _rating(row, digest(row_id, tag), Feedback("tag", label=tag), target=row_id)
-    for comment in _listed(row, "comments"):
+    for comment in fields.listed(row.get("comments"), "comments"):
         if isinstance(comment, dict) and comment.get("comment") is not None:
             yield from read_comment(
                 {"id": digest(row_id, fields.plain_text(comment)), **comment, "origin": {"id": row_id}}
@@ -270,6 +263,6 @@ def _case(row: Row, suite: str, case_id: str) -> EvalCase:
     expected = row.get("expected")
     attributes = {str(k): fields.plain_text(v) for k, v in _object(row, "metadata").items() if v is not None}
     if tags := _tags(row):
-        attributes.setdefault("tags", joined(tags))
+        attributes.setdefault("tags", attribute_text(tags))
     text = question(row.get("input"))
     return EvalCase(suite, case_id, text, None if expected is None else fields.plain_text(expected), attributes)

@@ -11,15 +11,14 @@ metrics.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
-from everyturn.model import Json, Record
-from everyturn.readers import BadRecord, Context, Reader, Sample, Skipped, SkipRecord, fields
+from everyturn.model import Json
+from everyturn.readers import BadRecord, Context, Reader, Records, Sample, SkipRecord, fields
 from everyturn.readers.recognise import readers, recognise
 
 
-def _read(record: Json, context: Context) -> Iterator[Record | Skipped]:
+def _read(record: Json, context: Context) -> Records:
     if not isinstance(record, dict) or not isinstance(record.get("path"), str):
         raise BadRecord(expected="a request with a method and a path", found=fields.describe(record))
     body = fields.json_value(record.get("body"))
@@ -43,9 +42,7 @@ def _read(record: Json, context: Context) -> Iterator[Record | Skipped]:
 
 def _looks_like(sample: Sample) -> float:
     """How many of the records are requests."""
-    if not sample.records:
-        return 0.0
-    return sum(map(_is_request, sample.records)) / len(sample.records)
+    return sample.share(_is_request)
 
 
 def _is_request(record: Json) -> bool:

@@ -34,6 +34,7 @@ import orjson
 from everyturn.model import Attributes, Feedback, FeedbackRecord, Json, Message, MessageRecords, ToolCall, digest
 from everyturn.model.exchange import decode_tool_calls, encode_calls
 from everyturn.readers import BadRecord, Context, Reader, Sample, fields
+from everyturn.readers.attributes import record_attributes
 
 _ID_NAMES = (*fields.CONVERSATION_ID_NAMES, "id")
 _START_NAMES = ("started_at", "startedAt", *fields.TIME_NAMES)
@@ -70,9 +71,7 @@ def _read(record: Json, context: Context) -> Iterator[MessageRecords | FeedbackR
         listed = fields.json_value(listed)  # a CSV or Parquet cell holds the list as text
     if not isinstance(listed, list) or not listed:
         raise BadRecord(expected="messages: a list of at least one message", found=fields.describe(listed))
-    metadata = fields.json_value(record.get("metadata"))
-    if not isinstance(metadata, dict):
-        metadata = {}
+    metadata = fields.object_of(record.get("metadata"))
     conversation_id = _conversation_id(record, metadata, context)
     user_id = fields.user_id(record, context.options)
     if user_id is None and context.options.user_id is None:
@@ -98,11 +97,7 @@ def _conversation_id(record: Mapping[str, Json], metadata: Mapping[str, Json], c
 
 
 def _attributes(record: Mapping[str, Json], messages: MessageRecords, context: Context) -> Attributes:
-    attributes = fields.other(record, _NOT_ATTRIBUTES, context.options)
-    if "metadata" in record:
-        attributes |= fields.attributes(record["metadata"], "metadata", options=context.options)
-    if "attributes" in record:
-        attributes |= fields.attributes(record["attributes"], "attributes")
+    attributes = record_attributes(record, _NOT_ATTRIBUTES, context.options)
     started_at = fields.time(fields.first(record, _START_NAMES), "started_at")
     times = messages.few.get("at")
     if started_at is not None and not (times and started_at == min(times.values())):
@@ -329,9 +324,7 @@ def _is_number(value: str) -> bool:
 
 def _looks_like(sample: Sample) -> float:
     """How many of the records hold a list of objects with a role each under `messages`."""
-    if not sample.records or (sample.endpoint or "").endswith(_MODEL_CALLS):
-        return 0.0
-    return 0.9 * sum(map(_is_chat, sample.records)) / len(sample.records)
+    return 0.0 if (sample.endpoint or "").endswith(_MODEL_CALLS) else 0.9 * sample.share(_is_chat)
 
 
 def _is_chat(record: Json) -> bool:

@@ -20,19 +20,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
-from typing import TypeAlias
 
 import ormsgpack
 
-from everyturn.model import EvalCase, Feedback, FeedbackRecord, Json, Rejected, Span, digest
-from everyturn.readers import BadRecord, Context, Reader, Sample, Skipped, SkipRecord, fields
+from everyturn.model import Feedback, FeedbackRecord, Json, Rejected, digest
+from everyturn.readers import BadRecord, Context, Reader, Records, Sample, Skipped, SkipRecord, fields
 from everyturn.readers.datadog_spans import DatadogSpan, eval_case, read_span
 from everyturn.readers.feedback_names import Source, source_of
 
-Parts: TypeAlias = Iterator[Span | FeedbackRecord | EvalCase | Rejected | Skipped]
 
-
-def _read(record: Json, context: Context) -> Parts:
+def _read(record: Json, context: Context) -> Records:
     kind = _kind(record)
     if kind is None:
         raise BadRecord(expected="a Datadog LLM span, trace, export item or evaluation", found=fields.describe(record))
@@ -74,7 +71,7 @@ def _kind(record: Json) -> str | None:
 # --- spans ---------------------------------------------------------------------------------------------------------
 
 
-def _each(spans: Iterable[DatadogSpan | BadRecord], context: Context) -> Parts:
+def _each(spans: Iterable[DatadogSpan | BadRecord], context: Context) -> Records:
     """The spans of one record; one that is bad is rejected alone."""
     for span in spans:
         try:
@@ -87,7 +84,7 @@ def _each(spans: Iterable[DatadogSpan | BadRecord], context: Context) -> Parts:
             yield Rejected(context.where, bad.expected, bad.found)
 
 
-def _read_event(record: Mapping[str, Json], context: Context) -> Parts:
+def _read_event(record: Mapping[str, Json], context: Context) -> Records:
     if record.get("event_type") != "span":
         raise SkipRecord("events that are no spans")
     is_experiment = record.get("_dd.scope") == "experiments"
@@ -115,12 +112,12 @@ def _sent(span: Json, *, is_experiment: bool) -> DatadogSpan | BadRecord:
     )
 
 
-def _read_trace(record: list[Json], context: Context) -> Parts:
+def _read_trace(record: list[Json], context: Context) -> Records:
     for span in record:
         yield from _read_apm_span(span, context)
 
 
-def _read_apm_span(record: Mapping[str, Json], context: Context) -> Parts:
+def _read_apm_span(record: Mapping[str, Json], context: Context) -> Records:
     found = _object(record, "meta_struct").get("_llmobs")
     if isinstance(found, bytes):
         found = _unpacked(found)
@@ -146,11 +143,11 @@ def _read_apm_span(record: Mapping[str, Json], context: Context) -> Parts:
     yield from _each([span], context)
 
 
-def _read_item(record: Mapping[str, Json], context: Context) -> Parts:
+def _read_item(record: Mapping[str, Json], context: Context) -> Records:
     yield from _read_exported(record["attributes"], context)
 
 
-def _read_exported(record: Mapping[str, Json], context: Context) -> Parts:
+def _read_exported(record: Mapping[str, Json], context: Context) -> Records:
     names = ("input", "output", "metadata", "model_name", "error", "tool_definitions", "expected_output")
     span = DatadogSpan(
         trace_id=record["trace_id"],
@@ -178,14 +175,14 @@ def _object(record: Mapping[str, Json], name: str) -> Mapping[str, Json]:
 # --- evaluations and feedback ----------------------------------------------------------------------------------------
 
 
-def _read_metrics(record: Mapping[str, Json], context: Context) -> Parts:
+def _read_metrics(record: Mapping[str, Json], context: Context) -> Records:
     attributes = record["data"]["attributes"]
     if attributes.get("scope") == "experiments":
         raise SkipRecord("scores of experiments")
     yield from _each_rating(_rating, attributes["metrics"], context)
 
 
-def _each_rating(read: Callable[[Json], FeedbackRecord], given: Iterable[Json], context: Context) -> Parts:
+def _each_rating(read: Callable[[Json], FeedbackRecord], given: Iterable[Json], context: Context) -> Records:
     """The ratings of one record; one that is bad is rejected alone."""
     for item in given:
         try:
@@ -270,7 +267,7 @@ def _value(item: Mapping[str, Json]) -> tuple[float | None, str | None, str | No
 # --- recognising -----------------------------------------------------------------------------------------------------
 
 
-_READERS: Mapping[str, Callable[[Json, Context], Parts]] = {
+_READERS: Mapping[str, Callable[[Json, Context], Records]] = {
     "event": _read_event,
     "trace": _read_trace,
     "apm span": _read_apm_span,

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from everyturn.model import EvalCase, Json, Message, Operation, Span, ToolCall
 from everyturn.readers import BadRecord, ReadOptions, fields, steps
-from everyturn.readers.namespaces import is_plain, joined
+from everyturn.readers.attributes import attribute_text, is_plain, object_attributes
 
 _OPERATIONS: Mapping[str, Operation] = {
     "llm": "chat",
@@ -126,7 +126,7 @@ def eval_case(span: DatadogSpan) -> EvalCase | None:
         return None
     expected = span.meta.get("expected_output")
     metadata = span.meta.get("metadata")
-    attributes = fields.attributes(metadata, "metadata") if isinstance(metadata, dict) else {}
+    attributes = object_attributes(metadata, "metadata") if isinstance(metadata, dict) else {}
     return EvalCase(suite, case_id, text, None if expected is None else fields.plain_text(expected), attributes)
 
 
@@ -153,7 +153,7 @@ def _attributes(span: DatadogSpan, operation: Operation, tags: Mapping[str, str]
     found = {name: value for name, value in tags.items() if name not in _OWN_TAGS and not name.startswith("_dd.")}
     metadata = span.meta.get("metadata")
     if operation in {"invoke_agent", "other"} and isinstance(metadata, dict):  # a model call's are its parameters
-        found |= {name: joined(value) for name, value in metadata.items() if is_plain(value)}
+        found |= {name: attribute_text(value) for name, value in metadata.items() if is_plain(value)}
     for name, value in (("environment", tags.get("env")), ("model", span.meta.get("model_name"))):
         if isinstance(value, str) and value:
             found.setdefault(name, value)

@@ -34,7 +34,7 @@ from everyturn.readers.recognise import (
     unwrapped,
 )
 from everyturn.readers.rows import parquet_rows
-from everyturn.readers.running import Parts, read_binary, read_record
+from everyturn.readers.running import Reading, read_binary, read_record
 from everyturn.readers.source import Damaged, Frame, Source, damaged, is_text
 from everyturn.readers.tables import Tables
 from everyturn.readers.uncollected import made_uncollected, uncollected
@@ -64,7 +64,7 @@ class Batch:
 
     `tables` holds Arrow tables of the schemas in `model.schemas` under spans, messages, feedback, actions, eval_cases, eval_results,
     outcomes; a kind without rows is left out. `files` are the counts so far of each file this batch read from: a file's
-    latest count replaces its earlier ones. `rejected` also names the parts that were bad within records that count as data.
+    latest count replaces its earlier ones. `rejected` also names the reading that were bad within records that count as data.
     """
 
     tables: Mapping[str, pa.Table]
@@ -361,8 +361,8 @@ class _Load:
         try:
             if frame.bad is not None:
                 raise frame.bad
-            parts = (
-                Parts(skipped="an empty page")
+            reading = (
+                Reading(skipped="an empty page")
                 if reader is None
                 else read_record(reader, frame.value, context, self._latest)
             )
@@ -373,15 +373,15 @@ class _Load:
         except SkipRecord as skip:
             count.skipped[skip.reason] += 1
             return
-        if parts.rows:
+        if reading.rows:
             count.data += 1
-        elif parts.rejected:
+        elif reading.rejected:
             count.rejected += 1
         else:
-            count.skipped[parts.skipped] += 1
-        for kind, row in parts.rows:
+            count.skipped[reading.skipped] += 1
+        for kind, row in reading.rows:
             self._tables.add(kind, row, where)
-        for rejected in parts.rejected:
+        for rejected in reading.rejected:
             self._reject(rejected)
 
 

@@ -18,6 +18,7 @@ from datetime import datetime
 from everyturn.model import EvalCase, EvalResult, Json, digest
 from everyturn.readers import BadRecord, Context, Reader, Sample, fields
 from everyturn.readers.asked import INPUT_NAMES, asked
+from everyturn.readers.attributes import object_attributes, other_fields
 
 _EXPECTED_NAMES = ("expected", "ideal", "reference", "expected_output", "expectedOutput", "output", "outputs")
 _SUITE_NAMES = ("suite", "dataset", "eval", "dataset_name", "datasetName")
@@ -59,9 +60,9 @@ def _read(record: Json, context: Context) -> Iterator[EvalCase | EvalResult]:
     if text is not None:
         expected = _expected(fields.first(record, _EXPECTED_NAMES))
         attributes = {
-            **fields.other(record, _NOT_ATTRIBUTES, context.options),
-            **fields.attributes(record.get("metadata"), "metadata"),
-            **fields.attributes(record.get("attributes"), "attributes"),
+            **other_fields(record, _NOT_ATTRIBUTES, context.options),
+            **object_attributes(record.get("metadata"), "metadata"),
+            **object_attributes(record.get("attributes"), "attributes"),
         }
         yield EvalCase(suite, case_id, text, expected, attributes)
     yield from _results(record, suite, case_id, scores, at)
@@ -105,9 +106,7 @@ def _score(value: Json, name: str) -> float | None:
 
 def _looks_like(sample: Sample) -> float:
     """How many of the records hold a case or a score."""
-    if not sample.records:
-        return 0.0
-    return sum(map(_likeness, sample.records)) / len(sample.records)
+    return sample.share(_likeness)
 
 
 def _likeness(record: Json) -> float:

@@ -9,7 +9,6 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from functools import cache
 
 import orjson
 
@@ -340,53 +339,21 @@ def text_of(value: Json) -> str | None:
     return value if value is None or isinstance(value, str) else orjson.dumps(value).decode()
 
 
-def attributes(group: Json, name: str, *, options: ReadOptions | None = None) -> dict[str, str]:
-    """A field that holds an object, or its JSON text, as a flat mapping of texts, missing values left out.
+def object_of(value: Json) -> dict[str, Json]:
+    """The object a value is, or that its JSON text holds; an empty one where it is none.
 
-    With `options`, its fields that hold ids are left out too, the usual ones and the declared ones.
-
-    >>> attributes({"plan": "pro", "seats": 3, "note": None}, "metadata")
-    {'plan': 'pro', 'seats': '3'}
+    >>> object_of('{"plan": "pro"}'), object_of(3)
+    ({'plan': 'pro'}, {})
     """
-    if group is None or group == "":
-        return {}
-    group = json_value(group)
-    if not isinstance(group, Mapping):
-        raise BadRecord(expected=f"{name}: an object", found=describe(group))
-    ids = with_declared(ID_NAMES, options) if options is not None else frozenset()
-    return {str(k): plain_text(v) for k, v in group.items() if v is not None and k not in ids}
+    found = json_value(value)
+    return found if isinstance(found, dict) else {}
 
 
-def with_declared(known: frozenset[str], options: ReadOptions) -> frozenset[str]:
-    """The known names and those of the fields that were declared to hold an id."""
-    if options.user_id is None and options.conversation_id is None:
-        return known
-    return _joined(known, options.user_id or "", options.conversation_id or "")
-
-
-@cache
-def _joined(known: frozenset[str], *paths: str) -> frozenset[str]:
-    return known.union(paths, (path.rpartition(".")[2] for path in paths))
-
-
-def other(record: Mapping[str, Json], known: frozenset[str], options: ReadOptions) -> dict[str, str]:
-    """The attributes among a record's own fields: every field that is not known and is no object or list of such.
-
-    A field that was declared to hold an id is known: a copy of a user's id among the attributes would outlive
-    forgetting that user.
-    """
-    known = with_declared(known, options)
-    if record.keys() <= known:
-        return {}
-    return {str(k): plain_text(v) for k, v in record.items() if k not in known and v is not None and _is_flat(v)}
-
-
-def _is_flat(value: Json) -> bool:
-    if type(value) is str:
-        return True
-    if isinstance(value, list):
-        return bool(value) and not any(isinstance(v, list | dict) for v in value)
-    return not isinstance(value, dict)
+def listed(value: Json, name: str) -> list[Json]:
+    """A list as it is, an empty one where it is missing."""
+    if not isinstance(value, list | None):
+        raise BadRecord(expected=f"{name}: a list", found=describe(value))
+    return value or []
 
 
 def decoded(value: Json) -> Json:

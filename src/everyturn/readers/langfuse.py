@@ -22,7 +22,7 @@ import re
 from collections.abc import Callable, Iterator, KeysView, Mapping
 
 from everyturn.model import EvalCase, Feedback, FeedbackRecord, Json, Rejected, Span
-from everyturn.readers import BadRecord, Context, Reader, ReadOptions, Sample, Skipped, SkipRecord, fields
+from everyturn.readers import BadRecord, Context, Reader, ReadOptions, Records, Sample, Skipped, SkipRecord, fields
 from everyturn.readers.chat import read_message
 from everyturn.readers.feedback_names import source_of
 from everyturn.readers.langfuse_observations import Observation
@@ -43,10 +43,8 @@ _TRACE_FIELDS = frozenset(
 
 _SEPARATED = re.compile(r"(?<=[a-z])_([a-z])")
 
-Parts = Iterator[Span | FeedbackRecord | EvalCase | Rejected | Skipped]
 
-
-def _read(record: Json, context: Context) -> Parts:
+def _read(record: Json, context: Context) -> Records:
     record = _camel(record)
     kind = _kind(record)
     if kind is None:
@@ -89,7 +87,7 @@ _KINDS: tuple[tuple[str, Callable[[Mapping[str, Json], KeysView[str]], bool]], .
 # --- events ------------------------------------------------------------------------------------------------------
 
 
-def _read_batch(record: Mapping[str, Json], context: Context) -> Parts:
+def _read_batch(record: Mapping[str, Json], context: Context) -> Records:
     for event in record["batch"]:
         try:
             yield from _read_event(event, context)
@@ -97,7 +95,7 @@ def _read_batch(record: Mapping[str, Json], context: Context) -> Parts:
             yield Rejected(context.where, bad.expected, bad.found)
 
 
-def _read_event(event: Json, context: Context) -> Parts:
+def _read_event(event: Json, context: Context) -> Records:
     kind = event.get("type") if isinstance(event, dict) else None
     body = event.get("body") if isinstance(event, dict) else None
     if not isinstance(kind, str) or not isinstance(body, dict):
@@ -131,7 +129,7 @@ def _trace(body: Mapping[str, Json], options: ReadOptions) -> Observation:
         output=body.get("output"),
         conversation_id=fields.conversation_id(body, options, _SESSION_NAMES),
         user_id=fields.user_id(body, options, _USER_NAMES),
-        metadata=_metadata(body),
+        metadata=fields.object_of(body.get("metadata")),
         tags=body.get("tags"),
         version=fields.text(body.get("version"), "version"),
         environment=_environment(body),
@@ -160,11 +158,6 @@ def _observation(body: Mapping[str, Json], options: ReadOptions, kind: str) -> O
     )
 
 
-def _metadata(body: Mapping[str, Json]) -> Mapping[str, Json]:
-    found = fields.json_value(body.get("metadata"))
-    return found if isinstance(found, dict) else {}
-
-
 def _environment(body: Mapping[str, Json]) -> str | None:
     """The environment; "default" is Langfuse's word for none."""
     found = fields.text(body.get("environment"), "environment")
@@ -174,14 +167,14 @@ def _environment(body: Mapping[str, Json]) -> str | None:
 # --- what the API gives --------------------------------------------------------------------------------------------
 
 
-def _read_observation(record: Mapping[str, Json], context: Context) -> Parts:
+def _read_observation(record: Mapping[str, Json], context: Context) -> Records:
     observation = _observation(record, context.options, "SPAN")
     if observation.parent_id is None:
-        observation.metadata = _metadata(record)  # the trace's, to which others add their own
+        observation.metadata = fields.object_of(record.get("metadata"))  # the trace's, to which others add their own
     yield observation.span()
 
 
-def _read_trace(record: Mapping[str, Json], context: Context) -> Parts:
+def _read_trace(record: Mapping[str, Json], context: Context) -> Records:
     trace = _trace(record, context.options)
     yield trace.span()
     for item in _listed(record, "observations"):
@@ -196,13 +189,10 @@ def _read_trace(record: Mapping[str, Json], context: Context) -> Parts:
 
 
 def _listed(record: Mapping[str, Json], name: str) -> list[Json]:
-    found = fields.json_value(record.get(name))
-    if not isinstance(found, list | None):
-        raise BadRecord(expected=f"{name}: a list", found=fields.describe(found))
-    return found or []
+    return fields.listed(fields.json_value(record.get(name)), name)
 
 
-def _read_session(record: Mapping[str, Json], context: Context) -> Parts:
+def _read_session(record: Mapping[str, Json], context: Context) -> Records:
     for trace in record["traces"]:
         if not isinstance(trace, dict):
             raise BadRecord(expected="traces: a list of traces", found=fields.describe(trace))
@@ -212,7 +202,7 @@ def _read_session(record: Mapping[str, Json], context: Context) -> Parts:
 # --- scores --------------------------------------------------------------------------------------------------------
 
 
-def _read_score(body: Mapping[str, Json], _context: Context) -> Parts:
+def _read_score(body: Mapping[str, Json], _context: Context) -> Records:
     found = body.get("subject")
     subject: Mapping[str, Json] = found if isinstance(found, dict) else {}
     kind, subject_id = subject.get("kind"), subject.get("id")
@@ -268,7 +258,7 @@ def read_dataset_item(record: Mapping[str, Json], _context: Context) -> Iterator
         fields.required_id(record.get("id"), "id"),
         question(record.get("input")),
         None if expected is None else fields.plain_text(expected),
-        {k: fields.plain_text(v) for k, v in _metadata(record).items() if v is not None},
+        {k: fields.plain_text(v) for k, v in fields.object_of(record.get("metadata")).items() if v is not None},
     )
 
 
@@ -289,12 +279,12 @@ def question(value: Json) -> str:
     return fields.plain_text(found)
 
 
-def _read_run_item(record: Mapping[str, Json], _context: Context) -> Parts:
+def _read_run_item(record: Mapping[str, Json], _context: Context) -> Records:
     trace_id = fields.required_id(record.get("traceId"), "traceId")
     yield Span(trace_id, trace_id, is_evaluation=True)
 
 
-def _read_run(record: Mapping[str, Json], context: Context) -> Parts:
+def _read_run(record: Mapping[str, Json], context: Context) -> Records:
     for item in record["datasetRunItems"]:
         if not isinstance(item, dict):
             raise BadRecord(expected="datasetRunItems: a list of items", found=fields.describe(item))
@@ -303,7 +293,7 @@ def _read_run(record: Mapping[str, Json], context: Context) -> Parts:
         raise SkipRecord("dataset runs without items")
 
 
-_READERS: Mapping[str, Callable[[Mapping[str, Json], Context], Parts]] = {
+_READERS: Mapping[str, Callable[[Mapping[str, Json], Context], Records]] = {
     "batch": _read_batch,
     "session": _read_session,
     "trace": _read_trace,

@@ -13,8 +13,8 @@ from datetime import datetime
 
 from everyturn.model import Json, Operation, Span
 from everyturn.readers import ReadOptions, fields, steps
+from everyturn.readers.attributes import attribute_text, is_plain
 from everyturn.readers.genai import conversation_id, error_of, user_id
-from everyturn.readers.namespaces import is_plain, joined
 from everyturn.readers.otlp_wire import OtlpSpan
 
 _OPERATIONS: Mapping[str, Operation] = {
@@ -89,9 +89,9 @@ class Observation:
         )
 
     def _attributes(self) -> dict[str, str]:
-        found = {name: joined(value) for name, value in self.metadata.items() if is_plain(value)}
+        found = {name: attribute_text(value) for name, value in self.metadata.items() if is_plain(value)}
         if isinstance(self.tags, list) and self.tags and is_plain(self.tags):
-            found["tags"] = joined(self.tags)
+            found["tags"] = attribute_text(self.tags)
         for name, value in (("agent_version", self.version), ("environment", self.environment), ("model", self.model)):
             if value:
                 found.setdefault(name, value)

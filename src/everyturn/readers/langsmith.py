@@ -30,21 +30,20 @@ from collections.abc import Callable, Iterator, Mapping
 
 import orjson
 
-from everyturn.model import DEFAULT_SUITE, EvalCase, EvalResult, Feedback, FeedbackRecord, Json, Rejected, Span
-from everyturn.readers import BadRecord, Context, Reader, Sample, Skipped, SkipRecord, fields
+from everyturn.model import DEFAULT_SUITE, EvalCase, EvalResult, Feedback, FeedbackRecord, Json, Rejected
+from everyturn.readers import BadRecord, Context, Reader, Records, Sample, Skipped, SkipRecord, fields
+from everyturn.readers.attributes import object_attributes
 from everyturn.readers.feedback_names import Source, source_of
 from everyturn.readers.langfuse import question
 from everyturn.readers.langsmith_runs import read_run, run_results
 from everyturn.readers.multipart import Part, is_multipart, parts
-
-Parts = Iterator[Span | FeedbackRecord | EvalCase | EvalResult | Rejected | Skipped]
 
 _PART = re.compile(r"(?:(post|patch|feedback|attachment)\.)?([0-9a-fA-F-]{32,36})(?:\.(.+))?$")
 _RUN_PARTS = frozenset({"inputs", "outputs", "events", "extra", "error", "serialized"})
 _EXAMPLE_PARTS = frozenset({"inputs", "outputs"})
 
 
-def _read(record: Json, context: Context) -> Parts:
+def _read(record: Json, context: Context) -> Records:
     if isinstance(record, BadRecord | SkipRecord):
         raise record  # what stands in place of a part of a request that could not be decoded, or need not be
     kind = _kind(record)
@@ -86,21 +85,14 @@ def _is_part_name(value: Json) -> bool:
 # --- runs -------------------------------------------------------------------------------------------------------
 
 
-def _read_run(run: Mapping[str, Json], context: Context) -> Parts:
+def _read_run(run: Mapping[str, Json], context: Context) -> Records:
     yield read_run(run, context.options)
     yield from run_results(run)
     if "child_runs" in run:
-        yield from _read_runs(_listed(run, "child_runs"), context)
+        yield from _read_runs(fields.listed(run["child_runs"], "child_runs"), context)
 
 
-def _listed(record: Mapping[str, Json], name: str) -> list[Json]:
-    found = record.get(name)
-    if not isinstance(found, list | None):
-        raise BadRecord(expected=f"{name}: a list", found=fields.describe(found))
-    return found or []
-
-
-def _read_runs(runs: Json, context: Context) -> Parts:
+def _read_runs(runs: Json, context: Context) -> Records:
     for run in runs:
         if not isinstance(run, dict):
             yield Rejected(context.where, "runs: objects with an id", fields.describe(run))
@@ -111,13 +103,13 @@ def _read_runs(runs: Json, context: Context) -> Parts:
             yield Rejected(context.where, bad.expected, bad.found)
 
 
-def _read_page(page: Mapping[str, Json], context: Context) -> Parts:
+def _read_page(page: Mapping[str, Json], context: Context) -> Records:
     if not page["runs"]:
         raise SkipRecord("an empty page")
     yield from _read_runs(page["runs"], context)
 
 
-def _read_batch(batch: Mapping[str, Json], context: Context) -> Parts:
+def _read_batch(batch: Mapping[str, Json], context: Context) -> Records:
     for verb in ("post", "patch"):
         listed = batch.get(verb)
         yield from _read_runs(listed if isinstance(listed, list) else (), context)
@@ -126,7 +118,7 @@ def _read_batch(batch: Mapping[str, Json], context: Context) -> Parts:
 # --- feedback ---------------------------------------------------------------------------------------------------
 
 
-def _read_feedback(record: Mapping[str, Json], _context: Context) -> Parts:
+def _read_feedback(record: Mapping[str, Json], _context: Context) -> Records:
     run_id = fields.identifier(record.get("run_id"), "run_id")
     if run_id is None or record.get("error") is True:
         yield Skipped("feedback on a whole project" if run_id is None else "feedback of evaluators that failed")
@@ -181,7 +173,7 @@ def read_example(record: Mapping[str, Json], _context: Context) -> Iterator[Eval
         raise BadRecord(expected="id: the example's id", found="nothing")
     suite = fields.identifier(record.get("dataset_id"), "dataset_id") or DEFAULT_SUITE
     expected = fields.json_value(record.get("outputs"))
-    attributes = fields.attributes(record.get("metadata"), "metadata")
+    attributes = object_attributes(record.get("metadata"), "metadata")
     splits = fields.first(record, ("split", "splits"))
     if splits is not None:
         attributes.setdefault("dataset_split", fields.plain_text(splits if isinstance(splits, list) else [splits]))
@@ -213,25 +205,25 @@ def read_evaluated(row: Mapping[str, Json], context: Context) -> Iterator[EvalCa
             yield EvalResult(case.suite, case.case_id, run_id, key, score, at)
 
 
-def _read_example(example: Mapping[str, Json], context: Context) -> Parts:
+def _read_example(example: Mapping[str, Json], context: Context) -> Records:
     yield from read_example(example, context)
-    for run in _listed(example, "runs"):
+    for run in fields.listed(example.get("runs"), "runs"):
         if not isinstance(run, dict):
             raise BadRecord(expected="runs: a list of runs", found=fields.describe(run))
         about = {"reference_example_id": example.get("id"), "reference_dataset_id": example.get("dataset_id")}
         yield from _read_run({**run, **about}, context)
 
 
-def _read_evaluated(row: Mapping[str, Json], context: Context) -> Parts:
+def _read_evaluated(row: Mapping[str, Json], context: Context) -> Records:
     yield from read_evaluated(row, context)
     yield read_run({**row["run"], "reference_example_id": row["example"].get("id")}, context.options)
 
 
-def _read_part(_part: Mapping[str, Json], _context: Context) -> Parts:
+def _read_part(_part: Mapping[str, Json], _context: Context) -> Records:
     raise SkipRecord("a part of a multipart request by itself; the request's body has it whole")
 
 
-_READERS: Mapping[str, Callable[[Mapping[str, Json], Context], Parts]] = {
+_READERS: Mapping[str, Callable[[Mapping[str, Json], Context], Records]] = {
     "run": _read_run,
     "feedback": _read_feedback,
     "example": _read_example,

@@ -15,8 +15,8 @@ from collections.abc import Mapping
 
 from everyturn.model import DEFAULT_SUITE, EvalResult, Json, Message, Operation, Span
 from everyturn.readers import ReadOptions, fields, steps
+from everyturn.readers.attributes import attribute_text, is_plain
 from everyturn.readers.forms import as_openai, failure, reply
-from everyturn.readers.namespaces import is_plain, joined
 
 _OPERATIONS: Mapping[str, Operation] = {
     "llm": "chat",
@@ -56,9 +56,7 @@ def metadata_of(run: Mapping[str, Json]) -> Mapping[str, Json]:
     """The run's metadata: under `extra`, or in the API's second version at the top."""
     extra = fields.json_value(run.get("extra"))
     found = fields.json_value(extra.get("metadata")) if isinstance(extra, dict) else None
-    if not isinstance(found, dict):
-        found = fields.json_value(run.get("metadata"))
-    return found if isinstance(found, dict) else {}
+    return found if isinstance(found, dict) else fields.object_of(run.get("metadata"))
 
 
 def read_run(run: Mapping[str, Json], options: ReadOptions) -> Span:
@@ -245,14 +243,14 @@ def _attributes(
     settings = extra.get("invocation_params") if is_call and isinstance(extra, dict) else None  # LangChain adds them
     left_out = _NOT_ATTRIBUTES.union(settings) if isinstance(settings, dict) else _NOT_ATTRIBUTES
     found = {
-        str(name): joined(value)
+        str(name): attribute_text(value)
         for name, value in metadata.items()
         if name not in left_out and is_plain(value) and not str(name).startswith(_NOISE)
     }
     tags = fields.json_value(run.get("tags"))
     own = [t for t in tags if isinstance(t, str) and not _STEP_TAG.match(t)] if isinstance(tags, list) else []
     if own:
-        found["tags"] = joined(own)
+        found["tags"] = attribute_text(own)
     if is_call and (model := _model(outputs) or metadata.get("ls_model_name")) and isinstance(model, str):
         found.setdefault("model", model)
     if _is_elsewhere(run, "inputs") or _is_elsewhere(run, "outputs"):

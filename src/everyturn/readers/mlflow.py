@@ -25,9 +25,10 @@ from datetime import datetime
 
 from everyturn.model import Feedback, FeedbackRecord, Json, Rejected, Span
 from everyturn.readers import BadRecord, Context, Reader, ReadOptions, Sample, Skipped, fields, steps
+from everyturn.readers.attributes import own_attributes
 from everyturn.readers.feedback_names import source_of
 from everyturn.readers.mlflow_spans import read_span
-from everyturn.readers.namespaces import Names, own_attributes
+from everyturn.readers.namespaces import Names
 from everyturn.readers.otlp_wire import OtlpSpan, exception_of, instant
 
 _OWN = "mlflow."  # begins the metadata and tags that MLflow itself sets: places, versions, the machine's user
@@ -81,7 +82,10 @@ def _list(value: Json, name: str) -> list[Json]:
 
 def _trace(info: _Object, trace_id: str, options: ReadOptions) -> Span:
     """The trace as the span above its spans."""
-    metadata, tags = _texts(fields.first(info, ("trace_metadata", "request_metadata"))), _texts(info.get("tags"))
+    metadata, tags = (
+        fields.object_of(fields.first(info, ("trace_metadata", "request_metadata"))),
+        fields.object_of(info.get("tags")),
+    )
     own = {k: v for k, v in {**metadata, **tags}.items() if not k.startswith(_OWN)}
     session, user = metadata.get(_SESSION), metadata.get(_USER)
     if options.conversation_id is not None:
@@ -99,14 +103,9 @@ def _trace(info: _Object, trace_id: str, options: ReadOptions) -> Span:
     )
 
 
-def _texts(value: Json) -> dict[str, Json]:
-    found = fields.json_value(value)
-    return found if isinstance(found, dict) else {}
-
-
 def _without_spans(trace: Span, info: _Object) -> Span:
     """A trace that was fetched without its spans: what its metadata tells of them."""
-    metadata = _texts(fields.first(info, ("trace_metadata", "request_metadata")))
+    metadata = fields.object_of(fields.first(info, ("trace_metadata", "request_metadata")))
     asked = steps.asked(fields.decoded(fields.first(metadata, ("mlflow.traceInputs",)) or info.get("request_preview")))
     answered = steps.answered(
         fields.decoded(fields.first(metadata, ("mlflow.traceOutputs",)) or info.get("response_preview"))
@@ -123,13 +122,13 @@ def _otlp_span(item: Json, trace_id: str) -> OtlpSpan:
     span_id = _hex(fields.first(item, ("span_id",)), "span_id")
     if span_id is None:
         raise BadRecord(expected="span_id: the span's id", found="nothing")
-    status = _texts(item.get("status"))
+    status = fields.object_of(item.get("status"))
     exception = None
     for event in _list(item.get("events"), "events"):
         if isinstance(event, dict) and event.get("name") == "exception":
-            exception = exception_of(_texts(event.get("attributes")))
+            exception = exception_of(fields.object_of(event.get("attributes")))
     has_failed = str(status.get("code")).removeprefix("STATUS_CODE_") in {"ERROR", "2"}
-    attributes = {"mlflow.spanType": "UNKNOWN", **_texts(item.get("attributes"))}
+    attributes = {"mlflow.spanType": "UNKNOWN", **fields.object_of(item.get("attributes"))}
     return OtlpSpan(
         trace_id=trace_id,
         span_id=span_id,
@@ -182,7 +181,7 @@ def _rating(item: Json, trace_id: str) -> Iterator[FeedbackRecord | Skipped]:
     if not name or not assessment_id:
         raise BadRecord(expected="assessment_id and assessment_name", found=fields.describe(item))
     value = given.get("value")
-    source = _texts(item.get("source"))
+    source = fields.object_of(item.get("source"))
     is_number = isinstance(value, bool | int | float)
     yield FeedbackRecord(
         assessment_id,
@@ -201,9 +200,7 @@ def _rating(item: Json, trace_id: str) -> Iterator[FeedbackRecord | Skipped]:
 
 def _looks_like(sample: Sample) -> float:
     """How many of the records are traces of MLflow's."""
-    if not sample.records:
-        return 0.0
-    return 0.95 * sum(map(_is_trace, sample.records)) / len(sample.records)
+    return 0.95 * sample.share(_is_trace)
 
 
 def _is_trace(record: Json) -> bool:

@@ -30,6 +30,7 @@ from datetime import datetime
 from everyturn.model import Json, Message, Span, ToolCall, digest
 from everyturn.model.exchange import encode_messages
 from everyturn.readers import BadRecord, Context, Reader, ReadOptions, Sample, fields
+from everyturn.readers.attributes import object_attributes, other_fields
 from everyturn.readers.chat import tool_calls
 from everyturn.readers.genai_messages import openai_messages
 
@@ -214,8 +215,7 @@ def _error(record: Mapping[str, Json], response: Mapping[str, Json]) -> str | No
 
 
 def _metadata(value: Mapping[str, Json]) -> Mapping[str, Json]:
-    found = fields.json_value(value.get("metadata"))
-    return found if isinstance(found, dict) else {}
+    return fields.object_of(value.get("metadata"))
 
 
 def _conversation_id(record: Mapping[str, Json], request: Mapping[str, Json], options: ReadOptions) -> str | None:
@@ -255,11 +255,11 @@ def _times(record: Mapping[str, Json], response: Mapping[str, Json]) -> tuple[da
 def _attributes(
     record: Mapping[str, Json], request: Mapping[str, Json], response: Mapping[str, Json], options: ReadOptions
 ) -> dict[str, str]:
-    own = {} if record is request else fields.other(record, _NOT_ATTRIBUTES, options)
+    own = {} if record is request else other_fields(record, _NOT_ATTRIBUTES, options)
     found = {
         **own,
-        **fields.attributes(dict(_metadata(request)), "request.metadata", options=options),
-        **fields.attributes(dict(_metadata(record)), "metadata", options=options),
+        **object_attributes(_metadata(request), "request.metadata", options=options),
+        **object_attributes(_metadata(record), "metadata", options=options),
     }
     model = fields.text(fields.first(response, ("model",)) or request.get("model"), "model")
     if model:
@@ -269,9 +269,7 @@ def _attributes(
 
 def _looks_like(sample: Sample) -> float:
     """How many of the records hold a request and a response; less sure where both have names that traces use too."""
-    if not sample.records:
-        return 0.0
-    return sum(map(_sureness, sample.records)) / len(sample.records)
+    return sample.share(_sureness)
 
 
 def _sureness(record: Json) -> float:

@@ -1,7 +1,7 @@
 """Whose attribute a span's attribute is: a convention's (`http.route`, `llm.model_name`) or the application's own (`plan`, `shop.country`).
 
 Conventions name theirs under a first word; those of OpenTelemetry's registry and of the known instrumentations are listed. Whatever is
-under none of them the application set itself, and its short values are kept as attributes of the conversation. `app.plan` is `plan`.
+under none of them the application set itself. `app.plan` is `plan`.
 """
 
 from __future__ import annotations
@@ -11,9 +11,7 @@ from functools import lru_cache
 from typing import TypeVar
 
 from everyturn.model import Json
-from everyturn.readers import ReadOptions, fields
 
-_LONGEST = 500  # characters; what is longer is content or a dump, and nothing to tell conversations apart by
 _CONVENTIONS = frozenset(
     [
         "agent",
@@ -176,26 +174,7 @@ def _remembered(names: tuple[str, ...]) -> Names:
     return Names(names)
 
 
-def own_attributes(found: Mapping[str, Json], options: ReadOptions, names: Names | None = None) -> dict[str, str]:
-    """The attributes of a span that are the application's own, without ids; `names` are those of the attributes.
-
-    >>> found = {"http.route": "/chat", "app.plan": "pro", "shop.country": "DE", "seats": 3, "user_id": "u1", "note": "x" * 501}
-    >>> own_attributes(found, ReadOptions())
-    {'plan': 'pro', 'shop.country': 'DE', 'seats': '3'}
-    """
-    kept: dict[str, str] = {}
-    for name, own in (names or Names.of(found)).tell(_own_names):
-        value = found[name]
-        if type(value) is str:
-            if len(value) <= _LONGEST:
-                kept[own] = value
-        elif is_plain(value) and len(text := joined(value)) <= _LONGEST:
-            kept[own] = text
-    ids = fields.with_declared(fields.ID_NAMES, options)
-    return kept if ids.isdisjoint(kept) else {name: text for name, text in kept.items() if name not in ids}
-
-
-def _own_names(names: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+def own_names(names: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
     """The application's own among the names, each with what it is called."""
     return tuple((name, own) for name in names if (own := _own_name(name)) is not None)
 
@@ -206,38 +185,3 @@ def _own_name(name: str) -> str | None:
     if (dot and first in _CONVENTIONS) or name == "metadata":
         return None
     return rest if first == "app" and rest else name
-
-
-def with_common(attributes: dict[str, str], *, tags: Json, model: Json, environment: Json) -> dict[str, str]:
-    """The attributes with those that every dialect has under a name of its own: a list of tags, a model, an environment.
-
-    A model or environment that the application named itself stands.
-
-    >>> with_common({"model": "mine"}, tags=["a", "b"], model="theirs", environment=None)
-    {'model': 'mine', 'tags': 'a, b'}
-    """
-    if isinstance(tags, list) and tags and is_plain(tags):
-        attributes["tags"] = joined(tags)
-    for name, value in (("model", model), ("environment", environment)):
-        if isinstance(value, str) and value:
-            attributes.setdefault(name, value)
-    return attributes
-
-
-def is_plain(value: Json) -> bool:
-    """Whether a value can be an attribute: a single value, or a list of such."""
-    if type(value) is str:
-        return True
-    items = value if isinstance(value, list) else [value]
-    return value is not None and not any(isinstance(v, list | dict) for v in items)
-
-
-def joined(value: Json) -> str:
-    """A value as an attribute's text; the items of a list (tags) joined.
-
-    >>> joined(["support", "orders"]), joined(3)
-    ('support, orders', '3')
-    """
-    if type(value) is str:
-        return value
-    return ", ".join(map(fields.plain_text, value)) if isinstance(value, list) else fields.plain_text(value)

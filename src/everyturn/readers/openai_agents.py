@@ -17,8 +17,8 @@ from collections.abc import Iterator, Mapping
 
 from everyturn.model import Json, Message, Operation, Rejected, Span, ToolCall
 from everyturn.readers import BadRecord, Context, Reader, ReadOptions, Sample, Skipped, fields, steps
+from everyturn.readers.attributes import own_attributes
 from everyturn.readers.genai_messages import openai_messages
-from everyturn.readers.namespaces import own_attributes
 
 _OPERATIONS: Mapping[str, Operation] = {
     "generation": "chat",
@@ -126,9 +126,7 @@ def _error(value: Json) -> str | None:
 
 def _looks_like(sample: Sample) -> float:
     """How many of the records are requests or items of the SDK's."""
-    if not sample.records:
-        return 0.0
-    return 0.95 * sum(map(_is_export, sample.records)) / len(sample.records)
+    return 0.95 * sample.share(_is_export)
 
 
 def _is_export(record: Json) -> bool:

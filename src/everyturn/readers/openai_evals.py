@@ -25,6 +25,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from everyturn.model import EvalCase, EvalResult, Json, Rejected, digest
 from everyturn.readers import BadRecord, Context, Reader, Sample, Skipped, SkipRecord, fields
 from everyturn.readers.asked import asked
+from everyturn.readers.attributes import object_attributes, other_fields
 
 _NOT_ATTRIBUTES = frozenset({"input", "ideal", "metadata"})
 _NAMED = frozenset({"suite", "dataset", "case_id", "scores", "score", "datasetName", "dataset_name"})
@@ -51,8 +52,8 @@ def _read(record: Json, context: Context) -> Iterator[EvalCase | EvalResult | Re
     if not text:
         raise BadRecord(expected="input: a text or a list of messages", found=fields.describe(record.get("input")))
     attributes = {
-        **fields.other(record, _NOT_ATTRIBUTES, context.options),
-        **fields.attributes(record.get("metadata"), "metadata"),
+        **other_fields(record, _NOT_ATTRIBUTES, context.options),
+        **object_attributes(record.get("metadata"), "metadata"),
     }
     yield EvalCase(_suite(context.path), str(context.index), text, _ideal(record.get("ideal")), attributes)
 
@@ -148,7 +149,7 @@ def _looks_like(sample: Sample) -> float:
     """How many of the records are samples or lines of a log; for a text without records, whether it is a registry."""
     if not sample.records:
         return 0.9 if _REGISTRY.search(sample.head) else 0.0
-    return 0.95 * sum(map(_is_ours, sample.records)) / len(sample.records)
+    return 0.95 * sample.share(_is_ours)
 
 
 def _is_ours(record: Json) -> bool:

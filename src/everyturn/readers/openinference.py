@@ -18,11 +18,11 @@ from typing import NamedTuple, TypeAlias
 
 from everyturn.model import Feedback, FeedbackRecord, Json, Message, Operation, Span, ToolCall, digest
 from everyturn.readers import ReadOptions, fields, steps
+from everyturn.readers.attributes import own_attributes, with_common
 from everyturn.readers.feedback_names import source_of
 from everyturn.readers.forms import as_openai, failure, reply
 from everyturn.readers.genai import environment, error_of, ids_of
 from everyturn.readers.genai_messages import one_reply, openai_messages, with_calls_joined
-from everyturn.readers.namespaces import own_attributes, with_common
 from everyturn.readers.otlp_wire import Attributes, OtlpSpan
 from everyturn.readers.repeats import Item, RepeatedItems
 

@@ -18,14 +18,11 @@ the playground and of optimisations are marked as an evaluation and never become
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import TypeAlias
 
 from everyturn.model import Feedback, FeedbackRecord, Json, Operation, Rejected, Span, ToolCall, digest
-from everyturn.readers import BadRecord, Context, Reader, ReadOptions, Sample, Skipped, fields, steps
+from everyturn.readers import BadRecord, Context, Reader, ReadOptions, Records, Sample, fields, steps
+from everyturn.readers.attributes import attribute_text, is_plain
 from everyturn.readers.feedback_names import Source, source_of
-from everyturn.readers.namespaces import is_plain, joined
-
-Parts: TypeAlias = Iterator[Span | FeedbackRecord | Rejected | Skipped]
 
 _OPERATIONS: Mapping[str, Operation] = {"llm": "chat", "tool": "execute_tool", "guardrail": "execute_tool"}
 _TYPES = frozenset({"general", "guardrail", "llm", "tool"})
@@ -35,7 +32,7 @@ _NOT_METADATA = frozenset({"created_from", "usage"})  # Opik's own
 _SENT = frozenset({"project_name", "project_id", "source", "last_updated_at"})
 
 
-def _read(record: Json, context: Context) -> Parts:
+def _read(record: Json, context: Context) -> Records:
     kind = _kind(record)
     if kind is None:
         raise BadRecord(expected="an Opik trace, span, score or page of them", found=fields.describe(record))
@@ -86,10 +83,10 @@ def _kind(record: Json) -> str | None:
     return next((kind for kind, is_kind in _KINDS if is_kind(record)), None)
 
 
-def _each(name: str) -> Callable[[Mapping[str, Json], Context], Parts]:
+def _each(name: str) -> Callable[[Mapping[str, Json], Context], Records]:
     """Reading the items under a field, of which a bad one is rejected alone."""
 
-    def read(record: Mapping[str, Json], context: Context) -> Parts:
+    def read(record: Mapping[str, Json], context: Context) -> Records:
         for item in record[name]:
             try:
                 yield from _read(item, context)
@@ -99,7 +96,7 @@ def _each(name: str) -> Callable[[Mapping[str, Json], Context], Parts]:
     return read
 
 
-def _read_exported(record: Mapping[str, Json], context: Context) -> Parts:
+def _read_exported(record: Mapping[str, Json], context: Context) -> Records:
     yield from _read_trace(record["trace"], context)
     yield from _each("spans")(record, context)
 
@@ -107,9 +104,9 @@ def _read_exported(record: Mapping[str, Json], context: Context) -> Parts:
 # --- traces and spans ----------------------------------------------------------------------------------------------
 
 
-def _read_trace(record: Mapping[str, Json], context: Context) -> Parts:
+def _read_trace(record: Mapping[str, Json], context: Context) -> Records:
     trace_id = fields.required_id(record.get("id"), "id")
-    metadata = _object(record, "metadata")
+    metadata = fields.object_of(record.get("metadata"))
     yield Span(
         trace_id=trace_id,
         span_id=trace_id,
@@ -127,7 +124,7 @@ def _read_trace(record: Mapping[str, Json], context: Context) -> Parts:
     yield from _scores(record, trace_id, context)
 
 
-def _read_span(record: Mapping[str, Json], context: Context) -> Parts:
+def _read_span(record: Mapping[str, Json], context: Context) -> Records:
     span_id = fields.required_id(record.get("id"), "id")
     trace_id = fields.required_id(record.get("trace_id"), "trace_id")
     kind = record.get("type")
@@ -170,13 +167,13 @@ def _attributes(record: Mapping[str, Json], metadata: Mapping[str, Json], option
     if options.user_id is not None:
         ids.add(options.user_id.rpartition(".")[2])
     found = {
-        name: joined(value)
+        name: attribute_text(value)
         for name, value in metadata.items()
         if is_plain(value) and name not in ids and not name.startswith("_opik")
     }
     tags = record.get("tags")
     if isinstance(tags, list) and tags and is_plain(tags):
-        found["tags"] = joined(tags)
+        found["tags"] = attribute_text(tags)
     environment = fields.text(record.get("environment"), "environment")
     if environment:
         found.setdefault("environment", environment)
@@ -189,7 +186,7 @@ def _tool_call(record: Mapping[str, Json], name: str) -> ToolCall | None:
     if isinstance(given, dict) and given.keys() == {"kwargs"}:  # a function that takes any keywords
         given = given["kwargs"]
     found = steps.tool_call(name, given)
-    call_id = fields.identifier(_object(record, "metadata").get("tool_call_id"), "tool_call_id")
+    call_id = fields.identifier(fields.object_of(record.get("metadata")).get("tool_call_id"), "tool_call_id")
     return ToolCall(call_id, name, found.arguments if found else None) if call_id else found
 
 
@@ -207,19 +204,11 @@ def _error(value: Json) -> str | None:
     return message if not kind or message.startswith(kind) else f"{kind}: {message}" if message else kind
 
 
-def _object(record: Mapping[str, Json], name: str) -> Mapping[str, Json]:
-    found = fields.json_value(record.get(name))
-    return found if isinstance(found, dict) else {}
-
-
 # --- scores --------------------------------------------------------------------------------------------------------
 
 
-def _scores(record: Mapping[str, Json], target: str, context: Context) -> Parts:
-    listed = record.get("feedback_scores")
-    if not isinstance(listed, list | None):
-        raise BadRecord(expected="feedback_scores: a list of scores", found=fields.describe(listed))
-    for item in listed or ():
+def _scores(record: Mapping[str, Json], target: str, context: Context) -> Records:
+    for item in fields.listed(record.get("feedback_scores"), "feedback_scores"):
         try:
             yield from _rating(item, target)
         except BadRecord as bad:
@@ -230,7 +219,7 @@ def _target(record: Mapping[str, Json]) -> Json:
     return fields.first(record, ("id", "thread_id"))
 
 
-def _read_score(record: Mapping[str, Json], _context: Context) -> Parts:
+def _read_score(record: Mapping[str, Json], _context: Context) -> Records:
     """One score that is sent by itself. Its `id` is the span's or trace's it is about."""
     thread_id = fields.identifier(record.get("thread_id"), "thread_id")
     if thread_id is not None:
@@ -263,7 +252,7 @@ def _rating(item: Json, target: str | None, thread_id: str | None = None) -> Ite
     )
 
 
-_READERS: Mapping[str, Callable[[Mapping[str, Json], Context], Parts]] = {
+_READERS: Mapping[str, Callable[[Mapping[str, Json], Context], Records]] = {
     "exported": _read_exported,
     "traces": _each("traces"),
     "spans": _each("spans"),

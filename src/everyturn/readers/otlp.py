@@ -152,8 +152,7 @@ def _read_logs(
 def _looks_like(sample: Sample) -> float:
     """How many of the records are OTLP requests; for bytes, whether they nest as OTLP does."""
     if sample.records:
-        found = [r for r in sample.records if isinstance(r, dict) and otlp_json.signal_of(r) is not None]
-        return len(found) / len(sample.records)
+        return sample.share(lambda record: isinstance(record, dict) and otlp_json.signal_of(record) is not None)
     return _HAS_MAGIC if binary_signal(sample.head) is not None else 0.0
 
 

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 
 from everyturn.model import Json, OutcomeRecord
 from everyturn.readers import BadRecord, Context, Reader, Sample, fields
+from everyturn.readers.attributes import object_attributes, other_fields
 
 _START_NAMES = ("started_at", *fields.TIME_NAMES)
 _NUMBERS = ("accepted", "edit_share", "reworked")
@@ -40,8 +41,8 @@ def _read(record: Json, context: Context) -> Iterator[OutcomeRecord]:
         edit_share=fields.share(record.get("edit_share"), "edit_share"),
         reworked=fields.share(record.get("reworked"), "reworked"),
         attributes={
-            **fields.other(record, _NOT_ATTRIBUTES, context.options),
-            **fields.attributes(record.get("attributes"), "attributes"),
+            **other_fields(record, _NOT_ATTRIBUTES, context.options),
+            **object_attributes(record.get("attributes"), "attributes"),
         },
     )
 

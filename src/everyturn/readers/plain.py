@@ -14,8 +14,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from everyturn.model import Attributes, Json, Message, MessageRecords
-from everyturn.readers import BadRecord, Context, Reader, ReadOptions, Sample, fields
+from everyturn.model import Json, Message, MessageRecords
+from everyturn.readers import BadRecord, Context, Reader, Sample, fields
+from everyturn.readers.attributes import record_attributes
 from everyturn.readers.chat import tool_calls
 
 _ROLE_NAMES = ("role", "sender", "author", "from", "speaker")
@@ -47,7 +48,7 @@ def _read(record: Json, context: Context) -> tuple[MessageRecords]:
         raise BadRecord(expected=f"{context.options.conversation_id or 'conversation_id'}: an id", found="nothing")
     found = MessageRecords(conversation_id, None, None, {}, context.record, [], [], {})
     _read_message(record, found)
-    found.attributes = _attributes(record, context.options)
+    found.attributes = record_attributes(record, _NOT_ATTRIBUTES, context.options)
     found.user_id = fields.user_id(record, context.options)
     found.position = fields.count(record.get("position"), "position")
     return (found,)
@@ -74,15 +75,6 @@ def _read_message(record: Mapping[str, Json], found: MessageRecords) -> None:
     found.contents.append(content)
 
 
-def _attributes(record: Mapping[str, Json], options: ReadOptions) -> Attributes:
-    attributes = fields.other(record, _NOT_ATTRIBUTES, options)
-    if "metadata" in record:
-        attributes |= fields.attributes(record["metadata"], "metadata", options=options)
-    if "attributes" in record:
-        attributes |= fields.attributes(record["attributes"], "attributes")
-    return attributes
-
-
 def _content(record: Mapping[str, Json]) -> Json:
     # An empty text in JSON is an empty reply; an empty cell of a table has been left out and is none.
     for name in _CONTENT_NAMES:
@@ -93,9 +85,7 @@ def _content(record: Mapping[str, Json]) -> Json:
 
 def _looks_like(sample: Sample) -> float:
     """How many of the records have an id, a role and a content, and no list of messages."""
-    if not sample.records:
-        return 0.0
-    return 0.8 * sum(map(_is_row, sample.records)) / len(sample.records)
+    return 0.8 * sample.share(_is_row)
 
 
 def _is_row(record: Json) -> bool:

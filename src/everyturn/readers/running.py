@@ -12,7 +12,7 @@ from everyturn.readers.source import RECORD_LIMIT, Damaged, Frame, Source, damag
 from everyturn.readers.tables import row_of
 
 
-class Parts:
+class Reading:
     """What one record came to: its rows with their tables, its bad parts, and why there is nothing where there is not."""
 
     __slots__ = ("rejected", "rows", "skipped")
@@ -23,30 +23,30 @@ class Parts:
         self.skipped = skipped
 
 
-def read_record(reader: Reader, value: Json, context: Context, latest: datetime) -> Parts:
+def read_record(reader: Reader, value: Json, context: Context, latest: datetime) -> Reading:
     """What a reader gives for one record; what it should not raise becomes a `BadRecord`."""
-    parts = Parts()
+    reading = Reading()
     where = context.where
     try:
         for record in reader.read(value, context):
             if isinstance(record, Rejected):
-                parts.rejected.append(record)
+                reading.rejected.append(record)
             elif isinstance(record, Skipped):
-                parts.skipped = record.reason
+                reading.skipped = record.reason
             else:
                 try:
-                    parts.rows.append(row_of(record, where, latest))
+                    reading.rows.append(row_of(record, where, latest))
                 except BadRecord as bad:
                     if isinstance(record, MessageRecords):
                         raise  # a conversation with a hole in it would be wrong
-                    parts.rejected.append(Rejected(where, bad.expected, bad.found))
+                    reading.rejected.append(Rejected(where, bad.expected, bad.found))
     except (BadRecord, SkipRecord):
         raise
     except Exception as error:  # our mistake, and no reason to lose the other records
         if isinstance(error, RecursionError) or "Recursion limit" in str(error):  # the second is orjson's TypeError
             raise BadRecord(expected="values nested up to 250 levels deep", found="deeper nesting") from None
         raise BadRecord(expected=f"a {reader.name} record", found=f"reader failed ({type(error).__name__})") from error
-    return parts
+    return reading
 
 
 def read_binary(reader: Reader, source: Source) -> Iterator[Frame]:

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from everyturn.model import Action, Json, digest
 from everyturn.readers import BadRecord, Context, Reader, Sample, Skipped, fields
 from everyturn.readers.actions import KINDS, action_kind, content_id
+from everyturn.readers.attributes import other_fields
 
 _OTHERS = ("identify", "page", "screen", "group", "alias")  # a tuple: what is asked of it may be a list
 _USER_NAMES = ("userId", "user_id", "anonymousId", "anonymous_id")
@@ -64,7 +65,7 @@ def _action(call: Mapping[str, Json], context: Context) -> Action:
         turn=fields.count(properties.get("turn"), "turn"),
         artefact=fields.text(fields.first(properties, _TEXT_NAMES), "text"),
         before=fields.text(fields.first(properties, _BEFORE_NAMES), "before"),
-        attributes={"event": event, **fields.other(properties, _NOT_ATTRIBUTES, context.options)},
+        attributes={"event": event, **other_fields(properties, _NOT_ATTRIBUTES, context.options)},
     )
 
 
@@ -82,9 +83,7 @@ def _kind(event: str) -> str:
 
 def _looks_like(sample: Sample) -> float:
     """How many of the records are calls of a type Segment knows, or batches of them."""
-    if not sample.records:
-        return 0.0
-    return 0.95 * sum(map(_is_call, sample.records)) / len(sample.records)
+    return 0.95 * sample.share(_is_call)
 
 
 def _is_call(record: Json) -> bool:

@@ -22,6 +22,7 @@ from email.utils import parseaddr
 from everyturn.model import Action, Json, digest
 from everyturn.readers import BadRecord, Context, Reader, Sample, fields
 from everyturn.readers.actions import content_id
+from everyturn.readers.attributes import other_fields
 
 _SUBJECT_NAMES = ("subject", "title", "summary", "Subject", "Title", "Summary")
 _BODY_NAMES = ("description", "body", "text", "content", "message", "Description", "Body")
@@ -68,7 +69,7 @@ def _read(record: Json, context: Context) -> Iterator[Action]:
         kind,
         conversation,
         artefact="\n\n".join(filter(None, parts)) or None,
-        attributes=fields.other(record, _NOT_ATTRIBUTES, context.options),
+        attributes=other_fields(record, _NOT_ATTRIBUTES, context.options),
     )
 
 
@@ -87,9 +88,7 @@ def _person(record: Mapping[str, Json], context: Context) -> str | None:
 
 def _looks_like(sample: Sample) -> float:
     """How many of the rows have a subject, a time and a person, and no kind of action."""
-    if not sample.records:
-        return 0.0
-    return 0.9 * sum(map(_is_ticket, sample.records)) / len(sample.records)
+    return 0.9 * sample.share(_is_ticket)
 
 
 def _is_ticket(record: Json) -> bool:

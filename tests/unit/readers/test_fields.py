@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 import pytest
 
 from everyturn.readers import BadRecord, ReadOptions, fields
+from everyturn.readers.attributes import object_attributes, other_fields
 
 AT = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
 
@@ -122,10 +123,10 @@ def test_paths_find_names_with_dots_at_any_depth():
 
 def test_a_declared_id_leaves_no_copy_among_the_attributes():
     options = ReadOptions(user_id="metadata.account")
-    assert fields.attributes({"account": "u1", "user": "u1", "plan": "pro"}, "metadata", options=options) == {
+    assert object_attributes({"account": "u1", "user": "u1", "plan": "pro"}, "metadata", options=options) == {
         "plan": "pro"
     }
-    assert fields.other({"account": "u1", "plan": "pro"}, frozenset(), options) == {"plan": "pro"}
+    assert other_fields({"account": "u1", "plan": "pro"}, frozenset(), options) == {"plan": "pro"}
 
 
 def test_descriptions_name_only_what_looks_like_a_field():
