@@ -34,7 +34,7 @@ def commands() -> str:
 
 def formats() -> str:
     """Every format that is read, from its reader's own words."""
-    from everyturn.readers.driver import readers
+    from everyturn.readers.recognise import readers
 
     parts = [
         "# Formats\n",

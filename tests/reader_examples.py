@@ -18,7 +18,8 @@ from everyturn.errors import InputError
 from everyturn.model import Message, MessageRecords
 from everyturn.model.exchange import decode_tool_calls
 from everyturn.readers import KINDS, Reader
-from everyturn.readers.driver import Batch, read_paths
+from everyturn.readers.batches import Batch
+from everyturn.readers.driver import read_paths
 from everyturn.readers.tables import SCHEMAS
 
 NOW = datetime(2027, 1, 1, tzinfo=UTC)

@@ -17,7 +17,8 @@ import orjson
 import pytest
 
 from everyturn.readers import BadRecord, Context, Reader, ReadOptions, SkipRecord
-from everyturn.readers.driver import Batch, read_paths
+from everyturn.readers.batches import Batch
+from everyturn.readers.driver import read_paths
 from everyturn.readers.framing import records as framed
 from everyturn.readers.otlp import READER as OTLP
 from everyturn.readers.recognise import recognise_records

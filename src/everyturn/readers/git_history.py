@@ -26,9 +26,9 @@ from typing import IO
 from everyturn.errors import InputError, MissingPackage
 from everyturn.model import Action, Rejected, digest
 from everyturn.readers import BadRecord
-from everyturn.readers.driver import Batch, FileCount
+from everyturn.readers.batches import Batch, BatchBuilder, RunningCount
 from everyturn.readers.fields import AHEAD
-from everyturn.readers.tables import Tables, row_of
+from everyturn.readers.tables import row_of
 
 _LARGEST = 2_000_000  # characters a commit adds; more is a generated or vendored tree, whose lines nobody wrote
 _FORMAT = "%x01%H%x02%aE%x02%at%x02%(trailers:key=Conversation-Id,valueonly,separator=%x2C)%x02%B%x03"
@@ -87,21 +87,46 @@ def read_git(folder: str | Path, *, days: int = 7, now: datetime, since: datetim
     repository = _Repository(Path(folder))
     commits = list(repository.commits(since))
     known = {commit.sha: commit for commit in commits}
-    counts = _Counts(str(folder), len(commits), now + AHEAD)
     later = _Later(repository, commits, timedelta(days=days))
+    count = RunningCount(str(folder), total=len(commits), format="git")
+    building = BatchBuilder()
+    building.note(count)
     for commit in commits:
         text = commit.text
-        if not text.strip():
-            counts.skipped["a commit that adds no lines"] += 1
-        elif len(text) > _LARGEST:
-            counts.skipped[f"a commit of more than {_LARGEST // 1_000_000} million characters"] += 1
+        actions = list(_taken_back(commit, known))
+        reason = _no_data(text)
+        if reason is None:
+            actions = [_committed(commit, text), *_left(commit, text, later), *actions]
+        where = f"{folder}, commit {commit.sha[:12]}"
+        count.records += 1
+        count.bytes_read += 1
+        try:
+            rows = [row_of(action, where, now + AHEAD) for action in actions]
+        except BadRecord as bad:
+            rows = []
+            building.reject(Rejected(where, bad.expected, bad.found))
+            count.rejected += reason is None
         else:
-            counts.add(commit, [_committed(commit, text), *_left(commit, text, later), *_taken_back(commit, known)])
-            if counts.is_full:
-                yield counts.take()
-            continue
-        counts.add(None, _taken_back(commit, known))
-    yield counts.take()
+            count.data += reason is None
+        if reason is not None:
+            count.skipped[reason] += 1
+        for kind, row in rows:
+            building.add(kind, row, where)
+            building.size += sum(len(part) for part in row if isinstance(part, str))
+        if building.is_full and (batch := building.take()):
+            yield batch
+            building.note(count)
+    if batch := building.take():
+        yield batch
+
+
+def _no_data(text: str) -> str | None:
+    """Why what a commit adds is nothing to trace, None where it is something."""
+    if not text.strip():
+        return "a commit that adds no lines"
+    if len(text) > _LARGEST:
+        return f"a commit of more than {_LARGEST // 1_000_000} million characters"
+    return None
 
 
 def _committed(commit: Commit, text: str) -> Action:
@@ -126,50 +151,6 @@ def _taken_back(commit: Commit, known: dict[str, Commit]) -> Iterator[Action]:
             attributes = {"commit": sha, "changed_by": commit.sha}
             yield Action(digest("git", sha, "reverted"), commit.at, reverted.author, "reverted", reverted.conversation_id,
                          artefact=reverted.text, attributes=attributes)  # fmt: skip
-
-
-class _Counts:
-    """The actions of a batch, and what became of every commit."""
-
-    def __init__(self, path: str, total: int, latest: datetime) -> None:
-        self._path = path
-        self._total = total
-        self._latest = latest
-        self._tables = Tables()
-        self._size = 0
-        self._rejected: list[Rejected] = []
-        self.records = self.data = self.bad = 0
-        self.skipped: defaultdict[str, int] = defaultdict(int)
-
-    def add(self, commit: Commit | None, actions: Iterator[Action] | list[Action]) -> None:
-        """Takes one commit's actions; `commit` None means it was skipped and only takes others back."""
-        self.records += 1
-        where = f"{self._path}, commit {commit.sha[:12]}" if commit else self._path
-        try:
-            rows = [row_of(action, where, self._latest) for action in actions]
-        except BadRecord as error:
-            self._rejected.append(Rejected(where, error.expected, error.found))
-            self.bad += commit is not None
-            return
-        self.data += commit is not None
-        for kind, row in rows:
-            self._tables.add(kind, row, where)
-            self._size += sum(len(part) for part in row if isinstance(part, str))
-
-    @property
-    def is_full(self) -> bool:
-        """Whether the batch holds enough."""
-        return self._size > 8 * 2**20
-
-    def take(self) -> Batch:
-        """The batch, and a new one begun."""
-        tables, refused = self._tables.arrow()
-        count = FileCount(
-            self._path, "git", self.records, self.data, self.bad, dict(self.skipped), self.records, self._total
-        )
-        batch = Batch(tables, (*self._rejected, *refused), (count,))
-        self._tables, self._rejected, self._size = Tables(), [], 0
-        return batch
 
 
 class _Later:

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from everyturn.engines.local import Database
 from everyturn.model import Json, Rejected
-from everyturn.readers.driver import Batch, FileCount
+from everyturn.readers.batches import Batch, FileCount
 
 
 class Ledger:

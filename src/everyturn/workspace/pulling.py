@@ -22,7 +22,8 @@ from everyturn.model import Json, Rejected
 from everyturn.pulls import Pull, Start
 from everyturn.pulls.api import Api
 from everyturn.readers import ReadOptions
-from everyturn.readers.driver import Batch, DecodedRecords
+from everyturn.readers.batches import Batch
+from everyturn.readers.driver import DecodedRecords
 from everyturn.workspace.ledger import Ledger, keep_ledger
 from everyturn.workspace.observing import silent_signals
 from everyturn.workspace.result import Progress

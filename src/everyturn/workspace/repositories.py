@@ -9,7 +9,7 @@ from pathlib import Path
 from everyturn.engines.local import Database
 from everyturn.errors import InputError
 from everyturn.readers import Kind
-from everyturn.readers.driver import Batch
+from everyturn.readers.batches import Batch
 
 
 def read_history(db: Database, folder: str | Path, kind: Kind, *, days: int, now: datetime) -> Iterator[Batch]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from everyturn.assemble import assemble, link, merge_spans, trace_conversations, trace_ends
 from everyturn.engines.link_traces import Threads
 from everyturn.engines.loading import Loading, Merged
-from everyturn.readers.driver import Batch
+from everyturn.readers.batches import Batch
 from everyturn.redact import redact
 from everyturn.workspace.observing import how_texts_match
 
