@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from everyturn.model import Message, MessageRecords, ToolCall
 from everyturn.readers import BadRecord, Context, datadog_spans, steps
 from everyturn.readers.chat import READER as CHAT
-from everyturn.readers.chat import read_any_message, read_message
+from everyturn.readers.openai_messages import read_any_message, read_message
 from everyturn.readers.tables import Tables, row_of
 from reader_examples import NOW, messages_of, records_of
 

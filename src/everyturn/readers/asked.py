@@ -6,7 +6,7 @@ from itertools import chain
 
 from everyturn.model import Json, Message
 from everyturn.readers import BadRecord, fields
-from everyturn.readers.chat import read_message
+from everyturn.readers.openai_messages import read_message
 
 INPUT_NAMES = ("input", "inputs", "question", "prompt", "user_input", "query")
 

@@ -7,7 +7,7 @@ Each input record becomes data, or is rejected with a reason, or is skipped with
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -91,9 +91,10 @@ class BatchBuilder:
         """Makes the batch carry a file's count."""
         self._counts[count.path] = count
 
-    def add(self, kind: str, row: Row, where: str) -> None:
-        """Takes what `row_of` gave, and where it came from."""
-        self._tables.add(kind, row, where)
+    def add(self, rows: Iterable[tuple[str, Row]], where: str) -> None:
+        """Takes what `row_of` gave for one record, and where it stood."""
+        for kind, row in rows:
+            self._tables.add(kind, row, where)
 
     def reject(self, rejected: Rejected) -> None:
         """Takes a rejection."""

@@ -24,17 +24,16 @@ Tool calls come as above or as {"id", "name", "arguments"}; arguments that are n
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import TypeGuard
 
 import orjson
 
-from everyturn.model import Attributes, Feedback, FeedbackRecord, Json, Message, MessageRecords, ToolCall, digest
-from everyturn.model.exchange import decode_tool_calls, encode_calls
+from everyturn.model import Attributes, Feedback, FeedbackRecord, Json, MessageRecords, digest
+from everyturn.model.exchange import encode_calls
 from everyturn.readers import BadRecord, Context, Reader, Sample, fields
 from everyturn.readers.attributes import record_attributes
+from everyturn.readers.openai_messages import USUAL, exchange_calls, read_message
 
 _ID_NAMES = (*fields.CONVERSATION_ID_NAMES, "id")
 _START_NAMES = ("started_at", "startedAt", *fields.TIME_NAMES)
@@ -52,15 +51,11 @@ _NOT_ATTRIBUTES = frozenset(
         "functions",
     }
 )
-_TIMES = frozenset(fields.TIME_NAMES)
 _MODEL_CALLS = (
     "/completions",
     "/messages",
     "/responses",
 )  # a captured call of a model: the history again, without its answer
-_UNSEEN = frozenset({"thinking", "redacted_thinking", "reasoning"})
-_USUAL = frozenset({"role", "content", "at", "tool_calls", "tool_call_id"})  # of a message
-_PART_TYPE = re.compile(r"[a-z][a-z_.-]{0,31}")
 
 
 def _read(record: Json, context: Context) -> Iterator[MessageRecords | FeedbackRecord]:
@@ -118,7 +113,7 @@ def _read_messages(listed: list[Json], messages: MessageRecords) -> None:
         if type(content) is str and len(item) == 2:
             roles.append(role)
             contents.append(content)
-        elif (content is None or type(content) is str) and item.keys() <= _USUAL:
+        elif (content is None or type(content) is str) and item.keys() <= USUAL:
             _note_usual(item, messages, i)
             roles.append(role)
             contents.append(content)
@@ -129,7 +124,7 @@ def _read_messages(listed: list[Json], messages: MessageRecords) -> None:
 def _note_usual(item: Mapping[str, Json], messages: MessageRecords, number: int) -> None:
     """Notes what a message with the usual fields has beside its role and content."""
     try:
-        calls = _calls(item["tool_calls"]) if item.get("tool_calls") else None
+        calls = exchange_calls(item["tool_calls"]) if item.get("tool_calls") else None
         at = fields.time(item["at"], "at") if "at" in item else None
         call_id = fields.identifier(item["tool_call_id"], "tool_call_id") if "tool_call_id" in item else None
     except BadRecord as bad:
@@ -149,115 +144,6 @@ def _add(item: Json, messages: MessageRecords, number: int) -> None:
             messages.add(message, message_id)
     except BadRecord as bad:
         raise BadRecord(expected=f"messages[{number}].{bad.expected}", found=bad.found) from None
-
-
-# --- messages ----------------------------------------------------------------------------------------------------
-
-
-def read_message(item: Json) -> list[tuple[Message, str | None]]:
-    """The message of one item, with its own id; tool results among its parts become messages of their own before it."""
-    try:
-        role, content = fields.ROLE_NAMES[item["role"]], item["content"]
-    except (KeyError, TypeError):
-        return read_any_message(item)
-    if (content is None or type(content) is str) and item.keys() <= _USUAL:
-        if len(item) == 2:
-            return [(Message(role, content), None)]
-        calls = tool_calls(item["tool_calls"]) if item.get("tool_calls") else ()
-        at = fields.time(item.get("at"), "at")
-        return [(Message(role, content, at, calls, fields.identifier(item.get("tool_call_id"), "tool_call_id")), None)]
-    return read_any_message(item)
-
-
-def read_any_message(item: Json) -> list[tuple[Message, str | None]]:
-    """The same without a short way for the usual fields."""
-    if not isinstance(item, dict):
-        raise BadRecord(expected="role: an object with a role and content", found=fields.describe(item))
-    name = item.get("role")
-    role = fields.ROLE_NAMES.get(name) if type(name) is str else None
-    if role is None:
-        role = fields.role(name)
-    content = item.get("content")
-    calls = tool_calls(item["tool_calls"]) if item.get("tool_calls") else ()
-    results: list[tuple[Message, str | None]] = []
-    at = None if _TIMES.isdisjoint(item) else fields.time(fields.first(item, fields.TIME_NAMES), "at")
-    if content is not None and type(content) is not str:
-        if role == "tool" and not _is_parts(content):
-            content = fields.plain_text(content)
-        elif isinstance(content, list):
-            content, calls, results = _parts(content, calls, at)
-        else:
-            raise BadRecord(expected="content: a text, a list of parts or null", found=fields.describe(content))
-    if content is None and isinstance(item.get("refusal"), str):
-        content = item["refusal"]
-    if not calls and isinstance(item.get("function_call"), dict):
-        calls = tool_calls([item["function_call"]])
-    message = Message(
-        role,
-        content,
-        at,
-        calls,
-        fields.identifier(item.get("tool_call_id"), "tool_call_id"),
-        fields.text(item.get("name"), "name"),
-    )
-    if results and content is None and not calls:
-        return results
-    return [*results, (message, fields.identifier(item.get("id") or item.get("message_id"), "id"))]
-
-
-def _is_parts(content: Json) -> TypeGuard[list[Json]]:
-    return isinstance(content, list) and all(isinstance(p, dict) and isinstance(p.get("type"), str) for p in content)
-
-
-def _parts(
-    parts: list[Json], calls: tuple[ToolCall, ...], at: Json
-) -> tuple[str | None, tuple[ToolCall, ...], list[tuple[Message, str | None]]]:
-    """The text of a list of parts, the tool calls among them, and the tool results among them as messages."""
-    texts: list[str] = []
-    results: list[tuple[Message, str | None]] = []
-    for part in parts:
-        kind = part.get("type") if isinstance(part, dict) else None
-        if isinstance(part, str):
-            texts.append(part)
-        elif not isinstance(part, dict) or not isinstance(kind, str):
-            raise BadRecord(expected="content: parts with a type each", found=fields.describe(part))
-        elif kind == "tool_use":
-            calls = (*calls, *tool_calls([{**part, "arguments": part.get("input")}]))
-        elif kind == "tool_result":
-            found = part.get("content")
-            text = _parts(found, (), at)[0] if _is_parts(found) else None if found is None else fields.plain_text(found)
-            call_id = fields.identifier(part.get("tool_use_id"), "content: tool_use_id")
-            results.append((Message("tool", text, at, (), call_id), None))
-        elif kind not in _UNSEEN:
-            text = part.get("text", part.get("refusal"))
-            texts.append(text if isinstance(text, str) else f"[{kind}]" if _PART_TYPE.fullmatch(kind) else "[part]")
-    return "\n".join(texts) if texts or not (calls or results) else None, calls, results
-
-
-def tool_calls(value: Json) -> tuple[ToolCall, ...]:
-    """The tool calls of a list in OpenAI's form, its older and custom ones, or the export's."""
-    return decode_tool_calls(_calls(value))
-
-
-def _calls(value: Json) -> list[dict[str, Json]]:
-    """The same in the exchange form."""
-    value = fields.json_value(value)
-    if not value:
-        return []
-    if not isinstance(value, list):
-        raise BadRecord(expected="tool_calls: a list", found=fields.describe(value))
-    calls = []
-    for call in value:
-        inner = (call.get("function") or call.get("custom") or call) if isinstance(call, dict) else None
-        name = inner.get("name") if isinstance(inner, dict) else None
-        if not isinstance(inner, dict) or not isinstance(name, str):
-            raise BadRecord(expected="tool_calls: objects with a name each", found=fields.describe(call))
-        arguments = inner.get("arguments", inner.get("args", inner.get("input")))
-        if type(arguments) is str:
-            decoded = fields.decoded(arguments)
-            arguments = decoded if type(decoded) is dict else arguments
-        calls.append({"id": fields.identifier(call.get("id"), "tool_calls: id"), "name": name, "arguments": arguments})
-    return calls
 
 
 # --- feedback ----------------------------------------------------------------------------------------------------

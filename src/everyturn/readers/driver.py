@@ -166,8 +166,7 @@ class _Load:
             count.rejected += 1
         else:
             count.skipped[reading.skipped] += 1
-        for kind, row in reading.rows:
-            self.batch.add(kind, row, where)
+        self.batch.add(reading.rows, where)
         for rejected in reading.rejected:
             self._reject(rejected)
 

@@ -162,6 +162,8 @@ def role(value: Json) -> Role:
     >>> role("developer"), role("Human"), role("model")
     ('system', 'user', 'assistant')
     """
+    if type(value) is str and (known := ROLE_NAMES.get(value)) is not None:
+        return known
     found = ROLE_NAMES.get(value.strip().lower()) if isinstance(value, str) else None
     if found is None:
         raise BadRecord(expected=f"role: one of {', '.join(ROLE_NAMES)}", found=describe(value))

@@ -16,8 +16,9 @@ from everyturn.model import Feedback, FeedbackRecord, Json, Message, Operation, 
 from everyturn.readers import BadRecord, ReadOptions, fields
 from everyturn.readers.attributes import own_attributes
 from everyturn.readers.feedback_names import source_of
-from everyturn.readers.genai_messages import one_reply, openai_messages, read_messages
+from everyturn.readers.genai_messages import one_reply, read_messages
 from everyturn.readers.namespaces import Names
+from everyturn.readers.openai_messages import openai_messages
 from everyturn.readers.otlp_wire import Attributes, OtlpLog, OtlpSpan
 
 DETAILS = "gen_ai.client.inference.operation.details"

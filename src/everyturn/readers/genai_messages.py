@@ -1,4 +1,4 @@
-"""GenAI's messages, a role and parts each -> messages; and those in OpenAI's form, which every dialect meets."""
+"""GenAI's messages, a role and parts each -> messages."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import orjson
 
 from everyturn.model import Json, Message, Role, ToolCall
 from everyturn.readers import BadRecord, fields
-from everyturn.readers.chat import read_message
+from everyturn.readers.openai_messages import openai_messages
 from everyturn.readers.repeats import Repeats
 
 _UNSEEN = frozenset({"reasoning", "thinking"})
@@ -71,10 +71,7 @@ def _message(item: Json) -> list[Message]:
     parts = item.get("parts")
     if not isinstance(parts, list):
         return openai_messages(item)
-    name = item.get("role")
-    role = fields.ROLE_NAMES.get(name) if type(name) is str else None
-    if role is None:
-        role = fields.role(name)
+    role = fields.role(item.get("role"))
     if len(parts) == 1 and type(part := parts[0]) is dict and item.get("name") is None:  # nearly all messages
         kind = part.get("type")
         if kind == "text" and type(text := part.get("content")) is str:
@@ -137,17 +134,6 @@ def _part_call(part: Mapping[str, Json]) -> ToolCall:
         decoded = fields.json_value(arguments)
         arguments = decoded if isinstance(decoded, dict) else arguments
     return ToolCall(fields.identifier(part.get("id"), "tool call id"), str(part.get("name") or ""), arguments)
-
-
-def openai_messages(item: Json) -> list[Message]:
-    """The messages of one in OpenAI's form, without times of their own; a reply without a text is an empty one."""
-    found = []
-    for message, _ in read_message(item):
-        content: str | None = message.content or (None if message.tool_calls else "")
-        if message.role != "assistant":
-            content = message.content
-        found.append(Message(message.role, content, None, message.tool_calls, message.tool_call_id, message.name))
-    return found
 
 
 def one_reply(messages: tuple[Message, ...] | None) -> tuple[Message, ...] | None:

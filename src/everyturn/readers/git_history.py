@@ -110,9 +110,8 @@ def read_git(folder: str | Path, *, days: int = 7, now: datetime, since: datetim
             count.data += reason is None
         if reason is not None:
             count.skipped[reason] += 1
-        for kind, row in rows:
-            building.add(kind, row, where)
-            building.size += sum(len(part) for part in row if isinstance(part, str))
+        building.add(rows, where)
+        building.size += sum(len(part) for _, row in rows for part in row if isinstance(part, str))
         if building.is_full and (batch := building.take()):
             yield batch
             building.note(count)

@@ -23,9 +23,9 @@ from collections.abc import Callable, Iterator, KeysView, Mapping
 
 from everyturn.model import EvalCase, Feedback, FeedbackRecord, Json, Rejected, Span
 from everyturn.readers import BadRecord, Context, Reader, ReadOptions, Records, Sample, Skipped, SkipRecord, fields
-from everyturn.readers.chat import read_message
 from everyturn.readers.feedback_names import source_of
 from everyturn.readers.langfuse_observations import Observation
+from everyturn.readers.openai_messages import read_message
 
 _SESSION_NAMES = ("sessionId", "session_id")
 _USER_NAMES = ("userId", "user_id")

@@ -31,8 +31,7 @@ from everyturn.model import Json, Message, Span, ToolCall, digest
 from everyturn.model.exchange import encode_messages
 from everyturn.readers import BadRecord, Context, Reader, ReadOptions, Sample, fields
 from everyturn.readers.attributes import object_attributes, other_fields
-from everyturn.readers.chat import tool_calls
-from everyturn.readers.genai_messages import openai_messages
+from everyturn.readers.openai_messages import openai_messages, tool_calls
 
 _REQUESTS = ("request", "request_body", "input", "body")
 _RESPONSES = ("response", "response_body", "output", "completion")

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from everyturn.model import Json, Message, Operation, Rejected, Span, ToolCall
 from everyturn.readers import BadRecord, Context, Reader, ReadOptions, Sample, Skipped, fields, steps
 from everyturn.readers.attributes import own_attributes
-from everyturn.readers.genai_messages import openai_messages
+from everyturn.readers.openai_messages import openai_messages
 
 _OPERATIONS: Mapping[str, Operation] = {
     "generation": "chat",

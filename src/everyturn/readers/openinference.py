@@ -22,7 +22,8 @@ from everyturn.readers.attributes import own_attributes, with_common
 from everyturn.readers.feedback_names import source_of
 from everyturn.readers.forms import as_openai, failure, reply
 from everyturn.readers.genai import environment, error_of, ids_of
-from everyturn.readers.genai_messages import one_reply, openai_messages, with_calls_joined
+from everyturn.readers.genai_messages import one_reply, with_calls_joined
+from everyturn.readers.openai_messages import openai_messages
 from everyturn.readers.otlp_wire import Attributes, OtlpSpan
 from everyturn.readers.repeats import Item, RepeatedItems
 

@@ -15,7 +15,8 @@ from everyturn.readers import ReadOptions, fields, steps
 from everyturn.readers.attributes import own_attributes, with_common
 from everyturn.readers.genai import environment, ids_of
 from everyturn.readers.genai import read_span as read_genai_span
-from everyturn.readers.genai_messages import one_reply, openai_messages
+from everyturn.readers.genai_messages import one_reply
+from everyturn.readers.openai_messages import openai_messages
 from everyturn.readers.otlp_wire import Attributes, OtlpSpan
 
 _ASSOCIATED = "traceloop.association.properties."

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from everyturn.model import Json, Message, MessageRecords
 from everyturn.readers import BadRecord, Context, Reader, Sample, fields
 from everyturn.readers.attributes import record_attributes
-from everyturn.readers.chat import tool_calls
+from everyturn.readers.openai_messages import tool_calls
 
 _ROLE_NAMES = ("role", "sender", "author", "from", "speaker")
 _CONTENT_NAMES = ("content", "text", "message", "body")
@@ -55,10 +55,8 @@ def _read(record: Json, context: Context) -> tuple[MessageRecords]:
 
 
 def _read_message(record: Mapping[str, Json], found: MessageRecords) -> None:
-    name = fields.first(record, _ROLE_NAMES)
-    role = fields.ROLE_NAMES.get(name) if type(name) is str else None
+    role = fields.role(fields.first(record, _ROLE_NAMES))
     calls = tool_calls(record["tool_calls"]) if "tool_calls" in record else ()
-    role = role or fields.role(name)
     content = fields.text(_content(record), "content")
     at = fields.time(fields.first(record, fields.TIME_NAMES), "at")
     call_id = fields.identifier(record.get("tool_call_id"), "tool_call_id")

@@ -13,7 +13,7 @@ from everyturn.model import Json, Message, Operation, Span, ToolCall
 from everyturn.readers import BadRecord, ReadOptions, fields
 from everyturn.readers.attributes import own_attributes, with_common
 from everyturn.readers.genai import environment, error_of, ids_of
-from everyturn.readers.genai_messages import openai_messages
+from everyturn.readers.openai_messages import openai_messages
 from everyturn.readers.otlp_wire import Attributes, OtlpSpan
 
 _OPERATION = "ai.operationId"
