@@ -33,7 +33,7 @@ def docstring_blocks(reader: Reader) -> list[bytes]:
     """The indented blocks of the reader's module docstring that are data: JSON, or rows under a header."""
     module = sys.modules[reader.read.__module__]
     paragraphs = (inspect.getdoc(module) or "").split("\n\n")
-    blocks = [textwrap.dedent(p).strip() for p in paragraphs if p.startswith("    ")]
+    blocks = [textwrap.dedent(p).strip() for p in paragraphs if p.startswith(("    ", "{", "["))]
     data = [b for b in blocks if "…" not in b and (b[0] in "{[" or ("," in b and " " not in b.split("\n")[0]))]
     return [b.encode() for b in data]
 

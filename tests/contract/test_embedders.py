@@ -1,4 +1,4 @@
-"""What every embedder must do. A new one is added to `EMBEDDERS` and held to this."""
+"""What every embedder must do. A new one is added to `NAMES` and held to this."""
 
 from __future__ import annotations
 

@@ -3,9 +3,12 @@
 import importlib.util
 import json
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+
+from everyturn.readers import Context, Sample
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -19,8 +22,8 @@ def test_a_generated_page_is_what_the_code_says(name):
     assert (ROOT / "docs" / name).read_text() == write_docs.PAGES[name](), "run: make docs"
 
 
-def blocks(language):
-    for page in PAGES:
+def blocks(language, pages=PAGES):
+    for page in pages:
         for i, code in enumerate(re.findall(rf"```{language}\n(.*?)```", page.read_text(), re.DOTALL)):
             yield pytest.param(code, id=f"{page.relative_to(ROOT)}-{i}")
 
@@ -38,6 +41,16 @@ def test_python_examples_run(code, tmp_path, monkeypatch):
     (tmp_path / "traces" / "day.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     monkeypatch.chdir(tmp_path)
     exec(compile(code, "example", "exec"), {"__name__": "example"})
+
+
+def test_the_reader_of_the_guide_reads_its_own_example():
+    code = next(blocks("python", [ROOT / "CONTRIBUTING.md"])).values[0]
+    made = {"__name__": "example"}
+    exec(compile(code, "example", "exec"), made)
+    record = json.loads(made["__doc__"].split("\n\n")[1])
+    assert made["READER"].looks_like(Sample((record,))) > 0.9
+    (messages,) = made["READER"].read(record, Context(0, "f:1", datetime(2026, 3, 2, tzinfo=UTC)))
+    assert (messages.roles, messages.contents) == (["user", "assistant"], ["Where is my order?", "On its way."])
 
 
 def commands():
