@@ -64,8 +64,8 @@ def signals() -> str:
         [
             "# Signals\n",
             (
-                "A signal is a question asked of each conversation. `everyturn measure NAME` gives its rate. Where the data it needs are absent, `load` says that it"
-                " will be silent.\n"
+                "A signal is a question asked of each conversation. `everyturn measure NAME` gives its rate. `load` says which ones it cannot"
+                " measure, because the data they need are missing.\n"
             ),
             "| signal | question | asked of each | better | needs | version |",
             "|---|---|---|---|---|---|",
