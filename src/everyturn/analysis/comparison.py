@@ -68,13 +68,31 @@ def compare_sides(sides: pa.Table, *, signal: str, better: Literal["higher", "lo
     shared = join(user, (n * is_current, y * is_current), (n * ~is_current, y * ~is_current)) if len(n) else None
     effect = difference(now, then, shared)
     if isinstance(effect, NotEnough):
-        return Comparison(signal, now, then, effect, None, None, "not enough data", None)
+        return Comparison(
+            signal=signal,
+            current=now,
+            baseline=then,
+            effect=effect,
+            mix=None,
+            within=None,
+            verdict="not enough data",
+            smallest_change=None,
+        )
     split = split_difference(user, intent, is_current, n, y)
     sign = 1 if better == "higher" else -1
     low, high = sorted((sign * split.within.low, sign * split.within.high))
     verdict: Verdict = "better" if low > 0 else "worse" if high < 0 else "no clear change"
     least = (split.within.high - split.within.low) / 2 * _SEEN
-    return Comparison(signal, now, then, effect, split.mix, split.within, verdict, min(least, 1.0))
+    return Comparison(
+        signal=signal,
+        current=now,
+        baseline=then,
+        effect=effect,
+        mix=split.mix,
+        within=split.within,
+        verdict=verdict,
+        smallest_change=min(least, 1.0),
+    )
 
 
 def _codes(column: pa.ChunkedArray) -> np.ndarray[Any, np.dtype[np.int64]]:

@@ -164,7 +164,17 @@ class _Search:
         turned = change if has else replace(change, value=-change.value, low=-change.high, high=-change.low)
         intent_id = row["intent_id"]
         intent = "unclear requests" if intent_id is None else self.names.get(intent_id, intent_id)
-        return Context(self.signal, intent_id, intent, row["kind"], row["name"], has, failing, rest, turned)
+        return Context(
+            signal=self.signal,
+            intent_id=intent_id,
+            intent=intent,
+            kind=row["kind"],
+            name=row["name"],
+            has=has,
+            failing=failing,
+            rest=rest,
+            change=turned,
+        )
 
     def still_matters(self, found: Context, other: Context) -> bool:
         """Whether a context matters among outputs alike in the other one: the mean difference is clear, and of the same sign."""

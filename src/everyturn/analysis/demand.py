@@ -8,11 +8,10 @@ from datetime import date
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from everyturn.analysis.alarms import PAGE, SHARE, date_of, day_of
 from everyturn.analysis.incidents import Incident
-from everyturn.analysis.panel import Mask, Panel, has_both_sides
+from everyturn.analysis.panel import Mask, Panel, codes_in, has_both_sides
 from everyturn.stats import Estimate, NotEnough
 from everyturn.stats.compare import Split, split_difference
 from everyturn.stats.intervals import difference, rate
@@ -73,11 +72,7 @@ class Asked:
 
 def read_asked(panel: Panel, asked: pa.Table) -> Asked:
     """The table with day, user_id, cohort and intent_id; people and intents the panel does not know are left out."""
-    columns = []
-    for column, names in (("user_id", panel.users), ("cohort", panel.cohorts), ("intent_id", panel.intents)):
-        found = pc.index_in(asked[column].cast(pa.string()), pa.array(list(names), pa.string()), skip_nulls=False)
-        columns.append(pc.fill_null(found, -1).to_numpy().astype(np.int64))
-    user, cohort, intent = columns
+    user, cohort, intent = codes_in(panel, asked)
     day = asked["day"].cast(pa.int64()).to_numpy()
     rows = Asked(user, cohort, intent, day)
     return rows.take((user >= 0) & (cohort >= 0) & (intent >= 0))
@@ -106,7 +101,17 @@ def new_intents(panel: Panel, rows: Asked, incidents: Sequence[Incident]) -> lis
             continue
         requests = float(np.count_nonzero(own & late))
         found_at = date_of(alarm.day)
-        found.append(NewIntent(intent, since, found_at, share, users, requests, alarm.rarity))
+        found.append(
+            NewIntent(
+                intent=intent,
+                since=since,
+                found_at=found_at,
+                share=share,
+                users=users,
+                requests=requests,
+                rarity=alarm.rarity,
+            )
+        )
     return sorted(found, key=lambda f: (-f.requests, f.intent))
 
 
@@ -190,7 +195,16 @@ def _share_change(panel: Panel, rows: Asked, intent: int, incident: Incident) ->
     since = min(max((alarm.since - monday) // 7, 0), len(panel.weeks) - 1)
     cohort = None if alarm.cohort is None else panel.cohorts.index(alarm.cohort)
     found_at = date_of(alarm.day)
-    return ShareChange(intent, cohort, since, found_at, incident.tier, baseline, change, alarm.rarity)
+    return ShareChange(
+        intent=intent,
+        cohort=cohort,
+        since=since,
+        found_at=found_at,
+        tier=incident.tier,
+        baseline=baseline,
+        change=change,
+        rarity=alarm.rarity,
+    )
 
 
 def mix_shift(panel: Panel) -> Split | None:

@@ -56,17 +56,17 @@ def say_new_intent(t: Teller, fact: NewIntent, others: Rows, *, tickets: float) 
         details.append(f"Acceptance of everything else: {moved(rest.value, rest.low, rest.high)}.")
     untested = t.evals.cases > 0 and not t.evals.count(intent_id)
     return Finding(
-        "new_intent",
-        "acceptance",
-        None,
-        label,
-        t.panel.weeks[fact.since],
-        fact.found_at,
-        share.value,
-        share.low,
-        share.high,
-        f"New and untested: {short(label)}" if untested else f"New request: {short(label)}",
-        joined(
+        kind="new_intent",
+        signal="acceptance",
+        cohort=None,
+        intent=label,
+        since=t.panel.weeks[fact.since],
+        found_at=fact.found_at,
+        size=share.value,
+        low=share.low,
+        high=share.high,
+        title=f"New and untested: {short(label)}" if untested else f"New request: {short(label)}",
+        sentence=joined(
             f"Users began asking for {quoted(label)} in {t.started(fact.since)}; it now makes up {percent(share.value)} of all"
             f" requests ({span(share.low, share.high)}), and {taken}.",
             f"It adds about {counted(tickets, 'ticket')} a week to the queue of the human team."
@@ -93,17 +93,17 @@ def say_share(t: Teller, fact: ShareChange) -> Finding:
     traffic = t.panel.traffic
     shortfall = 1 - accepted.value if isinstance(accepted, Estimate) else _HALF
     return Finding(
-        "share",
-        "acceptance",
-        t.cohort(fact.cohort),
-        label,
-        t.panel.weeks[fact.since],
-        fact.found_at,
-        change.value,
-        change.low,
-        change.high,
-        f"{short(label)}: asked {how} often",
-        joined(
+        kind="share",
+        signal="acceptance",
+        cohort=t.cohort(fact.cohort),
+        intent=label,
+        since=t.panel.weeks[fact.since],
+        found_at=fact.found_at,
+        size=change.value,
+        low=change.low,
+        high=change.high,
+        title=f"{short(label)}: asked {how} often",
+        sentence=joined(
             f"{t.cohort(fact.cohort) or 'Users'} have asked for {quoted(label)} {how} often since {t.started(fact.since)}:"
             f" {from_to(fact.baseline.value, change.value)} of {'their' if fact.cohort is not None else 'all'} requests"
             f" ({moved(change.value, change.low, change.high)}).",
@@ -132,17 +132,17 @@ def say_queue(t: Teller, fact: QueueGrowth) -> Finding:
     named = [f"{quoted(t.label(intent))} (+{n:.0f} a week)" for intent, n in sources]
     per_hundred = f"{fact.before.value * 100:.1f} → {fact.after.value * 100:.1f} tickets per 100 answers"
     return Finding(
-        "level",
-        "escalation",
-        None,
-        None,
-        t.panel.weeks[fact.since],
-        day_after(t.panel, fact.found_week),
-        rise,
-        fact.low,
-        fact.high,
-        "The human queue grows",
-        joined(
+        kind="level",
+        signal="escalation",
+        cohort=None,
+        intent=None,
+        since=t.panel.weeks[fact.since],
+        found_at=day_after(t.panel, fact.found_week),
+        size=rise,
+        low=fact.low,
+        high=fact.high,
+        title="The human queue grows",
+        sentence=joined(
             f"The queue of the human team has grown since {t.started(fact.since)}: {per_hundred}"
             f" ({signed(rise)}, between {signed(fact.low)} and {signed(fact.high)}).",
             f"Most of it: {listed(named)}." if named else "The tickets do not show which requests they come from.",
@@ -166,17 +166,17 @@ def say_mix(t: Teller, split: Split, since: int) -> Finding:
     rows = t.panel.rows("acceptance")
     still = within.low <= 0 <= within.high
     return Finding(
-        "mix",
-        "acceptance",
-        None,
-        None,
-        t.panel.weeks[since],
-        day_after(t.panel, t.panel.complete),
-        mix.value,
-        mix.low,
-        mix.high,
-        "Acceptance moved because the mix did",
-        joined(
+        kind="mix",
+        signal="acceptance",
+        cohort=None,
+        intent=None,
+        since=t.panel.weeks[since],
+        found_at=day_after(t.panel, t.panel.complete),
+        size=mix.value,
+        low=mix.low,
+        high=mix.high,
+        title="Acceptance moved because the mix did",
+        sentence=joined(
             f"Since {t.started(since)}, a change in who asks and what they ask for has moved total acceptance by"
             f" {points(mix.value)} (between {signed(mix.low)} and {signed(mix.high)}).",
             "For the same requests and the same cohorts, nothing clearly changed."
@@ -235,17 +235,17 @@ def _say_reverse(row: GapRow, size: Estimate, score: Estimate, users: str) -> Fi
 def _standing(row: GapRow, size: Estimate, title: str, sentence: str) -> Finding:
     """A finding on how an intent stands all along, with the answers that users did not take."""
     return Finding(
-        "gap",
-        "acceptance",
-        None,
-        row.intent,
-        None,
-        None,
-        size.value,
-        size.low,
-        size.high,
-        title,
-        sentence,
+        kind="gap",
+        signal="acceptance",
+        cohort=None,
+        intent=row.intent,
+        since=None,
+        found_at=None,
+        size=size.value,
+        low=size.low,
+        high=size.high,
+        title=title,
+        sentence=sentence,
         intent_id=row.intent_id,
         series=row.acceptance_weekly,
         where={"intent_id": row.intent_id, "signal": "acceptance", "value": 0},

@@ -8,11 +8,10 @@ from datetime import date, timedelta
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from everyturn.analysis.alarms import BLOCKS_A_DAY, LIST, PAGE, TRUST, Alarm, date_of
 from everyturn.analysis.incidents import Incident
-from everyturn.analysis.panel import WORSE, Mask, Panel, Rows, has_both_sides, node_mask
+from everyturn.analysis.panel import WORSE, Mask, Panel, Rows, codes_in, has_both_sides, node_mask
 from everyturn.stats import Estimate
 from everyturn.stats.changes import z_values
 from everyturn.stats.compare import Split, split_difference
@@ -110,13 +109,7 @@ class Answers:
 
 def read_answers(panel: Panel, totals: pa.Table) -> Answers:
     """Settled answers by the day of their outputs, in the codes of the panel; people and places the panel does not know are left out."""
-    codes = []
-    for column, names in (("user_id", panel.users), ("cohort", panel.cohorts), ("intent_id", panel.intents)):
-        texts = totals[column].cast(pa.string())
-        texts = pc.fill_null(texts, "unknown") if column == "cohort" else texts
-        found = pc.index_in(texts, pa.array(list(names), pa.string()), skip_nulls=False)
-        codes.append(pc.fill_null(found, -1).to_numpy().astype(np.int64))
-    user, cohort, intent = codes
+    user, cohort, intent = codes_in(panel, totals)
     day = totals["given"].cast(pa.int64()).to_numpy() // BLOCKS_A_DAY
     n, y = (totals[name].cast(pa.float64()).to_numpy() for name in ("n", "y"))
     name = totals["signal"].combine_chunks().dictionary_encode()
@@ -196,18 +189,18 @@ def _describe(
     if window.without_one(mask) < _WITHOUT_ONE * size:
         return None
     return RateChange(
-        alarm.signal,
-        place,
-        date_of(alarm.since),
-        date_of(incident.first.day),
-        date_of(end),
-        incident.tier,
-        alarm.rarity,
-        alarm.direction,
-        split,
-        float(here.y[~is_current].sum() / here.n[~is_current].sum()),
-        window.moved(~mask),
-        tuple((np.unique(here.cohort * len(panel.intents) + here.intent) % len(panel.intents)).tolist()),
+        signal=alarm.signal,
+        node=place,
+        since=date_of(alarm.since),
+        found=date_of(incident.first.day),
+        until=date_of(end),
+        tier=incident.tier,
+        rarity=alarm.rarity,
+        direction=alarm.direction,
+        split=split,
+        baseline=float(here.y[~is_current].sum() / here.n[~is_current].sum()),
+        rest_z=window.moved(~mask),
+        cells=tuple((np.unique(here.cohort * len(panel.intents) + here.intent) % len(panel.intents)).tolist()),
     )
 
 

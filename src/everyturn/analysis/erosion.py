@@ -144,4 +144,12 @@ def _describe(panel: Panel, user: int, since: int) -> ErodingUser | None:
     taken = [float(own.y[side].sum() / own.n[side].sum()) if own.n[side].sum() > 0 else None for side in (~late, late)]
     if taken[0] is None or taken[1] is None or taken[1] >= taken[0]:
         return None
-    return ErodingUser(user, since, before, after, taken[0], taken[1], float(used[since:].sum()))
+    return ErodingUser(
+        user=user,
+        since=since,
+        weekly_before=before,
+        weekly_since=after,
+        accepted_before=taken[0],
+        accepted_since=taken[1],
+        answers_since=float(used[since:].sum()),
+    )

@@ -121,12 +121,12 @@ def read_evals(table: pa.Table) -> Evals:
     run = [runs.setdefault((s, r or ""), len(runs)) for s, r in zip(rows["suite"], rows["run_id"], strict=True)]
     at = ["NaT" if t is None else t.astimezone(UTC).replace(tzinfo=None) for t in rows["at"]]
     return Evals(
-        np.array(case, dtype=np.int64),
-        len(cases),
-        np.array(intent, dtype=np.int64),
-        intents,
-        np.array(run, dtype=np.int64),
-        tuple(runs),
-        np.array(at, dtype="datetime64[us]"),
-        np.array([np.nan if s is None else s for s in rows["score"]], dtype=float),
+        case=np.array(case, dtype=np.int64),
+        cases=len(cases),
+        intent=np.array(intent, dtype=np.int64),
+        intents=intents,
+        run=np.array(run, dtype=np.int64),
+        run_names=tuple(runs),
+        at=np.array(at, dtype="datetime64[us]"),
+        score=np.array([np.nan if s is None else s for s in rows["score"]], dtype=float),
     )

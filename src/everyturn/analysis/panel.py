@@ -233,6 +233,19 @@ def node_mask(rows: Rows, cohort: int | None, intent: int | None) -> Mask:
     return keep
 
 
+def codes_in(panel: Panel, table: pa.Table) -> tuple[Codes, Codes, Codes]:
+    """The panel's codes of a table's user_id, cohort and intent_id, -1 for whom and what it does not know."""
+    user, cohort, intent = (
+        pc.fill_null(pc.index_in(texts, pa.array(list(names), pa.string()), skip_nulls=False), -1).to_numpy()
+        for texts, names in (
+            (table["user_id"].cast(pa.string()), panel.users),
+            (pc.fill_null(table["cohort"].cast(pa.string()), "unknown"), panel.cohorts),
+            (table["intent_id"].cast(pa.string()), panel.intents),
+        )
+    )
+    return user.astype(np.int64), cohort.astype(np.int64), intent.astype(np.int64)
+
+
 def read_panel(cells: pa.Table, weeks_complete: date | None) -> Panel:
     """The panel of a table with the columns user_id, cohort, intent_id, week, signal, n, y, unknown.
 

@@ -37,17 +37,17 @@ def say_rework(t: Teller, facts: Sequence[Hotspot]) -> Finding | None:
     first = ordered[0].node if ordered else Node()
     still_open = int(t.panel.rows("rework").unknown.sum())
     return Finding(
-        "level",
-        "rework",
-        t.cohort(only.cohort),
-        None if only.intent is None else t.label(only.intent),
-        None,
-        day_after(t.panel, max((fact.found_week for fact in facts), default=t.panel.complete)),
-        level.value,
-        level.low,
-        level.high,
-        _title(t, only),
-        joined(
+        kind="level",
+        signal="rework",
+        cohort=t.cohort(only.cohort),
+        intent=None if only.intent is None else t.label(only.intent),
+        since=None,
+        found_at=day_after(t.panel, max((fact.found_week for fact in facts), default=t.panel.complete)),
+        size=level.value,
+        low=level.low,
+        high=level.high,
+        title=_title(t, only),
+        sentence=joined(
             f"{percent(level.value)} of the accepted answers{_where(t, ordered)} are redone elsewhere within 7 days"
             f" ({span(level.low, level.high)}){elsewhere}. It has been like this in all {t.panel.complete} weeks.",
             f"Inside the conversation everything looks fine: {percent(taken.value)} of the answers are accepted."

@@ -83,17 +83,17 @@ def say_slide(t: Teller, fact: RateChange) -> Finding:
     cost = float(rows.n[node.mask(rows) & (rows.week >= since)].sum()) * abs(within.value)
     story = "cohort" if node.level == 1 else "rework" if fact.signal == "rework" else "slide"
     return Finding(
-        "level",
-        fact.signal,
-        t.cohort(node.cohort),
-        None if node.intent is None else t.label(node.intent),
-        fact.since,
-        fact.found,
-        within.value,
-        within.low,
-        within.high,
-        f"{capital(subject)}: {verb} {how}",
-        joined(
+        kind="level",
+        signal=fact.signal,
+        cohort=t.cohort(node.cohort),
+        intent=None if node.intent is None else t.label(node.intent),
+        since=fact.since,
+        found_at=fact.found,
+        size=within.value,
+        low=within.low,
+        high=within.high,
+        title=f"{capital(subject)}: {verb} {how}",
+        sentence=joined(
             f"{clause.format(t.place(node))} {how} since about {day(fact.since, t.latest)}: {_change(fact)}.",
             rest if node.level else "",
             t.evals_moved(node.intent, since),
@@ -133,17 +133,17 @@ def say_trust(t: Teller, fact: TrustDrop, *, tier: str, rarity: float) -> Findin
     traffic = t.panel.traffic
     outputs = traffic.n[(traffic.cohort == fact.cohort) & (traffic.week >= fact.since)].sum()
     return Finding(
-        "level",
-        "trust",
-        cohort,
-        None,
-        t.panel.weeks[fact.since],
-        fact.found_at,
-        fell.value,
-        fell.low,
-        fell.high,
-        f"{capital(cohort)}: less reliance on the answers",
-        joined(
+        kind="level",
+        signal="trust",
+        cohort=cohort,
+        intent=None,
+        since=t.panel.weeks[fact.since],
+        found_at=fact.found_at,
+        size=fell.value,
+        low=fell.low,
+        high=fell.high,
+        title=f"{capital(cohort)}: less reliance on the answers",
+        sentence=joined(
             f"{capital(cohort)} have relied less on the answers since {t.started(fact.since)}: trust"
             f" {from_to(fact.baseline.value, fell.value)} ({moved(fell.value, fell.low, fell.high)}).",
             f"What changed: {listed(clear)}." if clear else largest,
@@ -184,17 +184,17 @@ def say_erosion(t: Teller, facts: Sequence[ErodingUser], *, found_week: int, fal
     steady = isinstance(others, Estimate) and others.low <= 0 <= others.high
     users = tuple(t.panel.users[f.user] for f in facts)
     return Finding(
-        "user",
-        "trust",
-        None,
-        None,
-        t.panel.weeks[since],
-        day_after(t.panel, found_week),
-        float(len(facts)),
-        float(len(facts) - by_chance),
-        float(len(facts)),
-        f"{counted(len(facts), 'steady user')} take fewer answers",
-        joined(
+        kind="user",
+        signal="trust",
+        cohort=None,
+        intent=None,
+        since=t.panel.weeks[since],
+        found_at=day_after(t.panel, found_week),
+        size=float(len(facts)),
+        low=float(len(facts) - by_chance),
+        high=float(len(facts)),
+        title=f"{counted(len(facts), 'steady user')} take fewer answers",
+        sentence=joined(
             f"{counted(len(facts), 'user')} come back as often as before ({use[0]:.1f} → {use[1]:.1f} answers a week) but take fewer answers as they"
             f" are: {percent(before)} before, {percent(after)} since about {t.started(since)}{change}.",
             f"About {by_chance} of them may be here by chance.",

@@ -94,20 +94,20 @@ def queue_growth(panel: Panel, tickets: pa.Table, *, share: float, explained: Se
     shown = next((w for w in earlier if scan_counts(counts[:w], outputs[:w], shapes(w)).p <= share), panel.complete)
     added = by_intent[:-1, settled:].mean(1) - by_intent[:-1, :since].mean(1)
     return QueueGrowth(
-        since,
-        look.first,
-        look.last,
-        shown,
-        before,
-        after,
-        float(rise - down),
-        float(rise + np.hypot(after.high - after.value, before.value - before.low)),
-        tuple(
+        since=since,
+        first=look.first,
+        last=look.last,
+        found_week=shown,
+        before=before,
+        after=after,
+        low=float(rise - down),
+        high=float(rise + np.hypot(after.high - after.value, before.value - before.low)),
+        weekly=tuple(
             (panel.weeks[w], _per_output(counts[w : w + 1], outputs[w : w + 1], spread))
             for w in range(panel.complete)
             if outputs[w] > 0
         ),
-        tuple((int(i), float(added[i])) for i in np.lexsort((np.arange(len(added)), -np.round(added, 9)))),
+        added=tuple((int(i), float(added[i])) for i in np.lexsort((np.arange(len(added)), -np.round(added, 9)))),
     )
 
 

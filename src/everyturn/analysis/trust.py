@@ -131,13 +131,13 @@ def user_trust(panel: Panel) -> list[UserTrust]:
     trust, half = np.mean(values, axis=0), 1.96 * np.mean(errors, axis=0)
     return [
         UserTrust(
-            panel.users[int(u)],
-            panel.cohorts[int(home[u])],
-            int(asked[u]),
-            float(trust[u]),
-            float(max(trust[u] - half[u], 0.0)),
-            float(min(trust[u] + half[u], 1.0)),
-            {name: float(value[u]) for name, value in zip(parts, values, strict=True)},
+            user_id=panel.users[int(u)],
+            cohort=panel.cohorts[int(home[u])],
+            outputs=int(asked[u]),
+            trust=float(trust[u]),
+            low=float(max(trust[u] - half[u], 0.0)),
+            high=float(min(trust[u] + half[u], 1.0)),
+            parts={name: float(value[u]) for name, value in zip(parts, values, strict=True)},
         )
         for u in np.flatnonzero(asked > 0)
     ]
@@ -242,12 +242,12 @@ def trust_drop(panel: Panel, cohort: int, *, since: int, found_at: date) -> Trus
     if fell is None or fell.high + _SURER * (fell.high - fell.value) >= 0 or isinstance(level, NotEnough):
         return None
     return TrustDrop(
-        cohort,
-        since,
-        found_at,
-        level,
-        fell,
-        {name: part for name in parts if (part := change([name], own)[1]) is not None},
-        change(parts, ~own)[1],
-        change(parts)[1],
+        cohort=cohort,
+        since=since,
+        found_at=found_at,
+        baseline=level,
+        change=fell,
+        parts={name: part for name in parts if (part := change([name], own)[1]) is not None},
+        others=change(parts, ~own)[1],
+        total=change(parts)[1],
     )

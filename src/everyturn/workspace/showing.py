@@ -43,26 +43,28 @@ def opened(
     """What is behind what is asked for: a conversation, an intent, a user, trust, a signal or one of the findings `told` gives."""
     if limit < 0:
         raise InputError("no negative number of conversations can be shown", where="limit", expected="a number from 0")
-    if is_conversation(what):
-        return conversation(db, what[1])
-    if len(what) == 1 and what[0] in {"conversation", "intent", "user"}:
-        raise InputError(
-            f"which {what[0]}?",
-            expected="its id, or its name as `discover` tells it" if what[0] == "intent" else "its id",
-            try_=f"everyturn show {what[0]} ID",
-        )
-    if what[0] == "intent" and len(what) >= 2:
-        return intent(db, " ".join(what[1:]), limit=limit)
-    if what[0] == "user" and len(what) == 2:
-        return user(db, what[1], limit=limit)
-    if tuple(what) == ("trust",):
-        return trust(db)
-    if len(what) == 1 and what[0] in signals():
-        return signal(db, named_signal(what[0]), where=where, limit=limit)
-    findings = {f["id"]: f for f in told()} if len(what) == 1 else {}
-    if len(what) == 1 and what[0] in findings:
-        found = findings[what[0]]
-        return {"finding": found, "conversations": conversations(db, found["conversations"][:limit])}
+    findings: dict[str, dict[str, Json]] = {}
+    match what:
+        case ["conversation" | "intent" | "user" as noun]:
+            raise InputError(
+                f"which {noun}?",
+                expected="its id, or its name as `discover` tells it" if noun == "intent" else "its id",
+                try_=f"everyturn show {noun} ID",
+            )
+        case ["conversation", conversation_id]:
+            return conversation(db, conversation_id)
+        case ["intent", *words]:
+            return intent(db, " ".join(words), limit=limit)
+        case ["user", user_id]:
+            return user(db, user_id, limit=limit)
+        case ["trust"]:
+            return trust(db)
+        case [name] if name in signals():
+            return signal(db, named_signal(name), where=where, limit=limit)
+        case [name]:
+            findings = {finding["id"]: finding for finding in told()}
+            if found := findings.get(name):
+                return {"finding": found, "conversations": conversations(db, found["conversations"][:limit])}
     names = [*signals(), *findings]
     told_apart = UnknownName.among("finding or signal", " ".join(what), names, example="everyturn show {}")
     raise UnknownName(
