@@ -61,7 +61,7 @@ def test_the_six_ways_come_out_by_themselves(seed):
     assert {g.name for g in found.groups} >= {"a bit of everything"}
     writers = next(g for g in found.groups if "draft a text" in g.name)
     assert "rewrite a text" in writers.name
-    assert any(a.startswith("use editor in") for a in writers.apart)
+    assert any(a.startswith("use editor:") for a in writers.apart)
     assert sum(g.users for g in found.groups) == len(users)
     assert all(0.05 < g.firmness < 1 for g in found.groups)
 
