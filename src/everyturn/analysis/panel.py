@@ -180,7 +180,7 @@ class Panel:
             missing = sum_by(rows.week[inside], rows.unknown[inside], self.complete)
             share = missing / np.maximum(asked, 1)
             usual = float(np.median(share)) if len(share) else 0.0
-            closed = np.flatnonzero(share <= usual + _OPEN_WINDOW)
+            closed = np.flatnonzero((share <= usual + _OPEN_WINDOW) & (share < 1))
             late[name] = self.complete - 1 - int(closed[-1]) if len(closed) else 0
         return late
 

@@ -16,11 +16,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from everyturn.analysis.alarms import BLOCKS_A_DAY, Alarm
+from everyturn.analysis.ledger import COHORTS, INTENTS, Names, encoded
 from everyturn.stats.summaries import Codes, Floats
 
 FIRST_DAYS = 28  # before which nothing is said of lags, nor rung by the monitor
 LONGEST = 56  # days; what comes later than that counts when it comes
-_WINDOWS = (
+WINDOWS = (
     84,
     28,
     14,
@@ -29,6 +30,7 @@ _WINDOWS = (
 _FEWEST_DAYS = 3  # of outputs that must have reached a lag for it to be told
 _SHIFT = 0.01  # of all outputs: so many answers more of one kind than of the other may still be missing
 _SURE = 5.0  # standard errors; a horizon costs days
+_ALIKE = 2.0  # times the variance of independent answers: people repeat themselves
 _SEEN = 0.25  # share of a kind of answers known at an age, from which on it tells how many there are
 
 
@@ -97,6 +99,43 @@ def settle(totals: pa.Table, *, until: int) -> Settled:
     return Settled(_joined(heard), rows.filter(pa.array(old)), until, horizons, ages, first)
 
 
+def horizons_by_signal(lags: pa.Table, *, today: int) -> dict[str, int]:
+    """Each signal's horizon in days, from what was known before the day `today`: columns signal, given, known (days), n, y."""
+    found = {}
+    for name in pc.unique(lags["signal"]).to_pylist():
+        rows = lags.filter(pc.equal(lags["signal"], name))
+        known = rows["known"].to_numpy() * BLOCKS_A_DAY
+        given = np.clip(rows["given"].to_numpy() * BLOCKS_A_DAY, known - (LONGEST - 1) * BLOCKS_A_DAY, known)
+        first = int(known.min()) // BLOCKS_A_DAY
+        days = today - first + 1
+        counted = lags_of(given, known, rows["n"].to_numpy(), rows["y"].to_numpy(), first=first, days=days)
+        found[name] = int(horizons_of(counted, np.array([days - 1]))[0])
+    return found
+
+
+def days_open(asked: Floats, known: Floats) -> int:
+    """Up to which age, in days, answers are still coming in, where nobody wrote down when they came.
+
+    `asked` and `known` count outputs, and those with an answer, by age in days. Which kind comes late cannot be told, so all wait.
+
+    Method: a share of unknown that falls with age (isotonic regression), against that of outputs at least half as old as the data
+    or eight weeks; 0 unless young outputs as a whole lack answers beyond doubt.
+    """
+    from scipy.optimize import isotonic_regression
+
+    young = min(LONGEST, len(asked) // 2)
+    if young < FIRST_DAYS // 4:
+        return 0
+    usual = 1 - known[young:].sum() / max(float(asked[young:].sum()), 1.0)
+    seen, missing = asked[:young], (asked - known)[:young]
+    count = np.maximum(np.cumsum(seen), 1.0)
+    error = np.sqrt(_ALIKE * max(usual * (1 - usual), _SHIFT) * count)
+    if float(((np.cumsum(missing) - usual * count) / error).max()) < _SURE:
+        return 0
+    shares = isotonic_regression(missing / np.maximum(seen, 1.0), weights=np.maximum(seen, 1e-9), increasing=False).x
+    return int(np.flatnonzero(shares > usual + 2 * _SHIFT).max(initial=-1)) + 1
+
+
 def horizons_of(lags: Floats, at: Codes) -> Codes:
     """The horizon in days on each of the days `at`, from what was known before that day.
 
@@ -107,13 +146,15 @@ def horizons_of(lags: Floats, at: Codes) -> Codes:
     good and of bad answers; an age is too young while the two differ, beyond doubt, by more than a hundredth of all outputs. Of
     four windows of outputs the one that asks for most counts.
     """
+    if np.count_nonzero(lags.any(axis=(0, 2))) <= 1:
+        return np.zeros(len(at), dtype=np.int64)  # one lag for all
     so_far = np.cumsum(lags, axis=1)
     none = np.zeros((1, LONGEST, 2))
     came, seen = (np.concatenate([none, np.cumsum(v, axis=0)]) for v in (lags, so_far))
     age = np.arange(LONGEST)
     last = at[:, None] - age
     known = np.where((last > 0)[:, :, None], so_far[np.maximum(last - 1, 0), age], 0.0)
-    found = [_horizons(came, seen, known, last, np.maximum(at - window, 0)[:, None]) for window in _WINDOWS]
+    found = [_horizons(came, seen, known, last, np.maximum(at - window, 0)[:, None]) for window in WINDOWS]
     horizons: Codes = np.max(found, axis=0)
     return horizons
 
@@ -175,7 +216,12 @@ def _ages(given: Codes, counts: Codes, n: Floats, *, first: int, days: int) -> F
 
 def _joined(rows: pa.Table) -> pa.Table:
     """One row per block, signal, person, cohort and intent."""
-    keys = ["block", "signal", "user_id", "cohort", "intent_id"]
-    joined = rows.group_by(keys, use_threads=False).aggregate([("n", "sum"), ("y", "sum")])
-    joined = joined.rename_columns([*keys, "n", "y"])
-    return joined.set_column(6, "y", pc.round(joined["y"], 6))
+    keys = ["signal", "user_id", "cohort", "intent_id"]
+    signal, user, cohort, intent = (encoded(rows[name], Names()) for name in keys)
+    _, who = np.unique((user * COHORTS + cohort) * INTENTS + intent, return_inverse=True)
+    people, signals = int(who.max(initial=0)) + 1, int(signal.max(initial=0)) + 1
+    key = (rows["block"].to_numpy() * signals + signal) * people + who
+    _, first, place = np.unique(key, return_index=True, return_inverse=True)
+    n, y = (np.bincount(place, weights=rows[name].to_numpy(), minlength=len(first)) for name in ("n", "y"))
+    of = rows.select(["block", *keys]).take(pa.array(first))
+    return of.append_column("n", pa.array(n)).append_column("y", pa.array(np.round(y, 6)))

@@ -109,7 +109,9 @@ def compare(
               help="The settings file with the budgets.")  # fmt: skip
 @click.option("--fail-on", type=click.Choice(["worse"]), help="Also fail if a signal is worse than it was.")
 @click.option(
-    "--current", metavar="CONDITION", help="With --fail-on: the conversations to look at.  [default: the last 7 days]"
+    "--current",
+    metavar="CONDITION",
+    help="With --fail-on: the conversations to look at.  [default: the last 7 days known]",
 )
 @click.option(
     "--baseline", metavar="CONDITION", help="With --fail-on: those to compare with.  [default: the 28 days before]"

@@ -6,6 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from everyturn.engines.horizons import horizon
 from everyturn.engines.local import Database
 from everyturn.engines.metrics import dimensions
 from everyturn.model import Json
@@ -133,14 +134,16 @@ def counts(database: Database) -> dict[str, Json]:
             HAVING count(intent_id) = 0))
         """
     )[0]
-    outputs, unknown = database.rows("SELECT count(*), count(*) - count(value) FROM facts WHERE signal = 'acceptance'")[
-        0
-    ]
+    outputs, unknown, coming = database.rows(
+        "SELECT count(*), count(*) - count(value), count_if(is_coming) FROM facts WHERE signal = 'acceptance'"
+    )[0]
     checks = database.meta("success_checks") not in (None, "[]")
     return {
         **dict(zip(names, row, strict=True)),
         "outputs": outputs,
         "unknown_outputs": unknown,
+        "coming_outputs": coming,
+        "horizon_days": horizon(database, "acceptance"),
         "success_checks": checks,
     }
 

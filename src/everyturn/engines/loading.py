@@ -249,13 +249,15 @@ class Loading:
         run(
             """
             INSERT INTO observations BY NAME
-            SELECT conversation_id, 0 AS turn, signal, 0 AS version, value, label FROM (
+            SELECT conversation_id, 0 AS turn, signal, 0 AS version, value, label,
+              CASE WHEN value IS NOT NULL AND known_at IS NOT NULL THEN greatest(known_at, started_at) END AS final_at FROM (
               SELECT conversation_id, 'acceptance' AS signal, accepted AS value,
                 CASE accepted WHEN 1 THEN 'accepted' END AS label FROM last_outcomes
               UNION ALL SELECT conversation_id, 'edits', (edit_share > 0)::INT, NULL FROM last_outcomes
                 WHERE accepted > 0 OR edit_share > 0
               UNION ALL SELECT conversation_id, 'edit_share', edit_share, NULL FROM last_outcomes WHERE edit_share IS NOT NULL
               UNION ALL SELECT conversation_id, 'rework', reworked, NULL FROM last_outcomes WHERE accepted > 0)
+            JOIN (SELECT conversation_id, known_at, started_at FROM last_outcomes) USING (conversation_id)
             """
         )
         run(
@@ -282,7 +284,8 @@ class Loading:
             """
         )
         seen = self.database.scalar(
-            'SELECT max("at")::VARCHAR FROM (SELECT max(ended_at) AS "at" FROM conversations UNION ALL SELECT max("at") FROM actions)'
+            'SELECT max("at")::VARCHAR FROM (SELECT max(ended_at) AS "at" FROM conversations UNION ALL SELECT max("at") FROM actions'
+            " UNION ALL SELECT max(final_at) FROM observations WHERE version = 0)"
         )
         if seen:
             self.database.set_meta("seen_until", seen)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from hashlib import sha256
 from pathlib import Path
 from typing import Self
 
@@ -16,6 +17,7 @@ from everyturn.errors import WorkspaceError
 from everyturn.model import Json
 
 MEMORY_LIMIT = "800MB"  # ten million turns load and every query runs within it, by spilling beside the file
+_VIEWS = sha256("".join(VIEWS.values()).encode()).hexdigest()  # views hold no data: a file of before gets those of now
 
 
 class Database:
@@ -60,14 +62,21 @@ class Database:
                     expected=f"schema version {SCHEMA_VERSION}",
                     try_="load the sources into a new file with --db",
                 )
+            if self.meta("views") != _VIEWS:
+                with self.transaction():
+                    self._make_views()
             return
         with self.transaction():
             for name, columns in TABLES.items():
                 self.run(f"CREATE TABLE {name} ({columns})")
-            for name, query in VIEWS.items():
-                self.run(f"CREATE VIEW {name} AS {query}")
+            self._make_views()
             self.set_meta("schema_version", str(SCHEMA_VERSION))
             self.set_meta("salt", secrets.token_hex(16))
+
+    def _make_views(self) -> None:
+        for name, query in VIEWS.items():
+            self.run(f"CREATE OR REPLACE VIEW {name} AS {query}")
+        self.set_meta("views", _VIEWS)
 
     def __enter__(self) -> Self:
         return self

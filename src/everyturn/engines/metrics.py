@@ -134,10 +134,11 @@ def summary_sql(by: Sequence[str], dims: Mapping[str, str], *, where: str | None
     filters = f" AND ({condition(where, dims)})" if where else ""
     return f"""
         WITH answers AS (
-          SELECT {groups}{_person(unit)} AS person, round(value * {SCALE})::HUGEINT AS value FROM facts
+          SELECT {groups}{_person(unit)} AS person, round(value * {SCALE})::HUGEINT AS value, is_coming FROM facts
           WHERE signal = ?{filters}),
         people AS (
-          SELECT {names}person, count(value) AS n, coalesce(sum(value), 0)::HUGEINT AS y, count(*) - count(value) AS unknown
+          SELECT {names}person, count(value) AS n, coalesce(sum(value), 0)::HUGEINT AS y, count(*) - count(value) AS unknown,
+            count_if(is_coming) AS coming
           FROM answers GROUP BY ALL)
         SELECT {names}count(*) FILTER (n > 0 AND person IS NOT NULL) AS users,
           coalesce(sum(n) FILTER (person IS NOT NULL), 0)::DOUBLE AS n,
@@ -146,6 +147,7 @@ def summary_sql(by: Sequence[str], dims: Mapping[str, str], *, where: str | None
           coalesce(sum(n * y) FILTER (person IS NOT NULL), 0)::DOUBLE / {SCALE} AS ny,
           coalesce(sum(y * y) FILTER (person IS NOT NULL), 0)::DOUBLE / {SCALE} / {SCALE} AS yy,
           coalesce(sum(unknown) FILTER (person IS NOT NULL), 0)::BIGINT AS unknown,
+          coalesce(sum(coming) FILTER (person IS NOT NULL), 0)::BIGINT AS coming,
           coalesce(sum(n + unknown) FILTER (person IS NULL), 0)::BIGINT AS without_user
         FROM people GROUP BY ALL ORDER BY ALL
     """
@@ -154,7 +156,10 @@ def summary_sql(by: Sequence[str], dims: Mapping[str, str], *, where: str | None
 def summarise(
     database: Database, signal: str, *, by: Sequence[str] = (), where: str | None = None, unit: str = "user"
 ) -> pa.Table:
-    """The totals of one signal by group: columns `by…, users, n, y, nn, ny, yy, unknown, without_user`."""
+    """The totals of one signal by group: columns `by…, users, n, y, nn, ny, yy, unknown, coming, without_user`.
+
+    `coming` is how many of the unknown may yet become known: not final, or of outputs younger than the signal's horizon.
+    """
     return database.table(summary_sql(by, dimensions(database), where=where, unit=unit), [signal])
 
 

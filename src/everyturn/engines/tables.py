@@ -86,10 +86,12 @@ NATURAL_KEYS: dict[str, tuple[str, ...]] = {
 
 VIEWS: dict[str, str] = {
     # One row per observation with everything it can be grouped by. An answer that is not final yet is unknown: the window in
-    # which it could still change reaches beyond the latest time the workspace has seen.
+    # which it could still change reaches beyond the latest time the workspace has seen. So is one of an output younger than its
+    # signal's horizon: of such outputs those known are not like those still coming in (engines/horizons.py).
     "facts": """
         SELECT o.conversation_id, o.turn, o.signal, o.version, o.label, o.evidence,
-          CASE WHEN o.final_at IS NULL OR o.final_at <= s.until THEN o.value END AS value,
+          coalesce(greatest(o.final_at, c.started_at + to_days(h.days)) > s.until, false) AS is_coming,
+          CASE WHEN NOT is_coming THEN o.value END AS value,
           coalesce(starts_with(o.detail, 'likely'), false) AS is_likely,
           c.user_id, c.started_at, c.attributes,
           date_trunc('week', c.started_at)::DATE AS week,
@@ -98,6 +100,8 @@ VIEWS: dict[str, str] = {
         JOIN conversations c USING (conversation_id)
         LEFT JOIN turn_intents t ON t.conversation_id = o.conversation_id AND t.turn = coalesce(o.turn, 0)
         LEFT JOIN intents i ON i.intent_id = t.intent_id
+        LEFT JOIN (SELECT substr(key, 9) AS signal, value::INTEGER AS days FROM meta WHERE key LIKE 'horizon.%') h
+          ON h.signal = o.signal
         CROSS JOIN (SELECT max(value)::TIMESTAMP AS until FROM meta WHERE key = 'seen_until') s
     """,
 }

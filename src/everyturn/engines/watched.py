@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import pyarrow as pa
 
+from everyturn.engines.horizons import GIVEN_AT
 from everyturn.engines.local import Database
 from everyturn.engines.metrics import SCALE, dimensions
 
@@ -17,15 +18,12 @@ _TOTALS = """
     FROM observations o
     JOIN (SELECT conversation_id, user_id, started_at, attributes FROM conversations) c USING (conversation_id)
     LEFT JOIN turn_intents t ON t.conversation_id = o.conversation_id AND t.turn = coalesce(o.turn, 0)
-    LEFT JOIN (
-      SELECT conversation_id, turn, max("at") AS given_at FROM messages WHERE role = 'assistant' AND conversation_id IN
-        (SELECT conversation_id FROM conversations WHERE ended_at > started_at + INTERVAL 1 DAY) GROUP BY ALL) m
-      ON m.conversation_id = o.conversation_id AND m.turn = o.turn
+    LEFT JOIN ({given}) m ON m.conversation_id = o.conversation_id AND m.turn = o.turn
     CROSS JOIN (SELECT max(value)::TIMESTAMP AS until FROM meta WHERE key = 'seen_until') s
     WHERE o.value IS NOT NULL AND c.user_id IS NOT NULL AND coalesce(o.final_at, c.started_at) <= s.until
       AND o.signal IN (SELECT unnest(?))
     GROUP BY ALL
-"""  # in conversations of a day or less all outputs are as old as the conversation
+"""
 
 
 def totals(database: Database, signals: Iterable[str]) -> pa.Table:
@@ -37,7 +35,7 @@ def totals(database: Database, signals: Iterable[str]) -> pa.Table:
     """
     graded = database.scalar("SELECT count(*) FROM observations WHERE signal = 'edit_share'")
     heard = [signal for signal in signals if not (graded and signal == "edits")]
-    query = _TOTALS.format(cohort=dimensions(database)["cohort"], scale=SCALE)
+    query = _TOTALS.format(cohort=dimensions(database)["cohort"], given=GIVEN_AT, scale=SCALE)
     return database.table(f"{query} ORDER BY ALL", [heard])
 
 

@@ -147,6 +147,7 @@ class OutcomeRecord:
     accepted: float | None = None
     edit_share: float | None = None
     reworked: float | None = None
+    known_at: datetime | None = None
     attributes: Attributes = field(default_factory=dict)
 
 

@@ -103,6 +103,7 @@ OUTCOME_SCHEMA = pa.schema(
         ("accepted", pa.float64()),
         ("edit_share", pa.float64()),
         ("reworked", pa.float64()),
+        ("known_at", TIME),
         _ATTRIBUTES,
     ]
 )

@@ -36,8 +36,25 @@ def draw_measure(result: Result) -> Iterator[RenderableType]:
         yield Text("No output meets these conditions.")
         return
     yield from draw_rates(rows)
+    if coming := sum(number(row.get("coming")) or 0 for row in rows):
+        yield Text(say_coming(coming, number(result.get("horizon_days"))))
     if result.get("note"):
         yield Text(result["note"])
+
+
+def say_coming(coming: float, days: float | None) -> str:
+    """How many unknown answers may yet become known, and why what is known of outputs as young does not count.
+
+    >>> say_coming(361, None)
+    '361 of the unknown may still come in.'
+    >>> say_coming(361, 13)
+    '361 of the unknown may still come in: answers count once their outputs are 13 days old, for good and bad ones are not known as soon.'
+    """
+    if not days:
+        return f"{count(coming)} of the unknown may still come in."
+    age = f"{days:.0f} day{'s' if days > 1 else ''}"
+    why = f"answers count once their outputs are {age} old, for good and bad ones are not known as soon"
+    return f"{count(coming)} of the unknown may still come in: {why}."
 
 
 def draw_rates(rows: Sequence[Result]) -> Iterator[RenderableType]:
@@ -69,7 +86,8 @@ def _answers(row: Result) -> tuple[RenderableType, ...]:
     if f.known:
         return strong(f.text), f.span, count(row.get("n")), count(row.get("unknown")), count(row.get("users"))
     if not raw.get("n"):
-        return soft(f.text), "", "", "", soft(f.basis)
+        unknown = row.get("coming")
+        return soft(f.text), "", "0" if unknown else "", count(unknown) if unknown else "", soft(f.basis)
     return soft(percent(number(raw["value"]))), "", count(raw["n"]), count(raw.get("unknown")), soft(f.basis)
 
 

@@ -5,6 +5,8 @@
     c2,u2,2026-03-01T10:00:00Z,free,refund,0,,
 
 `accepted`, `edit_share` and `reworked` are numbers from 0 to 1 (yes/no and true/false count as 1 and 0); empty is unknown.
+`known_at`, if there is such a column, is when they became known: where good and bad outcomes take unequally long, it tells from which
+age on they count.
 `conversation_id` (or session_id, thread_id) must be there, and at least one of the three numbers as a column. Every other column becomes
 an attribute. Of a conversation whose messages are loaded too, what was seen in it makes its rates; `accepted` is then a label for
 `everyturn fit`.
@@ -21,7 +23,16 @@ from everyturn.readers.attributes import object_attributes, other_fields
 _START_NAMES = ("started_at", *fields.TIME_NAMES)
 _NUMBERS = ("accepted", "edit_share", "reworked")
 _NOT_ATTRIBUTES = frozenset(
-    {*fields.CONVERSATION_ID_NAMES, *fields.USER_ID_NAMES, *_START_NAMES, *_NUMBERS, "cohort", "intent", "attributes"}
+    {
+        *fields.CONVERSATION_ID_NAMES,
+        *fields.USER_ID_NAMES,
+        *_START_NAMES,
+        *_NUMBERS,
+        "known_at",
+        "cohort",
+        "intent",
+        "attributes",
+    }
 )
 
 
@@ -40,6 +51,7 @@ def _read(record: Json, context: Context) -> Iterator[OutcomeRecord]:
         accepted=fields.share(record.get("accepted"), "accepted"),
         edit_share=fields.share(record.get("edit_share"), "edit_share"),
         reworked=fields.share(record.get("reworked"), "reworked"),
+        known_at=fields.time(record.get("known_at"), "known_at"),
         attributes={
             **other_fields(record, _NOT_ATTRIBUTES, context.options),
             **object_attributes(record.get("attributes"), "attributes"),

@@ -150,6 +150,7 @@ def _outcome(outcome: OutcomeRecord, _where: str, latest: datetime) -> Row:
         outcome.accepted,
         outcome.edit_share,
         outcome.reworked,
+        _checked(outcome.known_at, "known_at", latest),
         _attributes(outcome.attributes),
     )
 

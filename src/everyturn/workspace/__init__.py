@@ -202,7 +202,7 @@ class Workspace:
     ) -> Result:
         """Whether the budgets of `config` hold and, with `worse`, whether any signal of theirs is worse than it was.
 
-        `current` and `baseline` are conditions as in `compare`; without them the last 7 days stand against the 28 before. With no
+        `current` and `baseline` are conditions as in `compare`; without them the last 7 days known stand against the 28 before. With no
         budget all of acceptance, complaint, edits and rework are compared. `verdict` is failed where one check failed,
         passed where at least one passed and none failed, unclear or not enough data otherwise.
         """

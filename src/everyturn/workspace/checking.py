@@ -26,6 +26,7 @@ _VERDICTS: dict[str, Verdict] = {
     "not enough data": "not enough data",
 }
 _RECENT, _BEFORE = timedelta(days=7), timedelta(days=28)
+_LATEST = timedelta(days=56)  # what was last known longer ago is no news
 
 
 def check_all(
@@ -56,15 +57,16 @@ def check_budgets(db: Database, budgets: tuple[Budget, ...]) -> Iterator[Check]:
 def check_changes(
     db: Database, signals: Iterable[Signal], *, current: str | None, baseline: str | None
 ) -> Iterator[Check]:
-    """Whether any of the signals is worse in `current` than in `baseline`; the last 7 days against the 28 before unless said."""
-    current, baseline = _periods(db, current, baseline)
+    """Whether any of the signals is worse in `current` than in `baseline`; the last 7 days known against the 28 before unless said."""
+    given = _given(current, baseline)
     for signal in signals:
-        found = compare_sets(db, signal, current=current, baseline=baseline)
+        sides = given or _periods(db, signal.name)
+        found = compare_sets(db, signal, current=sides[0], baseline=sides[1])
         change = found.within if found.within is not None else found.effect
         yield Check(f"{signal.name} not worse", _VERDICTS[found.verdict], found.sentence, signal.name, {}, change)
 
 
-def _periods(db: Database, current: str | None, baseline: str | None) -> tuple[str, str]:
+def _given(current: str | None, baseline: str | None) -> tuple[str, str] | None:
     if current and baseline:
         return current, baseline
     if current or baseline:
@@ -74,8 +76,15 @@ def _periods(db: Database, current: str | None, baseline: str | None) -> tuple[s
             expected="both conditions, or neither",
             try_="""--current "agent_version = '2'" --baseline "agent_version = '1'\"""",
         )
+    return None
+
+
+def _periods(db: Database, signal: str) -> tuple[str, str]:
+    """The last 7 days whose answers are known, and the 28 before: later ones are still coming in."""
     latest = db.scalar("SELECT max(started_at)::DATE FROM conversations")
     if latest is None:
         return "day IS NULL", "day IS NULL"
-    start = latest - _RECENT + timedelta(days=1)
-    return f"day >= '{start}'", f"day >= '{start - _BEFORE}' AND day < '{start}'"
+    known = db.scalar("SELECT max(started_at)::DATE FROM facts WHERE signal = ? AND value IS NOT NULL", [signal])
+    last = max(known or latest, latest - _LATEST)
+    start = last - _RECENT + timedelta(days=1)
+    return f"day >= '{start}' AND day <= '{last}'", f"day >= '{start - _BEFORE}' AND day < '{start}'"

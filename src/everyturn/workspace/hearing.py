@@ -22,7 +22,7 @@ from everyturn.analysis.panel import WORSE
 from everyturn.analysis.settling import settle
 from everyturn.analysis.shares import Demand
 from everyturn.analysis.stray import only_running
-from everyturn.engines import watched
+from everyturn.engines import horizons, watched
 from everyturn.engines.local import Database
 
 _VERSION = 6  # of the kept state
@@ -81,7 +81,7 @@ def hear(db: Database, *, until: date | None = None, budget: float = BUDGET) -> 
     marks = marks_of(db).marks()
     totals, asked = watched.totals(db, WORSE), watched.asked(db)
     totals, asked = only_running(totals, asked)
-    end = watched.closed_block(db)
+    end = watched.closed_block(db) - horizons.open_days(db) * BLOCKS_A_DAY
     if until is not None:
         end = min(end, (day_of(until) + 1) * BLOCKS_A_DAY)
         totals = totals.filter(pc.less(totals["block"], end))

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from everyturn.analysis.blind import least_change
-from everyturn.engines import metrics
+from everyturn.engines import horizons, metrics
 from everyturn.engines.kept import kept
 from everyturn.engines.local import Database
 from everyturn.errors import NoUserIds
@@ -40,12 +40,24 @@ def measure_rates(db: Database, signal: str, *, groups: Sequence[str], where: st
             share = round(total.y / total.n, 6) if total.n else None
             raw = {"value": share, "n": round(total.n), "unknown": total.unknown}
             more |= {"raw": raw, "drawn": cell.to_json()}
+        if row["coming"]:
+            more["coming"] = row["coming"]
         rows.append({"group": {name: plain(row[name]) for name in groups}, **rate(total).to_json(), **more})
     without_user = sum(row["without_user"] for row in found)
     if without_user and not any(row.get("users") or row.get("not_enough", {}).get("users") for row in rows):
         raise _no_user_ids(f"{without_user:,} answers", ", or --unit conversation if nobody appears twice")
     note = {"note": UNVERIFIED} if signal == SUCCESS and not registered(db) else {}
-    return {"signal": signal, "by": groups, "where": where, "rows": rows, "without_user": without_user, **note}
+    days = horizons.horizon(db, signal)
+    horizon = {"horizon_days": days} if days else {}
+    return {
+        "signal": signal,
+        "by": groups,
+        "where": where,
+        "rows": rows,
+        "without_user": without_user,
+        **horizon,
+        **note,
+    }
 
 
 def require_users(db: Database) -> None:

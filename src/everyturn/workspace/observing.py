@@ -16,6 +16,7 @@ from everyturn.engines.local import Database
 from everyturn.errors import UnknownName
 from everyturn.model import Json
 from everyturn.signals import Signal
+from everyturn.workspace.horizons import learn_horizons
 from everyturn.workspace.result import Progress
 
 SPREAD = 4_000  # conversations a further process must have to answer for before it pays for its start
@@ -106,6 +107,7 @@ def observe(db: Database, *, progress: Progress) -> None:
         db.set_meta("observed_signals", state)
         db.set_meta("requests_changed", "yes")
         db.set_meta("settled", "no")
+        learn_horizons(db)
     db.run("DROP TABLE current")
     progress("observing", total, total)
 

@@ -142,6 +142,11 @@ def _notes(counts: dict[str, Json], complete: date | None) -> list[str]:
             f"{unknown:,} of {counted(outputs, 'output')} ({percent(unknown / outputs)}) have no known outcome:"
             " nothing the user did or said shows whether they took the answer."
         )
+    if days := counts["horizon_days"]:
+        notes.append(
+            f"{counts['coming_outputs']:,} of these are still coming in: outputs count once they are {counted(days, 'day')} old,"
+            " because answers that were taken and answers that were not become known at different speeds. Trends of acceptance end before them."
+        )
     if not counts["actions"]:
         notes.append(
             "No actions are loaded, so answers that were redone later cannot be seen. Load them: everyturn load --as actions FILE"

@@ -14,6 +14,7 @@ from everyturn.engines.fragments import fragments
 from everyturn.engines.local import Database
 from everyturn.signals.outcome import table_of
 from everyturn.signals.success import NOT_VERIFIABLE, SIGNAL, verify
+from everyturn.workspace.horizons import learn_horizons
 
 SUCCESS = SIGNAL.name
 WITH_INTENTS = frozenset({SUCCESS, "abandonment"})  # signals whose answers are only whole once intents are there
@@ -46,6 +47,7 @@ def settle(db: Database) -> None:
         db.run("DELETE FROM observations WHERE signal = ? AND version > 0", [SIGNAL.name])
         if rules:
             _verify_all(db, rules)
+        learn_horizons(db)
         db.set_meta("settled", "yes")
     db.run("DROP TABLE checked")
 

@@ -6,7 +6,7 @@ import pyarrow.compute as pc
 import pytest
 
 from everyturn.analysis.alarms import Alarm
-from everyturn.analysis.settling import LONGEST, horizons_of, settle
+from everyturn.analysis.settling import LONGEST, days_open, horizons_of, settle
 
 DAY = 20_458
 KEYS = ["block", "signal", "user_id", "cohort", "intent_id", "n", "y"]
@@ -171,3 +171,16 @@ def test_the_slow_reference_gives_the_same_horizons(seed, bad, good):
     found = horizons_of(lags, days)
     assert found.tolist() == [slow(lags, day) for day in days.tolist()]
     assert (found[-1] > 5) == (bad != good)
+
+
+@pytest.mark.parametrize(
+    ("late", "never", "low", "high"), [(0, 0.0, 0, 0), (0, 0.3, 0, 0), (7, 0.1, 5, 8), (21, 0.2, 15, 32)]
+)
+def test_answers_without_times_wait_while_young_outputs_lack_them(late, never, low, high):
+    rng = np.random.default_rng(10)
+    asked = rng.poisson(200, 140)
+    bad = rng.binomial(asked, 0.3)
+    come = np.minimum((np.arange(140) + 0.5) / late, 1.0) if late else np.ones(140)
+    known = rng.binomial(asked - bad, 1 - never) + rng.binomial(rng.binomial(bad, 1 - never), come)
+    assert low <= days_open(asked.astype(float), known.astype(float)) <= high
+    assert days_open(asked[:10].astype(float), known[:10].astype(float)) == 0  # too young to tell

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pyarrow as pa
 import pytest
 
-from everyturn.engines import metrics
+from everyturn.engines import horizons, metrics
 from everyturn.engines.local import Database
 from everyturn.errors import BadExpression, UnknownName
 from plain_totals import plain_totals
@@ -40,14 +40,22 @@ def world():
     database.insert("conversations", pa.Table.from_pylist(conversations))
     database.insert("observations", pa.Table.from_pylist(observations))
     database.set_meta("seen_until", "2026-12-01 00:00:00")
+    horizons.keep(
+        database, {"acceptance": 64, "rework": 400}, open_days=0
+    )  # outputs from 28 September on are too young
     by_id = {c["conversation_id"]: c for c in conversations}
     rows = [
         {
             **o,
             **by_id[o["conversation_id"]],
-            "value": o["value"] if o["final_at"] < START + timedelta(days=300) else None,
+            "value": None if is_coming else o["value"],
+            "is_coming": is_coming,
         }
         for o in observations
+        for is_coming in [
+            o["final_at"] > START + timedelta(days=300)
+            or by_id[o["conversation_id"]]["started_at"] > datetime(2026, 9, 28, tzinfo=UTC)
+        ]
     ]
     yield database, rows
     database.close()
@@ -56,12 +64,13 @@ def world():
 def reference(rows):
     """The six totals, user by user and answer by answer."""
     people = defaultdict(list)
-    unknown = without_user = 0
+    unknown = coming = without_user = 0
     for row in rows:
         if row["user_id"] is None:
             without_user += 1
         elif row["value"] is None:
             unknown += 1
+            coming += row["is_coming"]
         else:
             people[row["user_id"]].append(round(row["value"], 6))
     n = {u: len(v) for u, v in people.items()}
@@ -74,6 +83,7 @@ def reference(rows):
         "ny": sum(n[u] * y[u] for u in people),
         "yy": sum(k * k for k in y.values()),
         "unknown": unknown,
+        "coming": coming,
         "without_user": without_user,
     }
 
