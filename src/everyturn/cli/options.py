@@ -28,7 +28,7 @@ def _signals() -> Iterable[str]:
 
 
 def _shown() -> Iterable[str]:
-    return ("conversation", "intent", "trust", "user", *_signals())
+    return ("cohort", "conversation", "intent", "trust", "user", *_signals())
 
 
 def _case_forms() -> Iterable[str]:

@@ -48,6 +48,7 @@ def show(ctx: click.Context, *, what: tuple[str, ...], where: str | None, limit:
     everyturn show FINDING               a finding, by the id that `watch` gives
     everyturn show acceptance            a signal
     everyturn show trust                 trust by cohort, with its parts
+    everyturn show cohort NAME           a cohort: what changed for it, and its last week
     everyturn show intent NAME           an intent
     everyturn show user ID               a user, week by week
     everyturn show conversation ID       one conversation

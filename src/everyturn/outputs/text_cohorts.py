@@ -13,7 +13,8 @@ from everyturn.outputs.days import say_day
 from everyturn.outputs.figures import UNKNOWN, count, counted, fields, figure, items, number, percent, percent_span
 from everyturn.outputs.findings import orders_told
 from everyturn.outputs.terminal import brief, grid, heading, printable, rate_lines, soft, sparkline, strong, two_lines
-from everyturn.outputs.text_numbers import DETECTABLE, say_least
+from everyturn.outputs.text_findings import draw_findings
+from everyturn.outputs.text_numbers import DETECTABLE, draw_rates, say_least
 
 
 def draw_cohorts(report: Result) -> Iterator[RenderableType]:
@@ -66,6 +67,28 @@ def draw_trust(trust: Mapping[str, Any]) -> Iterator[RenderableType]:
     yield soft("Each part is a mean over users, and higher is better. Trust is the mean of the parts.")
     yield ""
     yield from draw_order(items(trust, "order"))
+
+
+def draw_cohort(cohort: Mapping[str, Any], findings: Sequence[Any]) -> Iterator[RenderableType]:
+    """One cohort: how it fares, how its last week went, what changed for it, and its acceptance by week and by intent."""
+    trust, acceptance = (figure(fields(cohort, name)) for name in ("trust", "acceptance"))
+    sizes = (("user", "users"), ("conversation", "conversations"))
+    yield strong(cohort.get("cohort"))
+    yield soft(", ".join(counted(number(cohort.get(key)), noun) for noun, key in sizes))
+    yield Text(f"Trust {trust}. Accepted {acceptance}" + (f", of {acceptance.basis}." if acceptance.known else "."))
+    if last := fields(cohort, "last_week"):
+        yield from heading(f"The week of {say_day(last.get('week'))}, beside the four weeks before")
+        yield Text(printable(last.get("sentence")))
+    yield from heading("What changed for it")
+    yield from draw_findings(findings, otherwise="Nothing beyond chance.")
+    for name, title in (
+        ("weeks", "Accepted by week"),
+        ("intents", "Accepted by intent, most answers not taken first"),
+    ):
+        if rows := items(cohort, name):
+            yield from heading(title)
+            yield from draw_rates(rows)
+    yield from heading("Conversations with answers that were not taken, the latest first")
 
 
 def draw_user(user: Mapping[str, Any]) -> Iterator[RenderableType]:

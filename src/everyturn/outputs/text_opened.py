@@ -15,7 +15,7 @@ from everyturn.outputs.diff import action_diff
 from everyturn.outputs.figures import UNKNOWN, fields, items
 from everyturn.outputs.lives import lives
 from everyturn.outputs.terminal import grid, printable, soft, strong, word_diff
-from everyturn.outputs.text_cohorts import draw_trust, draw_user
+from everyturn.outputs.text_cohorts import draw_cohort, draw_trust, draw_user
 from everyturn.outputs.text_fields import draw_fields
 from everyturn.outputs.text_findings import draw_findings
 from everyturn.outputs.text_intents import draw_contexts, draw_intents
@@ -29,6 +29,8 @@ def draw_shown(result: Result) -> Iterator[RenderableType]:
         yield from _conversation(conversation)
     elif intent := fields(result, "intent"):
         yield from _intent(intent, result)
+    elif cohort := fields(result, "cohort"):
+        yield from draw_cohort(cohort, items(result, "findings"))
     elif user := fields(result, "user"):
         yield from draw_user(user)
     elif trust := fields(result, "trust"):

@@ -335,7 +335,7 @@ class Workspace:
     # --- show, report -------------------------------------------------------------------------------------------
 
     def show(self, *what: str, where: str | None = None, limit: int = 5) -> Result:
-        """What is behind a number: `show("conversation", ID)`, `show("intent", ID or name)`, `show("user", ID)`, `show(SIGNAL)`, `show(FINDING)`, `show("trust")`.
+        """What is behind a number: `show("conversation", ID)`, `show("intent", ID or name)`, `show("cohort", NAME)`, `show("user", ID)`, `show(SIGNAL)`, `show(FINDING)`, `show("trust")`.
 
         For a signal, `where` narrows to the conversations that meet the condition, and those where the answer was bad come first.
         """

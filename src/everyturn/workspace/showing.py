@@ -22,8 +22,10 @@ from everyturn.workspace.measuring import intents_by_cohort
 from everyturn.workspace.observing import named_signal, signals
 from everyturn.workspace.result import plain
 from everyturn.workspace.separating import SEPARATED, contexts_of
+from everyturn.workspace.showing_cohort import cohort
 from everyturn.workspace.shown import intent_json, shown_conversations, unknown_id
 
+_NAMED = {"cohort": "its name as `cohorts` tells it", "intent": "its id, or its name as `discover` tells it"}
 _AN_ID = "an id as `export conversations` writes it"
 
 
@@ -45,16 +47,17 @@ def opened(
         raise InputError("no negative number of conversations can be shown", where="limit", expected="a number from 0")
     findings: dict[str, dict[str, Json]] = {}
     match what:
-        case ["conversation" | "intent" | "user" as noun]:
+        case ["cohort" | "conversation" | "intent" | "user" as noun]:
             raise InputError(
                 f"which {noun}?",
-                expected="its id, or its name as `discover` tells it" if noun == "intent" else "its id",
-                try_=f"everyturn show {noun} ID",
+                expected=_NAMED.get(noun, "its id"),
+                try_=f"everyturn show {noun} {'NAME' if noun in _NAMED else 'ID'}",
             )
         case ["conversation", conversation_id]:
             return conversation(db, conversation_id)
-        case ["intent", *words]:
-            return intent(db, " ".join(words), limit=limit)
+        case ["cohort" | "intent" as noun, *words]:
+            name = " ".join(words)
+            return cohort(db, name, told=told(), limit=limit) if noun == "cohort" else intent(db, name, limit=limit)
         case ["user", user_id]:
             return user(db, user_id, limit=limit)
         case ["trust"]:
@@ -69,7 +72,7 @@ def opened(
     told_apart = UnknownName.among("finding or signal", " ".join(what), names, example="everyturn show {}")
     raise UnknownName(
         told_apart.what,
-        expected=f"{told_apart.expected}; trust, intent NAME, user ID or conversation ID",
+        expected=f"{told_apart.expected}; trust, cohort NAME, intent NAME, user ID or conversation ID",
         try_=told_apart.try_,
     )
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import orjson
 
 from everyturn.analysis.gap import GapRow
+from everyturn.analysis.words import counted
 from everyturn.engines import evidence, metrics
 from everyturn.engines.local import Database
 from everyturn.errors import UnknownName
@@ -19,7 +20,9 @@ _EXAMPLES = 3  # conversations shown for each intent; findings have their own fi
 
 def unknown_id(what: str, given: str, *, expected: str, try_: str) -> UnknownName:
     """The error for an id that nothing has; it does not repeat the id, which may be a person's."""
-    return UnknownName(f"no {what} of that id", where=f"an id of {len(given)} characters", expected=expected, try_=try_)
+    return UnknownName(
+        f"no {what} of that id", where=f"an id of {counted(len(given), 'character')}", expected=expected, try_=try_
+    )
 
 
 def intent_json(database: Database, row: GapRow, *, is_new: bool = False) -> dict[str, Json]:

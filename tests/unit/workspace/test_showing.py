@@ -146,3 +146,47 @@ def test_the_first_line_says_what_is_missing_beside_what_users_keep(tmp_path) ->
         loaded = ws.load(write(tmp_path / "e.jsonl", [{"id": "k1", "input": "where is my refund"}]), as_="evals")
         assert (loaded["eval_cases"], loaded["eval_scores"]) == (1, 0)
         assert ws.report()["headline"]["sentence"].endswith("No eval scores are loaded to compare with.")
+
+
+def test_a_cohort_is_shown_with_its_last_week_its_intents_and_what_it_did_not_take(tmp_path) -> None:
+    """Of two plans one turns against the invoices in the last week; the other plan's view says nothing of it."""
+
+    def said():
+        for i, row in enumerate(rows()):
+            at = START + timedelta(hours=12 * i, seconds=40)
+            is_bad = i % 2 == 0 and i > 100
+            word = "No, that is wrong. It still does not work." if is_bad else "Perfect, that works, thank you."
+            plan = ("pro", "free's")[i % 2]
+            yield row | {
+                "user_id": f"u{i % 40}",
+                "attributes": {"plan": plan},
+                "messages": [*row["messages"], {"role": "user", "content": word, "at": at.isoformat()}],
+            }
+
+    with Workspace(":memory:") as ws:
+        ws.load(write(tmp_path / "c.jsonl", said()))
+        shown, calm = ws.show("cohort", "pro", limit=2), ws.show("cohort", "free's", limit=2)
+        text = render(shown)
+        by_week = ws.measure("acceptance", by="week", where="plan = 'pro'")["rows"]
+        with pytest.raises(UnknownName, match="no cohort named") as error:
+            ws.show("cohort", "enterprise")
+    assert "free's, pro" in error.value.expected
+    pro = shown["cohort"]
+    assert (pro["users"], pro["conversations"]) == (20, 60)
+    assert pro["weeks"] == by_week
+    assert pro["last_week"]["verdict"] == "not enough data"  # fourteen answers a week, by fewer than ten people
+    assert sum(row.get("n", 0) for row in pro["intents"]) <= 60
+    assert len(shown["conversations"]) == 2
+    assert all(any(o["outcome"] == "rejected" for o in c["outcomes"]) for c in shown["conversations"])
+    assert calm["conversations"] == []
+    for told in ("20 users, 60 conversations", "beside the four weeks before", "Accepted by week", "Not enough data"):
+        assert told in text
+
+
+def test_a_cohort_of_few_people_is_not_told_by_name(tmp_path) -> None:
+    few = ({**row, "attributes": {"plan": "tiny" if row["user_id"] in {"u1", "u2"} else "large"}} for row in rows())
+    with Workspace(":memory:") as ws:
+        ws.load(write(tmp_path / "c.jsonl", few))
+        with pytest.raises(UnknownName, match="no cohort named") as error:
+            ws.show("cohort", "tiny")
+    assert error.value.expected == "large"

@@ -1,0 +1,70 @@
+"""One cohort, for whoever answers for it: what changed for it, how its last week went, and which answers it does not take."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from everyturn.analysis.trust import cohort_trust
+from everyturn.engines import evidence, inputs, metrics
+from everyturn.engines.local import Database
+from everyturn.errors import UnknownName
+from everyturn.model import Json
+from everyturn.stats.intervals import NEEDED_USERS
+from everyturn.workspace.comparing import compare_sets, compared_json
+from everyturn.workspace.looking import panel_of
+from everyturn.workspace.measuring import measure_rates
+from everyturn.workspace.observing import named_signal
+from everyturn.workspace.shown import shown_conversations
+
+_BEFORE = 4  # weeks the last one is compared with
+
+
+def cohort(db: Database, name: str, *, told: Sequence[dict[str, Json]], limit: int) -> dict[str, Json]:
+    """A cohort's trust, its acceptance by week and by intent, and its last finished week beside the four before.
+
+    With those of the findings `told` that are about it, and with conversations to read whose answers were not taken. A cohort of fewer than ten people is not told by name.
+    """
+    there = {row["cohort"]: row for row in inputs.cohorts(db) if row["users"] >= NEEDED_USERS}
+    if name not in there:
+        raise UnknownName.among("cohort", name, [*map(str, there)], example='everyturn show cohort "{}"')
+    where = _is("cohort", name)
+    trust = next((found for found in cohort_trust(panel_of(db)) if found.cohort == name), None)
+    by = {
+        group: measure_rates(db, "acceptance", groups=[group] if group else [], where=where, unit="user")["rows"]
+        for group in ("", "week", "intent")
+    }
+    bad = {"cohort": name, "signal": "acceptance", "value": 0}
+    return {
+        "cohort": {
+            **there[name],
+            "trust": trust.trust.to_json() if trust else None,
+            "acceptance": next(iter(by[""]), None),
+            "last_week": _last_week(db, where),
+            "weeks": by["week"],
+            "intents": sorted(by["intent"], key=lambda row: -_not_taken(row)),
+        },
+        "findings": [finding for finding in told if finding["cohort"] == name],
+        "conversations": list(shown_conversations(db, evidence.examples(db, bad, limit=limit)).values()),
+    }
+
+
+def _last_week(db: Database, where: str) -> dict[str, Json] | None:
+    """Acceptance in the last finished week against the four weeks before it; None where no week is finished."""
+    week = metrics.last_complete_week(db)
+    if week is None:
+        return None
+    current = f"{where} AND {_is('week', week.isoformat())}"
+    first = (week - timedelta(weeks=_BEFORE)).isoformat()
+    baseline = f"{where} AND week >= '{first}' AND week < '{week.isoformat()}'"
+    made = compare_sets(db, named_signal("acceptance"), current=current, baseline=baseline)
+    return {"week": week.isoformat(), **compared_json(made, current=current, baseline=baseline)}
+
+
+def _not_taken(row: dict[str, Json]) -> float:
+    """How many answers were not taken; -1 where too few people asked to say."""
+    return float(row["n"] * (1 - row["value"])) if "value" in row else -1.0
+
+
+def _is(name: str, value: str) -> str:
+    return f"{name} = '{value.replace(chr(39), chr(39) * 2)}'"
