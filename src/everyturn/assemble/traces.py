@@ -66,24 +66,29 @@ def conversation_ids(spans: Sequence[Span]) -> dict[str, str | None]:
         only = names.pop() if names else spans[0].trace_id
         return {s.span_id: only for s in spans}
     forest = Forest(spans)
-    below: dict[str, str | None] = {}  # the only id in the subtree; None where there are several
-    for span in reversed(forest.spans):
-        name = own.get(span.span_id)
-        if name is not None:
-            below[span.span_id] = name if below.get(span.span_id, name) == name else None
-        parent = forest.parent.get(span.span_id)
-        if parent is not None and span.span_id in below:
-            found = below[span.span_id]
-            below[parent.span_id] = found if below.get(parent.span_id, found) == found else None
+    below = _only_ids(forest, own)
     ids: dict[str, str | None] = {}
     for span in forest.spans:
         parent = forest.parent.get(span.span_id)
         above = ids[parent.span_id] if parent is not None else None
+        named = own.get(span.span_id) or above or below.get(span.span_id)
         is_speech = span.operation in {"chat", "invoke_agent"}
-        ids[span.span_id] = (
-            own.get(span.span_id) or above or below.get(span.span_id) or (span.trace_id if is_speech else None)
-        )
+        ids[span.span_id] = named or (span.trace_id if is_speech else None)
     return ids
+
+
+def _only_ids(forest: Forest, own: Mapping[str, str]) -> dict[str, str | None]:
+    """The only conversation id among each span and those below it; None where there are several, no entry where there is none."""
+    only: dict[str, str | None] = {}
+    for span in reversed(forest.spans):
+        parent = forest.parent.get(span.span_id)
+        name = own.get(span.span_id)
+        if name is not None:
+            only[span.span_id] = name if only.get(span.span_id, name) == name else None
+        if parent is not None and span.span_id in only:
+            name = only[span.span_id]
+            only[parent.span_id] = name if only.get(parent.span_id, name) == name else None
+    return only
 
 
 @dataclass(slots=True)
