@@ -19,7 +19,7 @@ import pytest
 from everyturn.readers import BadRecord, Context, Reader, ReadOptions, SkipRecord
 from everyturn.readers.batches import Batch
 from everyturn.readers.driver import read_paths
-from everyturn.readers.framing import records as framed
+from everyturn.readers.framing import text_records
 from everyturn.readers.otlp import READER as OTLP
 from everyturn.readers.recognise import recognise_records
 from everyturn.readers.running import read_record
@@ -87,7 +87,7 @@ def values_of(reader: Reader) -> list:
     found: dict[object, object] = {}
     for example in sorted(examples(reader.name), key=len):
         source = Source(io.BytesIO(example))
-        frames = None if source.is_parquet or not source.head else framed(source)
+        frames = None if source.is_parquet or not source.head else text_records(source)
         some = [f.value for _, f in zip(range(64), frames or (), strict=False) if f.bad is None]
         known, envelope = recognise_records(some[:16], [reader]) if some else (None, None)
         if known is None:

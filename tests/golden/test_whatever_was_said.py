@@ -15,7 +15,7 @@ import pytest
 import golden.test_clients as clients
 from everyturn.assemble import assemble
 from everyturn.readers import BadRecord
-from everyturn.readers.framing import decode_json
+from everyturn.readers.json_values import decode_json
 
 OTHER_WORDS = {
     "Perfect, thanks a lot!": '{"text": "hi", "role": "user"}',

@@ -20,7 +20,8 @@ from everyturn.model.exchange import decode_tool_calls
 from everyturn.readers import BadRecord, Context, ReadOptions, fields
 from everyturn.readers.chat import READER as CHAT
 from everyturn.readers.driver import read_paths
-from everyturn.readers.framing import _Brackets, _json_lines, _json_values, decode_json
+from everyturn.readers.framing import _json_lines
+from everyturn.readers.json_values import _Brackets, decode_json, json_values
 from everyturn.readers.occurrences import Occurrences
 
 NOW = datetime(2027, 1, 1, tzinfo=UTC)
@@ -67,7 +68,7 @@ def layouts(records: list[dict]) -> dict[str, bytes]:
 @settings(quick, max_examples=40)
 def test_a_stream_of_json_is_cut_into_the_values_it_holds(records, size):
     for name, data in layouts(records).items():
-        frames = list(_json_values(Pieces(data, size)))
+        frames = list(json_values(Pieces(data, size)))
         assert [f.bad for f in frames] == [None] * len(records), name
         assert [f.value for f in frames] == orjson.loads(orjson.dumps(records)), name
 
@@ -75,7 +76,7 @@ def test_a_stream_of_json_is_cut_into_the_values_it_holds(records, size):
 @given(st.lists(values, max_size=6), st.integers(1, 40))
 @quick
 def test_a_list_may_hold_any_values(items, size):
-    assert [f.value for f in _json_values(Pieces(orjson.dumps(items), size))] == orjson.loads(orjson.dumps(items))
+    assert [f.value for f in json_values(Pieces(orjson.dumps(items), size))] == orjson.loads(orjson.dumps(items))
 
 
 @given(st.lists(objects, min_size=1, max_size=6), st.integers(1, 40))
@@ -90,8 +91,8 @@ def test_lines_do_not_depend_on_the_size_of_the_pieces(records, size):
 @given(st.binary(max_size=200) | st.text('[]{}",\\ a1\n', max_size=200).map(str.encode), st.integers(1, 30))
 @quick
 def test_any_bytes_are_cut_the_same_way_whatever_the_pieces(data, size):
-    whole = [(f.place, f.value, str(f.bad)) for f in _json_values(Pieces(data, 10**6))]
-    pieces = [(f.place, f.value, str(f.bad)) for f in _json_values(Pieces(data, size))]
+    whole = [(f.place, f.value, str(f.bad)) for f in json_values(Pieces(data, 10**6))]
+    pieces = [(f.place, f.value, str(f.bad)) for f in json_values(Pieces(data, size))]
     assert whole == pieces
 
 

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from everyturn.model import MessageRecords, Role
 from everyturn.model.schemas import MESSAGE_SCHEMA
+from everyturn.readers.json_values import storable
 
 # A row's values in the order of the table's schema; of messages, a record's with its attributes as JSON text.
 Row: TypeAlias = Any
@@ -44,7 +45,7 @@ class Rows:
     def one_by_one(self) -> Iterator[tuple[Row, str]]:
         """Each row, with lone surrogates replaced, and where it came from."""
         for row, where in zip(self._rows, self._wheres, strict=True):
-            yield tuple(_storable(v) for v in row), where
+            yield tuple(storable(v) for v in row), where
 
 
 class MessageRows:
@@ -109,17 +110,12 @@ class MessageRows:
         number = 0
         for (conversation_id, user_id, first, record, where), length in zip(self._common, self._lengths, strict=True):
             for i in range(length):
-                own = {name: _storable(column[number]) for name, column in columns.items()}
+                own = {name: storable(column[number]) for name, column in columns.items()}
                 attributes = own.pop("attributes")
                 few = {name: {0: value} for name, value in own.items() if value is not None}
-                alone = MessageRecords(_storable(conversation_id), _storable(user_id), record=record, few=few)
+                alone = MessageRecords(storable(conversation_id), storable(user_id), record=record, few=few)
                 alone.position = None if first is None else first + i
                 alone.roles.append(self._roles[number])
-                alone.contents.append(_storable(self._contents[number]))
+                alone.contents.append(storable(self._contents[number]))
                 yield (alone, attributes), where
                 number += 1
-
-
-def _storable(value: Any) -> Any:
-    """The value with lone surrogates replaced by U+FFFD; Arrow, as UTF-8, has none."""
-    return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace") if isinstance(value, str) else value

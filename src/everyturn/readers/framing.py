@@ -6,25 +6,20 @@ its first lines tell. A record longer than 64 MiB is passed over without holding
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import Any
 
-import numpy as np
-import orjson
-
-from everyturn.model import Json
 from everyturn.readers import BadRecord
+from everyturn.readers.json_values import decode_json, json_frame, json_values
 from everyturn.readers.rows import csv_rows, header_delimiter
-from everyturn.readers.source import RECORD_LIMIT, Damaged, Frame, Source, damaged, is_text, lines, too_long
+from everyturn.readers.source import Damaged, Frame, Source, damaged, is_text, lines, too_long
 
 
-def records(source: Source) -> Iterator[Frame] | None:
+def text_records(source: Source) -> Iterator[Frame] | None:
     """The records of a text, or None where it is no text that records could stand in."""
     head = source.head.lstrip()
     if head[:1] in {b"{", b"["}:
-        return _json_lines(source) if _is_lines(source) else _json_values(source)
+        return _json_lines(source) if _is_lines(source) else json_values(source)
     if not is_text(source.head) and source.head.count(0) > len(source.head) // 100:
         return None
     if any(_starts_object(line) and _decodes(line) for line in _whole_lines(source)[1:]):
@@ -65,58 +60,6 @@ def _is_lines(source: Source) -> bool:
     return _decodes(lines[0]) or any(_starts_object(line) and _decodes(line) for line in apart)
 
 
-_SHALLOW = "JSON nested less than a thousand levels deep"
-
-
-# --- JSON ------------------------------------------------------------------------------------------------------
-
-
-def decode_json(data: bytes) -> Json:
-    """The value of one JSON text. NaN and Infinity are missing values, lone surrogates become U+FFFD.
-
-    >>> decode_json(b'{"score": NaN}')
-    {'score': None}
-    """
-    try:
-        return orjson.loads(data)
-    except orjson.JSONDecodeError as error:
-        problem, position = str(error), error.pos
-    try:
-        text = data.decode()
-    except UnicodeDecodeError as error:
-        raise BadRecord(expected="UTF-8 text", found=f"a byte that is not, at column {error.start + 1:,}") from None
-    if "NaN" in text or "Infinity" in text or "\\u" in text:
-        try:
-            return _storable(json.loads(text, parse_constant=lambda _: None))
-        except (ValueError, RecursionError):
-            pass
-    if "depth" in problem or "recursion" in problem:
-        raise BadRecord(expected=_SHALLOW, found="deeper nesting")
-    if position >= len(text.rstrip()):
-        raise BadRecord(expected="one whole JSON value", found=f"an end inside it, after {len(data):,} bytes")
-    raise BadRecord(expected="one JSON value", found=f"none from column {position + 1:,} of {len(text):,}")
-
-
-def _storable(value: Json) -> Json:
-    """The value as orjson would have given it: no lone surrogates, no integers beyond 64 bits."""
-    if isinstance(value, str):
-        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    if isinstance(value, list):
-        return [_storable(v) for v in value]
-    if isinstance(value, dict):
-        return {_storable(k): _storable(v) for k, v in value.items()}
-    if isinstance(value, int) and not -(2**63) <= value < 2**64:
-        return float(value)
-    return value
-
-
-def _frame(place: str, data: bytes) -> Frame:
-    try:
-        return Frame(place, decode_json(data), None, len(data))
-    except BadRecord as bad:
-        return Frame(place, None, bad, len(data))
-
-
 def _json_lines(source: Source) -> Iterator[Frame]:
     number = 0
     try:
@@ -124,7 +67,7 @@ def _json_lines(source: Source) -> Iterator[Frame]:
             if isinstance(line, int):
                 yield too_long(f":{number}", line)
             elif line and not line.isspace():
-                frame = _frame(f":{number}", line)
+                frame = json_frame(f":{number}", line)
                 if type(frame.value) is list:
                     for i, item in enumerate(frame.value, 1):
                         yield Frame(f":{number} item {i}", item, None, len(line) // len(frame.value))
@@ -132,177 +75,3 @@ def _json_lines(source: Source) -> Iterator[Frame]:
                     yield frame
     except Damaged as error:
         yield damaged(f":{number + 1}", error)
-
-
-_DEEPEST = 1_000  # no decoder here goes deeper, so such nesting is no record, wherever it may end
-
-
-class _Brackets:
-    """Finds, chunk by chunk, the bytes that shape a JSON text's two outer levels, without decoding it.
-
-    Method: a byte is inside a string when the number of unescaped quotes before it is odd; outside strings, brackets add up
-    to a depth. Both are running sums, taken over whole chunks at once.
-    """
-
-    def __init__(self) -> None:
-        self.depth = 0
-        self.bottomless: int | None = None  # the offset in the last chunk at which it went deeper than any record
-        self._in_string = 0
-        self._escaped = False  # the next chunk's first byte follows an odd run of backslashes
-
-    def feed(self, chunk: bytes) -> Iterator[tuple[int, int, int]]:
-        """(offset, byte, depth after it) of the brackets that open or close level 1 and the commas at level 1.
-
-        Ends where the nesting is deeper than any record's; `bottomless` then says where.
-        """
-        data = np.frombuffer(chunk, np.uint8)
-        quotes = np.flatnonzero(data == 0x22)
-        quotes = quotes[~self._after_backslash(data, quotes)]
-        flips = np.zeros(len(data), np.uint8)
-        flips[quotes] = 1
-        inside = (np.cumsum(flips, dtype=np.uint8) + self._in_string) & 1
-        self._in_string = int(inside[-1])
-        opens = (data == 0x7B) | (data == 0x5B)
-        closes = (data == 0x7D) | (data == 0x5D)
-        at = np.flatnonzero((opens | closes | (data == 0x2C)) & (inside == 0))
-        depth = self.depth + np.cumsum(opens[at].astype(np.int64) - closes[at])
-        if len(at):
-            self.depth = int(depth[-1])
-        too_deep = np.flatnonzero(depth > _DEEPEST)
-        if len(too_deep):
-            self.bottomless = int(at[too_deep[0]])
-            at, depth = at[: too_deep[0]], depth[: too_deep[0]]
-        outer = (depth <= 0) | ((depth == 1) & ~closes[at])
-        return zip(at[outer].tolist(), data[at[outer]].tolist(), depth[outer].tolist(), strict=True)
-
-    def _after_backslash(self, data: np.ndarray[Any, Any], at: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-        """Which of the offsets stand behind an odd run of backslashes."""
-        slashes = np.flatnonzero(data == 0x5C)
-        carried, self._escaped = self._escaped, False
-        escaped = np.zeros(len(data) + 1, bool)
-        escaped[0] = carried
-        if carried and len(slashes) and slashes[0] == 0:
-            slashes = slashes[1:]  # itself escaped, so it escapes nothing
-        if len(slashes):
-            breaks = np.flatnonzero(np.diff(slashes) != 1)
-            starts = slashes[np.concatenate(([0], breaks + 1))]
-            ends = slashes[np.concatenate((breaks, [len(slashes) - 1]))]
-            escaped[ends[(ends - starts) % 2 == 0] + 1] = True
-            self._escaped = bool(escaped[-1])
-        behind: np.ndarray[Any, Any] = escaped[:-1][at]
-        return behind
-
-
-class _Piece:
-    """The bytes of a record that may stand in several chunks; over the limit only their number is kept."""
-
-    def __init__(self) -> None:
-        self.clear(1)
-
-    def clear(self, line: int) -> None:
-        self.parts: list[bytes] = []
-        self.length = 0
-        self.line = line
-        self.is_blank = True
-
-    def add(self, data: bytes) -> None:
-        if self.is_blank:
-            text = data.lstrip()
-            self.line += data.count(b"\n", 0, len(data) - len(text))
-            data = text
-            self.is_blank = not text
-        self.length += len(data)
-        if self.length <= RECORD_LIMIT:
-            self.parts.append(data)
-        else:
-            self.parts.clear()
-
-    def frame(self, item: int) -> Frame:
-        place = f":{self.line} item {item}" if item else f":{self.line}"
-        return too_long(place, self.length) if self.length > RECORD_LIMIT else _frame(place, b"".join(self.parts))
-
-
-def _json_values(source: Source) -> Iterator[Frame]:
-    """The items of the lists and the other values that stand one after the other at the top level.
-
-    Nesting deeper than any record's is refused up to the end of its line, and what follows is read afresh.
-    """
-    values = _Values()
-    try:
-        while chunk := source.read():
-            while chunk:
-                yield from values.read(chunk)
-                chunk = values.left
-    except Damaged as error:
-        yield damaged(f":{values.line}", error)
-        return
-    yield from values.end()
-
-
-class _Values:
-    """The JSON values of a text that comes in chunks. `left` is the part of a chunk still to be read afresh."""
-
-    def __init__(self) -> None:
-        self.line = 1
-        self.left = b""
-        self._skips = False  # the rest of this line belongs to what was refused
-        self._begin()
-
-    def _begin(self) -> None:
-        self._brackets, self._piece = _Brackets(), _Piece()
-        self._piece.clear(self.line)
-        self._item = 0  # counts within the list that is open, 0 outside lists
-        self._lost = False  # more brackets closed than opened: nothing after that can be told apart
-
-    def read(self, chunk: bytes) -> Iterator[Frame]:
-        self.left = b""
-        if self._skips:
-            end = chunk.find(b"\n") + 1
-            if end:
-                self.line += 1
-                self._skips = False
-                self._begin()
-                self.left = chunk[end:]
-            return
-        start, piece = 0, self._piece
-        for at, byte, depth in () if self._lost else self._brackets.feed(chunk):
-            if depth < 0:
-                self._lost = True
-                break
-            opens_list = byte == 0x5B and depth == 1
-            ends_item = self._item and (depth == 0 or byte == 0x2C)
-            if not (opens_list or ends_item or depth == 0):
-                continue
-            keep = at + 1 if depth == 0 and not self._item and byte != 0x2C else at
-            piece.add(chunk[start:keep])
-            self.line += chunk.count(b"\n", start, at + 1)
-            start = at + 1
-            if not piece.is_blank:
-                yield piece.frame(self._item)
-                self._item += 1 if self._item else 0
-            elif byte == 0x2C and self._item:
-                yield Frame(f":{self.line} item {self._item}", None, BadRecord(expected="an item", found="nothing"), 0)
-                self._item += 1
-            piece.clear(self.line)
-            self._item = 1 if opens_list else 0 if depth == 0 else self._item
-        bottom = self._brackets.bottomless
-        if bottom is not None:
-            self.line += chunk.count(b"\n", start, bottom)
-            deep = BadRecord(expected=_SHALLOW, found="deeper nesting")
-            place = f":{self.line} item {self._item}" if self._item else f":{self.line}"
-            yield Frame(place, None, deep, bottom - start)
-            self._skips, self.left = True, chunk[bottom:]
-            return
-        piece.add(chunk[start:])
-        self.line += chunk.count(b"\n", start)
-
-    def end(self) -> Iterator[Frame]:
-        """What stood in the text after the last whole value."""
-        piece = self._piece
-        if self._skips:
-            return
-        if not piece.is_blank:
-            yield piece.frame(self._item)
-        if self._item and (piece.is_blank or _decodes(b"".join(piece.parts))):
-            missing = BadRecord(expected="] at the end of the list", found="the end of the file")
-            yield Frame(f":{self.line}", None, missing, 0)

@@ -12,7 +12,7 @@ from everyturn.model import Json
 from everyturn.readers import BadRecord, Kind, Reader, Sample
 from everyturn.readers.batches import RunningCount
 from everyturn.readers.fields import describe
-from everyturn.readers.framing import records as framed
+from everyturn.readers.framing import text_records
 from everyturn.readers.multipart import is_multipart
 from everyturn.readers.rows import parquet_rows
 from everyturn.readers.running import read_binary
@@ -131,7 +131,7 @@ class Recogniser:
             return parquet_rows(path)
         if not source.head:
             return iter([self._empty(count, source)])
-        frames = framed(source)
+        frames = text_records(source)
         if frames is None:
             found = "text without records" if is_text(source.head) else "bytes that are no text"
             return iter([self._unknown(count, Sample((), source.head, source.is_whole), found)])
