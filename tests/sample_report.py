@@ -668,3 +668,6 @@ def with_nothing_found() -> dict[str, Any]:
 def empty() -> dict[str, Any]:
     """What a workspace with nothing in it gives."""
     return {"schema": "everyturn/1", "verb": "report"}
+
+
+STATES = [sample_report, without_evals, without_actions, with_few_users, with_nothing_found, empty]

@@ -12,11 +12,10 @@ import pytest
 
 from everyturn import registry
 from everyturn.outputs import SCHEMA, Output, to_json
-from sample_report import empty, sample_report, with_few_users, with_nothing_found, without_actions, without_evals
+from sample_report import STATES, sample_report
 
 OUTPUTS: dict[str, Output] = registry.find("outputs", "OUTPUT")
 OF_REPORTS = [output for output in OUTPUTS.values() if not output.verbs or "report" in output.verbs]
-STATES = [sample_report, without_evals, without_actions, with_few_users, with_nothing_found, empty]
 
 each_output = pytest.mark.parametrize("output", OF_REPORTS, ids=lambda output: output.name)
 each_state = pytest.mark.parametrize("state", STATES, ids=lambda state: state.__name__)

@@ -8,22 +8,13 @@ from pathlib import Path
 import pytest
 
 from everyturn.outputs.html import render_html
-from sample_report import (
-    HOSTILE,
-    empty,
-    sample_report,
-    with_few_users,
-    with_nothing_found,
-    without_actions,
-    without_evals,
-)
+from sample_report import HOSTILE, STATES, sample_report
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright's python client is not installed")
 
 pytestmark = pytest.mark.e2e
 
 CHROMIUM = Path("/usr/bin/chromium")
-STATES = [sample_report, without_evals, without_actions, with_few_users, with_nothing_found, empty]
 
 
 @pytest.fixture(scope="module")

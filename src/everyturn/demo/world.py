@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from everyturn.demo import evals, steer
-from everyturn.demo.files import ChatFile, EventFile, TicketFile, TraceFile
+from everyturn.demo.files import ChatFile, EventFile, TicketFile
 from everyturn.demo.people import DROPPING, STEADY, Person, people
 from everyturn.demo.phrases import phrases
 from everyturn.demo.steer import BILLING, DRAFTS, SHARES, SLIDING, WEEKS, Account, Steering
 from everyturn.demo.story import Storyteller
 from everyturn.demo.talk import Talk, Visit
+from everyturn.demo.traces import TraceFile
 from everyturn.demo.truth import Tally
 from everyturn.errors import InputError
 

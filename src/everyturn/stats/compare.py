@@ -75,15 +75,8 @@ def split_difference(
     _, who = np.unique(user, return_inverse=True)
     users, groups = int(who.max()) + 1, int(group.max()) + 1
     period = is_current.astype(np.int64)
-
-    def by_user(rows: NDArray[np.bool_] | slice, values: Floats) -> Floats:
-        return sum_by(who[rows] * 2 + period[rows], values[rows], users * 2).reshape(users, 2)
-
-    def by_group(values: Floats) -> Floats:
-        return sum_by(group * 2 + period, values, groups * 2).reshape(groups, 2)
-
-    n_user = by_user(slice(None), n)
-    n_group, y_group = by_group(n), by_group(y)
+    n_user = _by_period(who, period, n, users)
+    n_group, y_group = (_by_period(group, period, values, groups) for values in (n, y))
     all_n = np.maximum(n_user.sum(0), 1e-300)
     known = n_group > 0
     r = np.divide(y_group, n_group, out=np.zeros_like(y_group), where=known)
@@ -93,15 +86,11 @@ def split_difference(
     mix = (weight[:, 1] - weight[:, 0]) * r.mean(1)
     within = weight.mean(1) * (r[:, 1] - r[:, 0])
 
-    def estimate(value: float, influence: Floats, answers: float, people: int) -> Estimate:
-        half = half_width(influence, level=level)
-        method = "Kitagawa, user-clustered t"
-        return Estimate(value, value - half, value + half, people, round(answers), 0, level, method)
-
     d_mix, d_within = np.zeros(users), np.zeros(users)
     parts = []
     for g in range(groups):  # one group at a time: memory stays that of one row of users
-        n_u, y_u = by_user(group == g, n), by_user(group == g, y)
+        here = group == g
+        n_u, y_u = (_by_period(who[here], period[here], values[here], users) for values in (n, y))
         # Each user's influence on this group's rate and weight, per period; a rate of one period alone serves for both.
         others = (y_group[g] - y_u + _OTHERS * overall) / (n_group[g] - n_u + _OTHERS)
         d_r, d_apart = (
@@ -113,19 +102,23 @@ def split_difference(
         to_within = d_w.mean(1) * (r[g, 1] - r[g, 0]) + weight[g].mean() * (d_apart[:, 1] - d_apart[:, 0])
         d_mix += to_mix
         d_within += to_within
-        answers, people = float(n_group[g].sum()), int(np.count_nonzero(n_u.sum(1)))
-        parts.append(
-            Part(
-                g,
-                estimate(float(mix[g]), to_mix, answers, people),
-                estimate(float(within[g]), to_within, answers, people),
-            )
-        )
-    answers, people = float(n_user.sum()), int(np.count_nonzero(n_user.sum(1)))
+        parts.append(Part(g, _estimate(mix[g], to_mix, n_u, level), _estimate(within[g], to_within, n_u, level)))
     mixed, moved = float(mix.sum()), float(within.sum())
     return Split(
-        estimate(mixed + moved, d_mix + d_within, answers, people),
-        estimate(mixed, d_mix, answers, people),
-        estimate(moved, d_within, answers, people),
+        _estimate(mixed + moved, d_mix + d_within, n_user, level),
+        _estimate(mixed, d_mix, n_user, level),
+        _estimate(moved, d_within, n_user, level),
         tuple(parts),
     )
+
+
+def _by_period(code: Codes, period: Codes, values: Floats, size: int) -> Floats:
+    """The sums of `values`, a row per code, the baseline's beside the current ones."""
+    return sum_by(code * 2 + period, values, size * 2).reshape(size, 2)
+
+
+def _estimate(value: float, influence: Floats, n_user: Floats, level: float) -> Estimate:
+    """A number with the range its users' influences give; `n_user` is how many answers each of them counts."""
+    value, half = float(value), half_width(influence, level=level)
+    people, answers = int(np.count_nonzero(n_user.sum(1))), round(float(n_user.sum()))
+    return Estimate(value, value - half, value + half, people, answers, 0, level, "Kitagawa, user-clustered t")

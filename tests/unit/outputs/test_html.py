@@ -13,15 +13,13 @@ from everyturn.outputs.html import render_fragment, render_html
 from everyturn.outputs.transcript import anchor
 from sample_report import (
     HOSTILE,
-    empty,
+    STATES,
     sample_report,
     with_few_users,
     with_nothing_found,
     without_actions,
     without_evals,
 )
-
-STATES = [sample_report, without_evals, without_actions, with_few_users, with_nothing_found, empty]
 
 
 class Reader(HTMLParser):

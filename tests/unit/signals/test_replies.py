@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from everyturn.signals.replies import PUSHBACK, WEIGHT, words_of
+from everyturn.model import Conversation, Message
+from everyturn.signals.replies import PUSHBACK, WEIGHT, Reply, words_of
 
 ANSWER = {
     "en": (
@@ -207,33 +210,31 @@ ANSWERS_TO_A_QUESTION = [
 ]
 
 
+def first_reply(conversation: Conversation) -> Reply:
+    """What the user said to the first of two answers."""
+    (reply, _) = words_of(conversation).replies
+    assert reply is not None
+    return reply
+
+
 @pytest.mark.parametrize(("language", "said"), PUSHING)
 def test_pushback_is_found(talk, language, said):
-    (reply, _) = words_of(talk(*ANSWER[language], said, "…")).replies
-    assert reply is not None
-    assert reply.tone == "pushback", reply
+    assert first_reply(talk(*ANSWER[language], said, "…")).tone == "pushback"
 
 
 @pytest.mark.parametrize(("language", "said"), PLEASED)
 def test_praise_and_thanks_are_found(talk, language, said):
-    (reply, _) = words_of(talk(*ANSWER[language], said, "…")).replies
-    assert reply is not None
-    assert reply.tone == "pleased", reply
+    assert first_reply(talk(*ANSWER[language], said, "…")).tone == "pleased"
 
 
 @pytest.mark.parametrize(("language", "said"), TRAPS)
 def test_what_only_sounds_like_a_verdict_is_none(talk, language, said):
-    (reply, _) = words_of(talk(*ANSWER[language], said, "…")).replies
-    assert reply is not None
-    assert reply.tone == "neutral", reply
+    assert first_reply(talk(*ANSWER[language], said, "…")).tone == "neutral"
 
 
 @pytest.mark.parametrize(("language", "said"), ANSWERS_TO_A_QUESTION)
 def test_no_is_an_answer_where_the_agent_asked(talk, language, said):
-    request = ANSWER[language][0]
-    (reply, _) = words_of(talk(request, ASKS[language], said, "…")).replies
-    assert reply is not None
-    assert reply.tone == "neutral", reply
+    assert first_reply(talk(ANSWER[language][0], ASKS[language], said, "…")).tone == "neutral"
 
 
 @pytest.mark.parametrize(
@@ -246,8 +247,7 @@ def test_no_is_an_answer_where_the_agent_asked(talk, language, said):
     ],
 )
 def test_a_language_without_cues_gives_no_verdict_and_says_so(talk, said):
-    (reply, _) = words_of(talk(said, said, said, "…")).replies
-    assert reply is not None
+    reply = first_reply(talk(said, said, said, "…"))
     assert (reply.tone, reply.why) == ("unreadable", "no cues for this language")
 
 
@@ -265,24 +265,16 @@ def test_a_language_without_cues_gives_no_verdict_and_says_so(talk, said):
     ],
 )
 def test_the_same_request_again_is_a_rephrase_and_a_similar_one_is_not(talk, request_, said, tone):
-    (reply, _) = words_of(talk(request_, "Our opening hours are nine to five.", said, "…")).replies
-    assert reply is not None
-    assert reply.tone == tone, reply
+    assert first_reply(talk(request_, "Our opening hours are nine to five.", said, "…")).tone == tone
 
 
 def test_repeating_the_request_is_an_answer_where_the_agent_asked(talk):
     conversation = talk("Book a flight to Boston", "To which city?", "Book a flight to Boston", "…")
-    reply = words_of(conversation).replies[0]
-    assert reply is not None
-    assert reply.tone == "neutral"
+    assert first_reply(conversation).tone == "neutral"
 
 
 def test_several_messages_in_a_row_are_one_reply(talk):
     conversation = talk("Where is it?", "It is on its way.")
-    from dataclasses import replace
-
-    from everyturn.model import Message
-
     said = (Message("user", "hm"), Message("user", "that's not what I asked"), Message("assistant", "Sorry."))
     words = words_of(replace(conversation, messages=conversation.messages + said))
     assert words.replies[0] is not None
