@@ -9,9 +9,7 @@ from typing import Any
 from everyturn.outputs.days import say_period
 from everyturn.outputs.figures import NOT_ENOUGH, fields, figure, number
 
-NO_INTENTS = (
-    "No intents: there are too few requests for like things. One needs at least five users who ask for the same."
-)
+NO_INTENTS = "No intents yet: an intent needs at least five users who ask for the same thing."
 """Every verb that needs intents has looked for them, so there is nothing to run first."""
 
 

@@ -14,7 +14,7 @@ from everyturn.analysis.words import counted, percent
 from everyturn.engines import evidence, inputs, metrics
 from everyturn.engines.local import Database
 from everyturn.model import Json
-from everyturn.stats import Estimate
+from everyturn.stats import Estimate, NotEnough
 from everyturn.version import __version__
 from everyturn.workspace.discovering import known_embedder
 from everyturn.workspace.looking import evals_of, findings_of, names_of, panel_of
@@ -25,6 +25,7 @@ from everyturn.workspace.separating import SEPARATED, contexts_of
 from everyturn.workspace.shown import intent_json, shown_conversations
 
 _FINDINGS = 5  # what a meeting has time for; `watch` gives all
+_FIRST = 20  # conversations to read where nothing points to any
 _COHORTS = 8  # shown for each intent; `show intent` gives all
 
 DEFINITIONS = (
@@ -78,7 +79,7 @@ def report_on(database: Database, *, title: str, progress: Progress) -> dict[str
         "cohorts": _cohorts(database, cohort_trust(panel)),
         "trust_order": [order.to_json() for order in leading_order(panel)],
         "coverage": measure_coverage(panel, evals, names).to_json(),
-        "conversations": shown_conversations(database, chain.from_iterable(read)),
+        "conversations": shown_conversations(database, [*chain.from_iterable(read)] or _latest(database)),
         "notes": _notes(counts, complete if panel.complete > 0 else None),
         "definitions": [{"term": term, "meaning": meaning} for term, meaning in DEFINITIONS],
         "provenance": {
@@ -109,7 +110,18 @@ def _sentence(gap: Gap, counts: dict[str, Json]) -> str:
         return f"Users {take} {kept} of what the agent gives them. {absent} are loaded to compare with."
     if score:
         return f"Evals say {score}. What users did with the answers is not known yet."
+    if isinstance(head.acceptance, NotEnough) and counts["conversations"]:
+        few = counted(head.acceptance.users, "user")
+        return (
+            f"Too few users to say what they keep: {few} with a known outcome so far, {head.acceptance.needed} needed."
+        )
     return "Not enough is known yet to say what users keep."
+
+
+def _latest(database: Database) -> list[str]:
+    """The latest conversations, to read where nothing points to any yet."""
+    sql = "SELECT conversation_id FROM conversations ORDER BY started_at DESC NULLS LAST, conversation_id LIMIT ?"
+    return [conversation_id for (conversation_id,) in database.rows(sql, [_FIRST])]
 
 
 def _most_asked(cohorts: Sequence[dict[str, Json]]) -> dict[str, Json]:

@@ -125,7 +125,7 @@ def test_too_little_data_is_told_by_every_verb_and_sends_nobody_in_a_circle() ->
     assert render({"verb": "watch", "findings": [], "watch_list": [], "sentence": said}) == f"{said}\n"
     for result in ({"verb": "discover", "intents": [], "requests": 3, "unclear": 3}, {"verb": "gap", "rows": []}):
         text = render(result)
-        assert text.startswith("No intents: there are too few requests for like things.")
+        assert text.startswith("No intents yet: an intent needs at least five users")
         assert "everyturn discover" not in text
     assert "Too new to be put in a group: 1 user." in render({"verb": "cohorts", "groups": [], "new": 1})
     assert "Detectable" not in render({"verb": "cohorts", "groups": [], "new": 1})

@@ -190,3 +190,15 @@ def test_a_cohort_of_few_people_is_not_told_by_name(tmp_path) -> None:
         with pytest.raises(UnknownName, match="no cohort named") as error:
             ws.show("cohort", "tiny")
     assert error.value.expected == "large"
+
+
+def test_with_too_few_users_the_report_says_how_many_are_needed_and_still_has_conversations_to_read(tmp_path) -> None:
+    few = [row for row in rows() if row["user_id"] in {"u1", "u2"}]
+    with Workspace(":memory:") as ws:
+        ws.load(write(tmp_path / "c.jsonl", few))
+        report = ws.report(tmp_path / "page.html")
+    assert report["intents"] == report["findings"] == []
+    assert report["headline"]["sentence"].startswith("Too few users to say what they keep: ")
+    assert report["headline"]["sentence"].endswith("10 needed.")
+    assert list(report["conversations"]) == [row["conversation_id"] for row in few][::-1]
+    assert "Here are the latest" in (tmp_path / "page.html").read_text()
