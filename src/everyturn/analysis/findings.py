@@ -28,6 +28,7 @@ from everyturn.analysis.tickets import queue_growth, tickets_by_intent
 from everyturn.analysis.trust import TrustDrop, trust_drop
 from everyturn.analysis.words import counted
 from everyturn.stats import Estimate
+from everyturn.stats.summaries import Floats
 
 WEEKS = 53  # what is older is not this Monday's news, and people and products change
 _LISTED_WEEKS = 8  # a line of the watch list that did not become more by then was nothing
@@ -38,9 +39,8 @@ _LARGEST = 0.3  # points; data that show no smaller change show nothing one woul
 _LEAST_WEEKS = 5  # four to learn what is usual, and one that can differ
 _FEWEST_ERODING = 3  # fewer are persons, not a finding
 
-# What is still looked at week by week: standing rework and the ticket queue, each with a tenth of the budget.
-_LOOKS = 52
-_QUEUE, _REWORK = 0.1, 0.1
+# What is still looked at week by week, standing rework and the ticket queue, has a tenth of the year's budget each.
+_A_LOOK = 0.1 / 52
 
 _STORIES = ("new intent", "slide", "cohort", "rework", "erosion")
 """The five failures that pass every eval; each has its best finding told before any has its second."""
@@ -115,51 +115,45 @@ def _recent(incidents: Sequence[Incident], panel: Panel) -> list[Incident]:
 
 def _changes(teller: Teller, heard: Heard, incidents: Sequence[Incident], tickets: pa.Table) -> list[Finding]:
     """Every change, each cause taken out before the next kind is looked for."""
-    panel, look = teller.panel, teller.budget / _LOOKS
+    panel, share = teller.panel, teller.budget * _A_LOOK
     asked = read_asked(panel, heard.asked)
     arrived = new_intents(panel, asked, incidents)
     new = [fact.intent for fact in arrived]
     settled = panel.without(intents=new)
     eroding = eroding_users(settled, share=FALSE_USERS)
     eroding = eroding if len(eroding) >= _FEWEST_ERODING else []
-    answers = read_answers(panel, heard.answers).but(intents=new, users=[fact.user for fact in eroding])
+    users = [fact.user for fact in eroding]
+    answers = read_answers(panel, heard.answers).but(intents=new, users=users)
 
     arrivals = {panel.intents[k] for k in new}
     of_rates = [i for i in incidents if i.first.signal != SHARE and i.first.intent not in arrivals]
     described = _described(settled, answers, of_rates)
-    drops = _trust_drops(settled.without(users=[fact.user for fact in eroding]), described)
+    drops = _trust_drops(settled.without(users=users), described)
     told_so_far = [(s, i) for i, s in described if s is not None and _distrusting(panel, i, s) not in drops]
     slides = _joined(_beyond(settled, answers, told_so_far, [Node(cohort) for cohort in drops]))
-    known = [slide.node for slide, _ in slides if slide.signal == "rework"]
-    hot = rework_hotspots(settled, share=look * _REWORK, known=known)
-    demand = share_changes(panel, asked, incidents, explained=new)
-    mix = None if slides or drops else mix_shift(settled)
-    queue = queue_growth(panel, tickets, share=look * _QUEUE, explained=new)
 
-    filed = tickets_by_intent(panel, tickets)
-    told = [
-        say_new_intent(
-            teller,
-            fact,
-            settled.rows("acceptance"),
-            tickets=float(filed[fact.intent, fact.since :].mean()) if filed.shape[1] > fact.since else 0.0,
-        )
-        for fact in arrived
-    ]
+    filed, others = tickets_by_intent(panel, tickets), settled.rows("acceptance")
+    told = [say_new_intent(teller, f, others, tickets=_a_week(filed[f.intent, f.since :])) for f in arrived]
     told += [say_slide(teller, slide) for slide, _ in slides]
-    for drop, incident in drops.values():
-        told.append(say_trust(teller, drop, tier=incident.tier, rarity=incident.first.rarity))
-    if not any(slide.signal == "rework" and slide.node.level == 0 for slide, _ in slides):
-        standing = say_rework(teller, hot)
-        told += [standing] if standing is not None else []
+    told += [say_trust(teller, drop, tier=i.tier, rarity=i.first.rarity) for drop, i in drops.values()]
     if eroding:
         told.append(say_erosion(teller, eroding, found_week=_first_named(settled, eroding), false_share=FALSE_USERS))
-    told += [say_share(teller, fact) for fact in demand]
+    told += [say_share(teller, fact) for fact in share_changes(panel, asked, incidents, explained=new)]
+    redone = [slide.node for slide, _ in slides if slide.signal == "rework"]
+    if all(node.level for node in redone):
+        standing = say_rework(teller, rework_hotspots(settled, share=share, known=redone))
+        told += [standing] if standing is not None else []
+    mix = None if slides or drops else mix_shift(settled)
     if mix is not None:
         told.append(say_mix(teller, mix, panel.trend("acceptance")[1] - MIX_WEEKS))
+    queue = queue_growth(panel, tickets, share=share, explained=new)
     if queue is not None:
         told.append(say_queue(teller, queue))
     return told
+
+
+def _a_week(counts: Floats) -> float:
+    return float(counts.mean()) if len(counts) else 0.0
 
 
 def _described(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 
 from everyturn.model import Conversation, Observation
 from everyturn.signals import Signal
@@ -19,23 +19,20 @@ def _observe(conversation: Conversation) -> Iterator[Observation]:
     replies = [reply for reply in words_of(conversation).replies if reply is not None]
     if not replies:
         return
+    told = partial(Observation, conversation.conversation_id, SIGNAL.name, SIGNAL.version)
+    last = max((reply.at for reply in replies if reply.at is not None), default=None)
     readable = [reply for reply in replies if reply.tone != "unreadable"]
+    if not readable:
+        yield told(None, final_at=last, detail=replies[0].why or "unreadable")
+        return
     pushing = [reply for reply in readable if reply.tone == "pushback"]
-    times = [reply.at for reply in replies if reply.at is not None]
-    cues = Counter(cue for reply in pushing for cue in reply.cues if cue not in ("praise", "thanks"))
-    if readable:
-        detail = f"{len(pushing)} of {len(readable)} replies" + (f": {', '.join(sorted(cues))}" if cues else "")
-    else:
-        detail = replies[0].why or "unreadable"
-    yield Observation(
-        conversation.conversation_id,
-        SIGNAL.name,
-        SIGNAL.version,
-        round(len(pushing) / len(readable), 6) if readable else None,
-        label=("complained" if pushing else "none") if readable else None,
-        evidence="words" if readable else None,
-        final_at=max(times, default=None),
-        detail=detail,
+    cues = {cue for reply in pushing for cue in reply.cues} - {"praise", "thanks"}
+    yield told(
+        round(len(pushing) / len(readable), 6),
+        label="complained" if pushing else "none",
+        evidence="words",
+        final_at=last,
+        detail=f"{len(pushing)} of {len(readable)} replies" + (f": {', '.join(sorted(cues))}" if cues else ""),
     )
 
 

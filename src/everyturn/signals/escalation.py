@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import partial
 
 from everyturn.model import Conversation, Observation
 from everyturn.model.kinds import HUMAN
 from everyturn.signals import Signal
 from everyturn.signals.actions import kind_of
-from everyturn.signals.replies import words_of
+from everyturn.signals.replies import Words, words_of
 
 _HANDS_OVER = re.compile(
     r"transfer_?to|hand_?(?:over|off)|escalat|human|(?:create|open|file|raise)_?(?:a_)?(?:support_)?ticket",
@@ -25,39 +26,36 @@ def _observe(conversation: Conversation) -> Iterator[Observation]:
     """
     if not conversation.turns:
         return
-    asked = [action for action in conversation.actions if kind_of(action) in HUMAN]
+    told = partial(Observation, conversation.conversation_id, SIGNAL.name, SIGNAL.version)
     words = words_of(conversation)
-    readings = words.readings
+    asked = [action for action in conversation.actions if kind_of(action) in HUMAN]
     wanting = [
         turn
-        for turn, reading in zip(conversation.turns, readings, strict=True)
+        for turn, reading in zip(conversation.turns, words.readings, strict=True)
         if reading and any(cue.kind == "escalation" and cue.strength == "firm" for cue in reading.cues)
     ]
-    handed_over = any(_HANDS_OVER.search(call.name) for message in conversation.messages for call in message.tool_calls)
-    said = frozenset(cue for spoken in words.spoken if spoken is not None for cue in spoken.cues)
-    value: float | None = 0.0
-    label: str | None = (
-        "required" if "policy" in said else "handed_over" if handed_over else "offered" if "offer" in said else "none"
-    )
-    at = max((message.at for message in conversation.messages if message.at), default=None)
-    detail = "handed over by the agent" if handed_over else f"{label} by the agent's words" if label != "none" else None
+    last = max((message.at for message in conversation.messages if message.at), default=None)
     if asked:
         first = min(asked, key=lambda action: (action.at, action.action_id))
-        value, label, at, detail = 1.0, "asked", first.at, kind_of(first)
+        yield told(1.0, label="asked", evidence="action", final_at=first.at, detail=kind_of(first))
     elif wanting:
-        value, label, at, detail = 1.0, "asked", wanting[0].user.at, f"asked in turn {wanting[0].index}"
-    elif not any(reading and reading.readable for reading in readings):
-        value, label, detail = None, None, "no words that can be read"
-    yield Observation(
-        conversation.conversation_id,
-        SIGNAL.name,
-        SIGNAL.version,
-        value,
-        label=label,
-        evidence="action" if asked else "words" if value is not None else None,
-        final_at=at,
-        detail=detail,
-    )
+        turn = wanting[0]
+        yield told(1.0, label="asked", evidence="words", final_at=turn.user.at, detail=f"asked in turn {turn.index}")
+    elif any(reading and reading.readable for reading in words.readings):
+        label, detail = _handed(conversation, words)
+        yield told(0.0, label=label, evidence="words", final_at=last, detail=detail)
+    else:
+        yield told(None, final_at=last, detail="no words that can be read")
+
+
+def _handed(conversation: Conversation, words: Words) -> tuple[str, str | None]:
+    """How the agent handed over, or offered to, where nobody asked; and what shows it."""
+    by_tool = any(_HANDS_OVER.search(call.name) for message in conversation.messages for call in message.tool_calls)
+    said = frozenset(cue for spoken in words.spoken if spoken is not None for cue in spoken.cues)
+    label = "required" if "policy" in said else "handed_over" if by_tool else "offered" if "offer" in said else "none"
+    if by_tool:
+        return label, "handed over by the agent"
+    return label, None if label == "none" else f"{label} by the agent's words"
 
 
 SIGNAL = Signal(

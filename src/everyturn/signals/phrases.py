@@ -9,8 +9,8 @@ A phrase is words with single spaces between them, matched without regard to cas
     ^ …  … $            at the beginning, at the end of a clause; `^^` at the beginning of the message; also `soon|now|$`
 
 An apostrophe may be missing or curly in the text. Of two matches that overlap, the longer one wins, and of two as
-long the phrase that stands first in the list. Chinese and Japanese put
-no spaces between words: there every character counts as a word, in the text and in the phrase alike.
+long the phrase that stands first in the list. Chinese and Japanese put no spaces between words: there every character
+counts as a word, in the text and in the phrase alike.
 """
 
 from __future__ import annotations

@@ -56,6 +56,7 @@ _ANSWERS = frozenset({"negation", "correction", "failure"})
 
 _LONGEST_REQUEST = 60  # words; longer ones hold pasted text, which repeats for other reasons
 _WHOLE = 5  # words from which a question of function words alone says what it is about
+_PLAIN = 5  # function words of the user's that tell the language without the agent's
 _HEAD = 400  # characters of an output that are compared, and read for its language
 _EARLIER = 10  # outputs an output is compared with
 _SAME = 90  # likeness in percent from which an output repeats an earlier one
@@ -152,9 +153,6 @@ def _tally(texts: Sequence[Text | None], outputs: Sequence[str | None]) -> Tally
     return tally
 
 
-_PLAIN = 5  # function words of the user's that tell the language without the agent's
-
-
 def _repeated(outputs: Sequence[str | None]) -> tuple[bool, ...]:
     """For each output whether it is nearly the same as an earlier one; greetings and the like are too short to say."""
     heads: list[str] = []
@@ -187,11 +185,9 @@ def _reply(
         return Reply("unreadable", 0.0, (), at, "no text")
     was_asked = before.output.asked is not None
     cues = frozenset(cue for reading in read_ for cue in reading.cues)
-    likeness = 0.0
-    if before.request is not None:
-        again, likeness = _asks_again(before, read_[-1], was_asked=was_asked)
-        if again:
-            cues |= {again}
+    again, likeness = _asks_again(before, read_[-1], was_asked=was_asked)
+    if again:
+        cues |= {again}
     if not any(reading.readable for reading in read_) and not any(
         cue.strength == "firm" for cue in cues if cue.kind not in ("rephrase", "repeat")
     ):
