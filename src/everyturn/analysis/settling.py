@@ -21,15 +21,12 @@ from everyturn.stats.summaries import Codes, Floats
 
 FIRST_DAYS = 28  # before which nothing is said of lags, nor rung by the monitor
 LONGEST = 56  # days; what comes later than that counts when it comes
-WINDOWS = (
-    84,
-    28,
-    14,
-    7,
-)  # days of outputs that tell the lags: the longest tells most, the shortest first that they changed
+# Days of outputs that tell the lags: the longest tells most, the shortest first that they changed.
+WINDOWS = (84, 28, 14, 7)
 _FEWEST_DAYS = 3  # of outputs that must have reached a lag for it to be told
 _SHIFT = 0.01  # of all outputs: so many answers more of one kind than of the other may still be missing
 _SURE = 5.0  # standard errors; a horizon costs days
+_FALLING = 3.0  # standard errors by which the younger half must lack more, to be waited for that long
 _ALIKE = 2.0  # times the variance of independent answers: people repeat themselves
 _SEEN = 0.25  # share of a kind of answers known at an age, from which on it tells how many there are
 
@@ -119,7 +116,8 @@ def days_open(asked: Floats, known: Floats) -> int:
     `asked` and `known` count outputs, and those with an answer, by age in days. Which kind comes late cannot be told, so all wait.
 
     Method: a share of unknown that falls with age (isotonic regression), against that of outputs at least half as old as the data
-    or eight weeks; 0 unless young outputs as a whole lack answers beyond doubt.
+    or eight weeks; 0 unless young outputs as a whole lack answers beyond doubt. What has lacked them for more than four weeks, the
+    older half as much as the younger, will not get them: fewer are asked for by now.
     """
     from scipy.optimize import isotonic_regression
 
@@ -133,7 +131,15 @@ def days_open(asked: Floats, known: Floats) -> int:
     if float(((np.cumsum(missing) - usual * count) / error).max()) < _SURE:
         return 0
     shares = isotonic_regression(missing / np.maximum(seen, 1.0), weights=np.maximum(seen, 1e-9), increasing=False).x
-    return int(np.flatnonzero(shares > usual + 2 * _SHIFT).max(initial=-1)) + 1
+    days = int(np.flatnonzero(shares > usual + 2 * _SHIFT).max(initial=-1)) + 1
+    if days > FIRST_DAYS:
+        parts = [slice(0, days // 2), slice(days // 2, days)]
+        lacking, of = (np.array([v[part].sum() for part in parts]) for v in (missing, seen))
+        share = lacking.sum() / max(float(of.sum()), 1.0)
+        spread = np.sqrt(_ALIKE * max(share * (1 - share), _SHIFT) * (1 / np.maximum(of, 1.0)).sum())
+        if float(lacking[0] / max(of[0], 1.0) - lacking[1] / max(of[1], 1.0)) < _FALLING * spread:
+            return 0
+    return days
 
 
 def horizons_of(lags: Floats, at: Codes) -> Codes:

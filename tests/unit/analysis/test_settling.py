@@ -184,3 +184,12 @@ def test_answers_without_times_wait_while_young_outputs_lack_them(late, never, l
     known = rng.binomial(asked - bad, 1 - never) + rng.binomial(rng.binomial(bad, 1 - never), come)
     assert low <= days_open(asked.astype(float), known.astype(float)) <= high
     assert days_open(asked[:10].astype(float), known[:10].astype(float)) == 0  # too young to tell
+
+
+@pytest.mark.parametrize(("since", "waits"), [(10, True), (40, False)])
+def test_fewer_answers_than_before_are_not_waited_for_for_ever(since, waits):
+    rng = np.random.default_rng(11)
+    asked = rng.poisson(200, 140)
+    known = rng.binomial(asked, np.where(np.arange(140) < since, 0.6, 0.8))
+    found = days_open(asked.astype(float), known.astype(float))
+    assert (found == pytest.approx(since, abs=2)) if waits else (found == 0)
