@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -235,12 +235,15 @@ def test_an_outcome_row_and_its_unknowns():
         "accepted": "1",
         "edit_share": 0.2,
         "team": "a",
+        "known_at": "2026-03-04T09:30:00Z",
     }
-    assert read(OUTCOMES, row) == [OutcomeRecord("c1", "u1", AT, "pro", "refund", 1.0, 0.2, None, {"team": "a"})]
+    expected = OutcomeRecord("c1", "u1", AT, "pro", "refund", 1.0, 0.2, None, AT + timedelta(days=3), {"team": "a"})
+    assert read(OUTCOMES, row) == [expected]
 
 
 def test_outcomes_that_are_none():
     assert bad(OUTCOMES, {"accepted": 1}) == "conversation_id: an id"
+    assert bad(OUTCOMES, {"conversation_id": "c", "accepted": 1, "known_at": "soon"}).startswith("known_at")
     assert bad(OUTCOMES, {"conversation_id": "c", "accepted": 7}) == "accepted: a number from 0 to 1"
     assert OUTCOMES.looks_like(Sample(({"conversation_id": "c", "role": "user", "accepted": 1},))) == 0
 

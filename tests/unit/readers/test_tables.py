@@ -49,6 +49,7 @@ def stored(record):
         (lambda at: Action("a", at, "u", "copied"), "at"),
         (lambda at: EvalResult("s", "c", "r", "m", 0.5, at), "at"),
         (lambda at: OutcomeRecord("c", "u", at), "started_at"),
+        (lambda at: OutcomeRecord("c", "u", None, known_at=at), "known_at"),
     ],
 )
 def test_every_time_is_checked(make, name):
@@ -132,5 +133,5 @@ def test_the_other_kinds_keep_their_fields():
         "{}",
     ]
     assert list(stored(EvalCase("s", "c", "in", None, {"k": "v"}))[1].values()) == ["s", "c", "in", None, '{"k":"v"}']
-    outcome = OutcomeRecord("c", None, AT, "pro", None, 1.0, None, 0.0)
-    assert list(stored(outcome)[1].values()) == ["c", None, AT, "pro", None, 1.0, None, 0.0, "{}"]
+    outcome = OutcomeRecord("c", None, AT, "pro", None, 1.0, None, 0.0, AT)
+    assert list(stored(outcome)[1].values()) == ["c", None, AT, "pro", None, 1.0, None, 0.0, AT, "{}"]
