@@ -4,7 +4,7 @@ from collections import defaultdict
 from math import exp, inf, log
 
 SIZES = (-0.8, -0.35, -0.15, 0.15, 0.35, 0.8)
-ANCHORS = (1.0, 20.0, 20.0, 100.0, 300.0, 9.0)
+ANCHORS = (1.0, 20.0, 20.0, 100.0, 300.0, 5.0, 9.0)
 GOOD = {"acceptance": 1, "edit_share": -1, "edits": -1, "complaint": -1, "rework": -1}
 WEIGHTS = {"acceptance": 0.35, "share": 0.25, "trust": 0.3}
 
@@ -32,12 +32,13 @@ class Reference:
 
     def keys(self, block, signal, user, cohort, intent):
         day = (block // 4 + 3) % 7
-        return (signal, (signal, cohort), (signal, intent), (signal, cohort, intent), (signal, day), (signal, user))
+        by_cohort = (signal, cohort)
+        return (signal, by_cohort, (signal, intent), (signal, cohort, intent), (signal, day), by_cohort, (signal, user))
 
     def advance(self, block, rows):  # noqa: C901, PLR0912 - one block, in one order
         day, week = block // 4, block // 28
         if self.week is not None and week > self.week:
-            for part in self.parts[:5]:
+            for part in self.parts[:6]:
                 for value in part.values():
                     value[0] *= (25 / 26) ** (week - self.week)
                     value[1] *= (25 / 26) ** (week - self.week)
@@ -51,8 +52,9 @@ class Reference:
             home = self.home.setdefault((signal, user), cohort)
             if home != cohort:
                 mu = self.shift(0, signal, 0)
-                old, new = (self.shift(1, (signal, c), mu) for c in (home, cohort))
-                own = self.parts[5][signal, user]
+                old, new = (mu + self.shift(1, (signal, c), mu) for c in (home, cohort))
+                old, new = (a + self.shift(5, (signal, c), a) for a, c in ((old, home), (new, cohort)))
+                own = self.parts[6][signal, user]
                 own[0] += own[1] * (new - old)
                 self.home[signal, user] = cohort
         sent = defaultdict(float)
@@ -62,14 +64,17 @@ class Reference:
             keys = self.keys(block, signal, user, cohort, intent)
             mu = self.shift(0, keys[0], 0)
             a, b, g = (self.shift(i, keys[i], mu) for i in (1, 2, 4))
-            d, u = self.shift(3, keys[3], mu + a + b), self.shift(5, keys[5], mu + a)
-            e = min(max(0.5 + mu + a + b + d + g + u, 0.005), 0.995)
-            known.append((e, y - n * e, 1 / (10 + self.parts[5][keys[5]][1])))
-            levels = (mu, mu + a, mu + b, mu + a + b + d, mu + g, mu + a + u)
+            d, f = self.shift(3, keys[3], mu + a + b), self.shift(5, keys[5], mu + a)
+            u, answers = self.shift(6, keys[6], mu + a + f), self.parts[6][keys[6]][1]
+            e = min(max(0.5 + mu + a + b + d + g + f + u, 0.005), 0.995)
+            known.append((e, y - n * e, 1 / (10 + answers)))
+            levels = (mu, mu + a, mu + b, mu + a + b + d, mu + g, mu + a + f, mu + a + f + u)
             as_one = 1 / (1 + (sent[signal, user] - 1) * known[-1][2])
-            weights = [as_one] * 5 + [1]
-            sums = [w * (y - n * e + n * level) for w, level in zip(weights, levels, strict=True)]
-            learnt.append((keys, sums, [w * n for w in weights]))
+            weights = [as_one] * 5 + [as_one * 10 / (10 + answers), 1]
+            counts = [n * w for w in weights]
+            counts[5] *= 9 / (9 + answers)
+            sums = [w * (y - n * e) + c * level for w, c, level in zip(weights, counts, levels, strict=True)]
+            learnt.append((keys, sums, counts))
         self.bet(block, day, rows, known)
         for (signal, *_, n, _), (e, missed, alike) in zip(rows, known, strict=True):
             self.spread[signal][0] += missed**2

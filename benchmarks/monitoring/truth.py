@@ -49,7 +49,7 @@ def is_true(place: Place, scenario: str, truth: dict) -> bool:
         return place.signal in quality and place.direction == way.get(place.cohort or "")
     if scenario == "divergence":
         return place.signal == "acceptance" and place.direction < 0 and place.intent in {None, truth["intent"]}
-    if scenario in {"mix", "new_intent"}:
+    if scenario.startswith("mix") or scenario == "new_intent":
         return place.signal == "share"
     if scenario == "erosion":
         return (place.signal, place.direction) in {("edit_share", 1), ("trust", -1)}

@@ -17,7 +17,19 @@ from truth import FIRST, SIGNALS
 
 COHORTS = ("Writers", "Researchers", "Analysts", "Support", "Admins")
 SHARES = np.array([0.70, 0.15, 0.08, 0.05, 0.02])
-SCENARIOS = ("null", "ramp", "masked", "mix", "new_intent", "release", "divergence", "erosion")
+SCENARIOS = (
+    *("null", "ramp", "masked", "mix", "new_intent", "release", "divergence", "erosion"),
+    *("mix_slow", "mix_people", "mix_far", "mix_cohort", "mix_intents"),
+)
+MIXES = {
+    "mix": "the people of a cohort whose rates are 18 points lower come more, from one day on: 15 % -> 40 % of the traffic",
+    "mix_slow": "the same over four weeks",
+    "mix_people": "the same, but as many more people of that cohort come within a week",
+    "mix_far": "its rates are 30 points lower",
+    "mix_cohort": "that cohort is new, and has 25 % of the traffic from one day on",
+    "mix_intents": "the ten intents whose rates are 15 points lower are asked three times as often, from one day on",
+}
+"""Shifts of mix: no rate changes, and the total falls by 4 to 8 points."""
 WEEKDAY = np.array([1.15, 1.2, 1.2, 1.15, 1.05, 0.65, 0.6])
 DIP = np.array([0, 0, 0, 0, -0.01, -0.02, -0.02])
 MEAN_SHARE = 0.4  # of an edited output's text, that is edited
@@ -131,12 +143,21 @@ class World:
             users = len(born)
         self.users = users
         cohort = rng.choice(self.cohorts, users, p=self.shares)
-        level = rng.lognormal(-0.5, 1.0, users)[:, None] * (
-            (born[:, None] <= np.arange(days)) & (np.arange(days) < gone[:, None])
-        )
-        if self.scenario == "mix":  # Researchers come more: 15 % -> 40 %
-            times = np.where(np.arange(days) >= self.onset, 0.40 / 0.60 / (0.15 / 0.85), 1.0)
-            level = level * np.where((cohort == 1)[:, None], times[None], 1.0)
+        use = rng.lognormal(-0.5, 1.0, users)
+        if self.scenario == "mix_people":
+            extra = (0.40 / 0.60 * 0.85 - 0.15) * here
+            come = more.uniform(0, 7, round(extra)), more.uniform(0, days, more.poisson(extra * days / stay))
+            born = np.r_[born, self.onset + np.concatenate(come)]
+            gone = np.r_[gone, born[users:] + more.exponential(stay, len(born) - users)]
+            cohort = np.r_[cohort, np.full(len(born) - users, 1)]
+            use = np.r_[use, more.lognormal(-0.5, 1.0, len(born) - users)]
+            self.users = len(born)
+        level = use[:, None] * ((born[:, None] <= np.arange(days)) & (np.arange(days) < gone[:, None]))
+        if self.scenario in {"mix", "mix_slow", "mix_far", "mix_cohort"}:  # Researchers come more
+            old, new = (0.0, 0.25) if self.scenario == "mix_cohort" else (0.15, 0.40)
+            course = (np.arange(days) - self.onset) / 28 if self.scenario == "mix_slow" else np.arange(days) >= self.onset
+            share = old + (new - old) * np.clip(course, 0.0, 1.0)
+            level = level * np.where((cohort == 1)[:, None], share / (1 - share) / (0.15 / 0.85), 1.0)
         level = level / level.sum(0, keepdims=True)
         if self.busiest:
             level[1:] *= (1 - self.busiest) / level[1:].sum(0, keepdims=True)
@@ -156,14 +177,17 @@ class World:
         popular = 1 / np.arange(1, k + 1) ** 0.6
         self.popular = rng.permutation(popular / popular.sum())
         self.wants = np.stack([rng.dirichlet(1.5 * k * self.popular) for _ in range(c)])
-        if self.scenario == "mix":
-            self.base[1] = np.clip(self.base[1] - 0.18, 0.3, 0.9)
+        if self.scenario in MIXES:
+            at = np.s_[:, :10] if self.scenario == "mix_intents" else 1
+            less = {"mix_far": 0.30, "mix_intents": 0.15}.get(self.scenario, 0.18)
+            self.base[at] = np.clip(self.base[at] - less, 0.3, 0.9)
 
     def _visits(self, rng: np.random.Generator, cohort: np.ndarray, level: np.ndarray) -> dict[str, np.ndarray]:
         """Who comes when, and wants what."""
         users, days = level.shape
         tastes = rng.gamma(np.maximum(8 * self.wants[cohort], 1e-3))
-        tastes = np.cumsum(tastes / tastes.sum(1, keepdims=True), axis=1)
+        later = tastes * np.where(np.arange(self.intents) < 10, 3.0, 1.0) if self.scenario == "mix_intents" else tastes
+        tastes, later = (np.cumsum(t / t.sum(1, keepdims=True), axis=1) for t in (tastes, later))
         sessions = rng.poisson(level / 1.4)
         u, d = np.divmod(np.repeat(np.arange(users * days), sessions.ravel()), days)
         length = rng.geometric(1 / 1.4, len(u))
@@ -171,8 +195,12 @@ class World:
         user, day = np.repeat(u, length), np.repeat(d, length)
         step = np.concatenate([np.arange(n) for n in length]) if len(length) else np.zeros(0)
         time = day + np.minimum(np.repeat(hour, length) + step * 0.008, 0.999)
-        first = (rng.random(len(u))[:, None] > tastes[u]).sum(1).clip(0, self.intents - 1)
-        again = (rng.random(len(user))[:, None] > tastes[user]).sum(1).clip(0, self.intents - 1)
+
+        def asked(who: np.ndarray, when: np.ndarray) -> np.ndarray:
+            taste = np.where((when < self.onset)[:, None], tastes[who], later[who])
+            return (rng.random(len(who))[:, None] > taste).sum(1).clip(0, self.intents - 1)
+
+        first, again = asked(u, d), asked(user, day)
         intent = np.where(rng.random(len(user)) < 0.6, np.repeat(first, length), again)
         return {"time": time, "user": user, "cohort": cohort[user], "intent": intent}
 

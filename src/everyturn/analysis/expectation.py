@@ -1,10 +1,14 @@
 """What an answer is expected to be: the product, its cohort, its intent, both together, the day of the week, this person's own past.
 
 Every part is a shift from what lies above it, held at nothing by a few imagined answers (empirical-Bayes shrinkage): a cohort's
-and an intent's from the product, a cell's from its cohort and its intent, a person's from their cohort. A part keeps the sum of
+and an intent's from the product, a cell's from its cohort and its intent, a person's from what newcomers to their cohort do. A part keeps the sum of
 its answers and not of what was unexplained at the time: when what lies above it moves, it gives back what it had learnt of the
 same movement. Otherwise a fall that all people of a cohort share would be learnt by the cohort, and once more by each person, and
 be gone from what is unexpected long before there are answers enough to be sure of it.
+
+A cohort is known twice: by its answers, and by its people (`_NEWCOMER`), for a person one has known for long says little about
+the next one. Of two hundred answers of ten people the cohort's level is as sure as ten people make it; were it counted by answers, newcomers
+who are by chance a little worse would for months be taken for a fall, and the more of them come the more so.
 
 What people share learns a person's answers of one block with the weight they have as one person's: a script that sends two hundred
 in two hours is one person who sent two hundred, and no news of what others will do.
@@ -20,9 +24,9 @@ from everyturn.analysis.ledger import COHORTS, INTENTS, Part, starts_of
 from everyturn.stats.summaries import Codes, Floats
 
 FORGET = 25 / 26  # a week's weight of the past: levels are those of about half a year
-_PRODUCT, _COHORT, _INTENT, _CELL, _WEEKDAY, _USER = range(6)
+_PRODUCT, _COHORT, _INTENT, _CELL, _WEEKDAY, _NEWCOMER, _USER = range(7)
 _USER_ANCHOR = 9.0  # 1 / correlation - 1 of two answers of one user; from 9 to 40 makes no difference
-_ANCHORS = (1.0, 20.0, 20.0, 100.0, 300.0, _USER_ANCHOR)
+_ANCHORS = (1.0, 20.0, 20.0, 100.0, 300.0, 5.0, _USER_ANCHOR)
 _ANCHOR = np.array(_ANCHORS)[:, None]
 _MIDDLE = 0.5  # what is expected where nothing is known
 _RENEWED = 50.0  # answers that a level's old answers count for after a new normal
@@ -33,7 +37,7 @@ class Expectation:
 
     def __init__(self) -> None:
         self.parts = [Part(anchor) for anchor in _ANCHORS]
-        self.home = np.zeros(0, dtype=np.int64)  # of each person and signal: the place of their cohort
+        self.home = np.zeros(0, dtype=np.int64)  # of each person and signal: the place of their cohort and its newcomers
         self.spread = np.zeros((0, 2))
         self.week = -1
 
@@ -49,6 +53,7 @@ class Expectation:
             signal * INTENTS + intent,
             (signal * COHORTS + cohort) * INTENTS + intent,
             signal * 7 + weekday,
+            signal * COHORTS + cohort,
             user * 256 + signal,
         )
         at = np.stack([part.place(key) for part, key in zip(self.parts, keys, strict=True)])
@@ -86,13 +91,18 @@ class Expectation:
             resemble = np.divide(1.0, known[here[_USER]] + (_USER_ANCHOR + 1.0), out=alike[low:high])
             n = rows.n[low:high]
             above += shift
-            above *= n
-            above += rows.y[low:high] - n * e
             count = np.tile(n, (len(self.parts), 1))
+            learnt = np.tile(rows.y[low:high] - n * e, (len(self.parts), 1))
             as_one = 1.0 / (1.0 + more[low:high] * resemble)
-            above[:_USER] *= as_one
             count[:_USER] *= as_one
-            np.add.at(total, here.ravel(), above.ravel())
+            learnt[:_USER] *= as_one
+            # Exactly what turns the sum over people of their mean, each with the weight n/(1 + (n - 1)/10), into that of now.
+            fresh = (_USER_ANCHOR + 1.0) * resemble
+            learnt[_NEWCOMER] *= fresh
+            count[_NEWCOMER] *= fresh * (_USER_ANCHOR / (known[here[_USER]] + _USER_ANCHOR))
+            above *= count
+            learnt += above
+            np.add.at(total, here.ravel(), learnt.ravel())
             np.add.at(known, here.ravel(), count.ravel())
         return self._seen(rows, expected, alike)
 
@@ -101,16 +111,18 @@ class Expectation:
         moved = self.home[at[_USER]] != at[_COHORT]
         if not moved.any():
             return
-        people, cohort, product = at[_USER, moved], at[_COHORT, moved], self.parts[_PRODUCT]
-        levels = self.parts[_COHORT]
-        mu = (product.total / (product.n + product.anchor))[at[_PRODUCT, moved]]
-        old, new = (
-            mu + (levels.total[own] - levels.n[own] * mu) / (levels.n[own] + levels.anchor)
-            for own in (self.home[people], cohort)
-        )
-        user = self.parts[_USER]
+        people, cohort, user = at[_USER, moved], at[_COHORT, moved], self.parts[_USER]
+        old, new = (self._start_of(at[_PRODUCT, moved], place) for place in (self.home[people], cohort))
         user.total[people] = user.total[people] + user.n[people] * (new - old)
         self.home[people] = cohort
+
+    def _start_of(self, product: Codes, cohort: Codes) -> Floats:
+        """What is expected of someone new to each cohort."""
+        level: Floats = np.zeros(len(cohort))
+        for part, own in ((_PRODUCT, product), (_COHORT, cohort), (_NEWCOMER, cohort)):
+            known = self.parts[part]
+            level = level + (known.total[own] - known.n[own] * level) / (known.n[own] + known.anchor)
+        return level
 
     def _seen(self, rows: Increment, expected: Floats, alike: Floats) -> Foreseen:
         """With each row's misses, and the spread that was known of its signal before its block."""
@@ -148,8 +160,11 @@ class Expectation:
             at[_COHORT] = self.parts[_COHORT].slots.of(whose * COHORTS + c) if level != _INTENT else -1
             at[_INTENT] = self.parts[_INTENT].slots.of(whose * INTENTS + k) if level != _COHORT else -1
         elif level == _USER:
-            whose, at[_COHORT] = keys % 256, self.home
+            whose, at[_COHORT], at[_NEWCOMER] = keys % 256, self.home, self.home
             c = self.parts[_COHORT].slots.keys()[self.home] % COHORTS
+        elif level == _NEWCOMER:
+            whose, c = np.divmod(keys, COHORTS)
+            at[_COHORT] = at[_NEWCOMER]
         elif level == _PRODUCT:
             whose = keys
         touched = (whose == signal) & ((cohort is None) | (c == cohort)) & ((intent is None) | (k == intent))
@@ -178,8 +193,10 @@ def _shifts(total: Floats, n: Floats) -> tuple[Floats, Floats]:
     above[_COHORT:] = product
     for part in (_COHORT, _INTENT, _WEEKDAY):
         shift[part] = (total[part] - n[part] * product) / rests[part]
-    above[_USER] += shift[_COHORT]
+    above[_NEWCOMER] += shift[_COHORT]
     above[_CELL] += shift[_COHORT] + shift[_INTENT]
-    for part in (_CELL, _USER):
+    for part in (_CELL, _NEWCOMER):
         shift[part] = (total[part] - n[part] * above[part]) / rests[part]
+    above[_USER] += shift[_COHORT] + shift[_NEWCOMER]
+    shift[_USER] = (total[_USER] - n[_USER] * above[_USER]) / rests[_USER]
     return above, shift

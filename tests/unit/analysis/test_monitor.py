@@ -268,7 +268,7 @@ def test_people_who_move_to_another_cohort_keep_what_sets_them_apart():
             rows[key] = (n + 1, y + float(rng.random() < taste[user]))
     made = whole([(*key, *value) for key, value in rows.items()])
     assert [a for a in made.alarms if a.tier == "page"] == []
-    at = made.expectation.parts[5].slots.places
+    at = made.expectation.parts[-1].slots.places
     home = {
         made.users.texts[key >> 8]: made.cohorts.texts[made.expectation.home[place] % 2] for key, place in at.items()
     }
