@@ -155,7 +155,9 @@ class World:
         level = use[:, None] * ((born[:, None] <= np.arange(days)) & (np.arange(days) < gone[:, None]))
         if self.scenario in {"mix", "mix_slow", "mix_far", "mix_cohort"}:  # Researchers come more
             old, new = (0.0, 0.25) if self.scenario == "mix_cohort" else (0.15, 0.40)
-            course = (np.arange(days) - self.onset) / 28 if self.scenario == "mix_slow" else np.arange(days) >= self.onset
+            course = (
+                (np.arange(days) - self.onset) / 28 if self.scenario == "mix_slow" else np.arange(days) >= self.onset
+            )
             share = old + (new - old) * np.clip(course, 0.0, 1.0)
             level = level * np.where((cohort == 1)[:, None], share / (1 - share) / (0.15 / 0.85), 1.0)
         level = level / level.sum(0, keepdims=True)

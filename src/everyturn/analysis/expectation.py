@@ -37,7 +37,9 @@ class Expectation:
 
     def __init__(self) -> None:
         self.parts = [Part(anchor) for anchor in _ANCHORS]
-        self.home = np.zeros(0, dtype=np.int64)  # of each person and signal: the place of their cohort and its newcomers
+        self.home = np.zeros(
+            0, dtype=np.int64
+        )  # of each person and signal: the place of their cohort and its newcomers
         self.spread = np.zeros((0, 2))
         self.week = -1
 

@@ -25,7 +25,7 @@ from everyturn.analysis.stray import only_running
 from everyturn.engines import horizons, watched
 from everyturn.engines.local import Database
 
-_VERSION = 6  # of the kept state
+_VERSION = 7  # of the kept state
 
 
 @dataclass(frozen=True)
