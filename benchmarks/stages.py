@@ -95,7 +95,7 @@ def measured(command: list[str]) -> dict[str, float]:
                 except (FileNotFoundError, ProcessLookupError, IndexError):
                     continue  # it ended while we looked
             peak = max(peak, held)
-            time.sleep(0.02)
+            time.sleep(0.1)
         assert process.stderr is not None
         told = process.stderr.read()
     if process.returncode not in {0, 3}:  # 3: not enough data, at small sizes

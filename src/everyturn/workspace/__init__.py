@@ -153,6 +153,7 @@ class Workspace:
         if Path(FILE).exists():
             register(self.database, read_config(Path(FILE)).successes)
         ensure_intents(self.database, progress=self.progress)
+        self.progress("adding up", 0, None)
 
     # --- measure ------------------------------------------------------------------------------------------------
 
@@ -175,6 +176,7 @@ class Workspace:
         self._refresh()
         if needs_intents(signal, groups, where):
             self._ensure_intents()
+        self.progress("adding up", 0, None)
         measured = measure_rates(self.database, signal, groups=groups, where=where, unit=unit)
         return Result.of("measure", **measured)
 
