@@ -100,12 +100,11 @@ def new_intents(panel: Panel, rows: Asked, incidents: Sequence[Incident]) -> lis
         if users < _NEW_USERS or isinstance(share, NotEnough):
             continue
         requests = float(np.count_nonzero(own & late))
-        found_at = date_of(alarm.day)
         found.append(
             NewIntent(
                 intent=intent,
                 since=since,
-                found_at=found_at,
+                found_at=date_of(alarm.day),
                 share=share,
                 users=users,
                 requests=requests,
@@ -194,12 +193,11 @@ def _share_change(panel: Panel, rows: Asked, intent: int, incident: Incident) ->
     monday = day_of(panel.weeks[0])
     since = min(max((alarm.since - monday) // 7, 0), len(panel.weeks) - 1)
     cohort = None if alarm.cohort is None else panel.cohorts.index(alarm.cohort)
-    found_at = date_of(alarm.day)
     return ShareChange(
         intent=intent,
         cohort=cohort,
         since=since,
-        found_at=found_at,
+        found_at=date_of(alarm.day),
         tier=incident.tier,
         baseline=baseline,
         change=change,
@@ -216,9 +214,8 @@ def mix_shift(panel: Panel) -> Split | None:
     is_current = rows.week >= weeks - MIX_WEEKS
     if weeks < 2 * MIX_WEEKS or not has_both_sides(rows, is_current):
         return None
-    group = rows.cohort * len(panel.intents) + rows.intent
-    _, group = np.unique(group, return_inverse=True)
-    strict = split_difference(rows.user, group.astype(np.int64), is_current, rows.n, rows.y, level=0.998)
+    _, group = np.unique(rows.cohort * len(panel.intents) + rows.intent, return_inverse=True)
+    strict = split_difference(rows.user, group, is_current, rows.n, rows.y, level=0.998)
     if abs(strict.mix.value) < _WORTH or strict.mix.low <= 0 <= strict.mix.high:
         return None
-    return split_difference(rows.user, group.astype(np.int64), is_current, rows.n, rows.y)
+    return split_difference(rows.user, group, is_current, rows.n, rows.y)

@@ -298,7 +298,7 @@ class Workspace:
                 raise InputError(
                     "a mark of what?", expected="a day or the id of a finding", try_="everyturn mark release 2026-10-19"
                 )
-            add_mark(self.database, kind, what, findings=self._told, remove=remove)
+            add_mark(self.database, kind, what, told=self._told, remove=remove)
         return Result.of("mark", **marks_of(self.database).to_json())
 
     def gap(self) -> Result:

@@ -18,23 +18,23 @@ _LISTS = {"release": "releases", "holiday": "holidays", "mute": "muted", "normal
 
 
 def add_mark(
-    db: Database, kind: str, what: str, *, findings: Callable[[], Sequence[dict[str, Any]]], remove: bool = False
+    db: Database, kind: str, what: str, *, told: Callable[[], Sequence[dict[str, Any]]], remove: bool = False
 ) -> None:
     """Adds one mark or, with `remove`, takes it away; a mark given twice counts once.
 
-    `what` is a day for `release` and `holiday`, the id of a finding for `mute` and `normal`.
+    `what` is a day for `release` and `holiday`, the id of a finding for `mute` and `normal`. `told` gives the findings.
     """
     if kind not in _LISTS:
         raise UnknownName.among("kind of mark", kind, _LISTS, example="everyturn mark {} …")
-    told = marks_of(db)
-    stored: dict[str, list[Any]] = {name: [_plain(v) for v in getattr(told, name)] for name in _LISTS.values()}
+    marks = marks_of(db)
+    stored: dict[str, list[Any]] = {name: [_plain(v) for v in getattr(marks, name)] for name in _LISTS.values()}
     kept = stored[_LISTS[kind]]
     if kind in {"release", "holiday"}:
         values: list[Any] = [_day(what)]
     elif kind == "mute":
-        values = [what if remove else _finding(what, findings())["id"]]
+        values = [what if remove else _finding(what, told())["id"]]
     else:
-        values = _nodes(db, _finding(what, findings()))
+        values = _nodes(db, _finding(what, told()))
     if remove:
         same = [v[1:] for v in values] if kind == "normal" else values
         kept = [v for v in kept if (v[1:] if kind == "normal" else v) not in same]
