@@ -77,7 +77,7 @@ def draw_coverage(result: Result) -> Iterator[RenderableType]:
     covered = {"value": value, "low": result.get("low"), "high": result.get("high")}
     f = figure(covered if value is not None else result)
     yield strong(
-        f"Eval cases cover {brief(f)} of outputs: at least one case tests what was asked" if f.known else str(f)
+        f"Eval cases cover {brief(f)} of outputs, in that at least one case tests what was asked" if f.known else str(f)
     )
     if (deep := as_figure(result.get("in_depth"))).known:
         yield Text(

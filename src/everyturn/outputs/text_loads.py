@@ -20,7 +20,7 @@ _NEEDS = {
     "feedback": "ratings by users",
     "judge_scores": "scores by a judge",
     "labels": "labels (everyturn load --as outcomes FILE, then everyturn fit)",
-    "success_checks": "success checks (docs/success.md)",
+    "success_checks": "success checks ([[success]] rules in everyturn.toml)",
 }
 
 

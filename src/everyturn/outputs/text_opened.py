@@ -14,7 +14,7 @@ from everyturn.outputs.days import day, elapsed, say_day
 from everyturn.outputs.diff import action_diff
 from everyturn.outputs.figures import UNKNOWN, fields, items
 from everyturn.outputs.lives import lives
-from everyturn.outputs.terminal import grid, printable, soft, strong, word_diff
+from everyturn.outputs.terminal import grid, heading, printable, soft, strong, word_diff
 from everyturn.outputs.text_cohorts import draw_cohort, draw_trust, draw_user
 from everyturn.outputs.text_fields import draw_fields
 from everyturn.outputs.text_findings import draw_findings
@@ -40,8 +40,10 @@ def draw_shown(result: Result) -> Iterator[RenderableType]:
     else:
         yield from draw_fields(fields(result, "signal") or result)
         yield from draw_contexts(result)
+        if items(result, "conversations"):
+            yield from heading("Conversations to read, those with the worst answers first")
     if result.get("conversations") == []:
-        yield Text("No conversation stands behind it.")
+        yield Text("There is no conversation to read for it.")
     for conversation in items(result, "conversations"):
         yield ""
         if isinstance(conversation, Mapping):

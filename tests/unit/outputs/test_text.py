@@ -130,7 +130,7 @@ def test_too_little_data_is_told_by_every_verb_and_sends_nobody_in_a_circle() ->
     assert "Too new to be put in a group: 1 user." in render({"verb": "cohorts", "groups": [], "new": 1})
     assert "Detectable" not in render({"verb": "cohorts", "groups": [], "new": 1})
     shown = render({"verb": "show", "signal": {"signal": "acceptance"}, "conversations": []})
-    assert "No conversation stands behind it." in shown
+    assert "There is no conversation to read for it." in shown
 
 
 def test_a_fit_says_what_it_did_and_compares_only_what_was_compared() -> None:
@@ -234,7 +234,7 @@ def test_cover_prints_the_share_and_what_is_not_tested() -> None:
         "uncovered": [{"intent": "Dispute", "share": 0.101, "acceptance": not_enough(4)}],
     }
     text = squeezed(render(result))
-    assert text.startswith("Eval cases cover 75 % (74–76) of outputs: at least one case tests what was asked")
+    assert text.startswith("Eval cases cover 75 % (74–76) of outputs, in that")
     assert "Dispute 10 % not enough data" in text
     assert "everything" not in render({"verb": "cover", "coverage": None})
     assert render({"verb": "cover", "coverage": None}) == "unknown\n"
