@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from rich.console import RenderableType
@@ -24,24 +24,9 @@ from everyturn.outputs.verdicts import say_change, say_evidence
 
 
 def draw_shown(result: Result) -> Iterator[RenderableType]:
-    """What is behind a number: a conversation, an intent, a user, a finding or a signal, with conversations to read."""
-    if conversation := fields(result, "conversation"):
-        yield from _conversation(conversation)
-    elif intent := fields(result, "intent"):
-        yield from _intent(intent, result)
-    elif cohort := fields(result, "cohort"):
-        yield from draw_cohort(cohort, items(result, "findings"))
-    elif user := fields(result, "user"):
-        yield from draw_user(user)
-    elif trust := fields(result, "trust"):
-        yield from draw_trust(trust)
-    elif finding := fields(result, "finding"):
-        yield from draw_findings([finding], otherwise="", whole=True)
-    else:
-        yield from draw_fields(fields(result, "signal") or result)
-        yield from draw_contexts(result)
-        if items(result, "conversations"):
-            yield from heading("Conversations to read, those with the worst answers first")
+    """What is behind a number: a conversation, an intent, a cohort, a user, a finding or a signal, with conversations to read."""
+    opened = next((name for name in _OPENED if fields(result, name)), None)
+    yield from _OPENED[opened](fields(result, opened), result) if opened else draw_fields(result)
     if result.get("conversations") == []:
         yield Text("There is no conversation to read for it.")
     for conversation in items(result, "conversations"):
@@ -105,3 +90,21 @@ def _conversation(conversation: Mapping[str, Any]) -> Iterator[RenderableType]:
 def _outcome(outcome: Mapping[str, Any]) -> str:
     parts = (str(outcome.get("outcome") or UNKNOWN), say_change(outcome), say_evidence(outcome))
     return ", ".join(part for part in parts if part)
+
+
+def _signal(signal: Mapping[str, Any], result: Result) -> Iterator[RenderableType]:
+    yield from draw_fields(signal)
+    yield from draw_contexts(result)
+    if items(result, "conversations"):
+        yield from heading("Conversations to read, those with the worst answers first")
+
+
+_OPENED: dict[str, Callable[[Mapping[str, Any], Result], Iterator[RenderableType]]] = {
+    "conversation": lambda conversation, _: _conversation(conversation),
+    "intent": _intent,
+    "cohort": lambda cohort, result: draw_cohort(cohort, items(result, "findings")),
+    "user": lambda user, _: draw_user(user),
+    "trust": lambda trust, _: draw_trust(trust),
+    "finding": lambda finding, _: draw_findings([finding], otherwise="", whole=True),
+    "signal": _signal,
+}
