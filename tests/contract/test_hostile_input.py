@@ -18,11 +18,10 @@ import pytest
 
 from everyturn.readers import BadRecord, Context, Reader, ReadOptions, SkipRecord
 from everyturn.readers.batches import Batch
-from everyturn.readers.driver import read_paths
+from everyturn.readers.driver import read_paths, read_record
 from everyturn.readers.framing import text_records
 from everyturn.readers.otlp import READER as OTLP
 from everyturn.readers.recognise import recognise_records
-from everyturn.readers.running import read_record
 from everyturn.readers.source import Source
 from reader_examples import NOW, account, every_reader, examples, repeats, words_of
 

@@ -59,7 +59,7 @@ def own_attributes(found: Mapping[str, Json], options: ReadOptions, names: Names
     {'plan': 'pro', 'shop.country': 'DE', 'seats': '3'}
     """
     kept: dict[str, str] = {}
-    for name, own in (names or Names.of(found)).tell(own_names):
+    for name, own in (names or Names.of(found)).derive(own_names):
         value = found[name]
         if type(value) is str:
             if len(value) <= _LONGEST:

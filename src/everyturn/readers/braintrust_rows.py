@@ -23,9 +23,9 @@ from everyturn.model import (
 )
 from everyturn.readers import BadRecord, ReadOptions, fields, steps
 from everyturn.readers.attributes import attribute_text, is_plain
+from everyturn.readers.eval_questions import last_question
 from everyturn.readers.feedback_names import source_of
 from everyturn.readers.forms import as_openai, failure, reply
-from everyturn.readers.langfuse import question
 
 _OPERATIONS: Mapping[str, Operation] = {
     "llm": "chat",
@@ -247,7 +247,7 @@ def read_experiment(row: Row) -> Iterator[EvalCase | EvalResult]:
         return
     if case.get("input") is None:
         return  # a part that says nothing of the case
-    case_id = case_id or digest(question(case["input"]))[:16]
+    case_id = case_id or digest(last_question(case["input"]))[:16]
     if case is row:
         yield _case(row, suite, case_id)
     metrics = _object(row, "metrics")
@@ -264,5 +264,5 @@ def _case(row: Row, suite: str, case_id: str) -> EvalCase:
     attributes = {str(k): fields.plain_text(v) for k, v in _object(row, "metadata").items() if v is not None}
     if tags := _tags(row):
         attributes.setdefault("tags", attribute_text(tags))
-    text = question(row.get("input"))
+    text = last_question(row.get("input"))
     return EvalCase(suite, case_id, text, None if expected is None else fields.plain_text(expected), attributes)

@@ -11,15 +11,16 @@ from datetime import datetime
 from pathlib import Path
 
 from everyturn.errors import InputError, UnknownName
-from everyturn.model import Json, Rejected
-from everyturn.readers import BadRecord, Context, Kind, Reader, ReadOptions, SkipRecord
+from everyturn.model import Json, MessageRecords, Rejected
+from everyturn.readers import BadRecord, Context, Kind, Reader, ReadOptions, Skipped, SkipRecord
 from everyturn.readers.batches import Batch, BatchBuilder, RunningCount
+from everyturn.readers.columns import Row
 from everyturn.readers.fields import AHEAD
 from everyturn.readers.files import expand
 from everyturn.readers.occurrences import Occurrences
 from everyturn.readers.recognise import Recogniser, readers
-from everyturn.readers.running import Reading, read_record
 from everyturn.readers.source import Frame, Source
+from everyturn.readers.tables import row_of
 from everyturn.readers.uncollected import made_uncollected, uncollected
 
 
@@ -180,3 +181,40 @@ class _Load:
                 try_="--on-bad collect --rejected rejected.csv, to load the others and list the bad ones",
             )
         self.batch.reject(rejected)
+
+
+class Reading:
+    """What one record came to: its rows with their tables, its bad parts, and why there is nothing where there is not."""
+
+    __slots__ = ("rejected", "rows", "skipped")
+
+    def __init__(self, skipped: str = "nothing to read in it") -> None:
+        self.rows: list[tuple[str, Row]] = []
+        self.rejected: list[Rejected] = []
+        self.skipped = skipped
+
+
+def read_record(reader: Reader, value: Json, context: Context, latest: datetime) -> Reading:
+    """What a reader gives for one record; what it should not raise becomes a `BadRecord`."""
+    reading = Reading()
+    where = context.where
+    try:
+        for record in reader.read(value, context):
+            if isinstance(record, Rejected):
+                reading.rejected.append(record)
+            elif isinstance(record, Skipped):
+                reading.skipped = record.reason
+            else:
+                try:
+                    reading.rows.append(row_of(record, where, latest))
+                except BadRecord as bad:
+                    if isinstance(record, MessageRecords):
+                        raise  # a conversation with a hole in it would be wrong
+                    reading.rejected.append(Rejected(where, bad.expected, bad.found))
+    except (BadRecord, SkipRecord):
+        raise
+    except Exception as error:  # our mistake, and no reason to lose the other records
+        if isinstance(error, RecursionError) or "Recursion limit" in str(error):  # the second is orjson's TypeError
+            raise BadRecord(expected="values nested up to 250 levels deep", found="deeper nesting") from None
+        raise BadRecord(expected=f"a {reader.name} record", found=f"reader failed ({type(error).__name__})") from error
+    return reading

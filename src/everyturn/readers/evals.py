@@ -17,8 +17,8 @@ from datetime import datetime
 
 from everyturn.model import EvalCase, EvalResult, Json, digest
 from everyturn.readers import BadRecord, Context, Reader, Sample, fields
-from everyturn.readers.asked import INPUT_NAMES, asked
 from everyturn.readers.attributes import object_attributes, other_fields
+from everyturn.readers.eval_questions import INPUT_NAMES, question
 
 _EXPECTED_NAMES = ("expected", "ideal", "reference", "expected_output", "expectedOutput", "output", "outputs")
 _SUITE_NAMES = ("suite", "dataset", "eval", "dataset_name", "datasetName")
@@ -47,7 +47,7 @@ def _read(record: Json, context: Context) -> Iterator[EvalCase | EvalResult]:
     if not isinstance(record, dict):
         raise BadRecord(expected="an object with an input or a score", found=fields.describe(record))
     suite = fields.text(fields.first(record, _SUITE_NAMES), "suite") or "default"
-    text = asked(fields.first(record, INPUT_NAMES))
+    text = question(fields.first(record, INPUT_NAMES))
     case_id = fields.identifier(fields.first(record, _CASE_NAMES), "case_id")
     if case_id is None:
         if text is None:

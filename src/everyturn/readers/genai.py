@@ -60,7 +60,7 @@ def read_span(span: OtlpSpan, options: ReadOptions) -> Span:
         given, is_given_cut = read_messages(listed, key=conversation or span.trace_id)
     if (listed := found.get("gen_ai.output.messages")) is not None:
         made, is_made_cut = read_messages(listed)
-    return span.told(
+    return span.as_span(
         operation,
         conversation,
         user,
@@ -92,8 +92,8 @@ def ids_of(
         return conversation_id(found, resource, options), user_id(found, resource, options)
     names = span.names
     return (
-        conversation_id(found, resource, options, names.tell(_conversation_names)),
-        user_id(found, resource, options, names.tell(_user_names)),
+        conversation_id(found, resource, options, names.derive(_conversation_names)),
+        user_id(found, resource, options, names.derive(_user_names)),
     )
 
 

@@ -23,9 +23,9 @@ from collections.abc import Callable, Iterator, KeysView, Mapping
 
 from everyturn.model import EvalCase, Feedback, FeedbackRecord, Json, Rejected, Span
 from everyturn.readers import BadRecord, Context, Reader, ReadOptions, Records, Sample, Skipped, SkipRecord, fields
+from everyturn.readers.eval_questions import last_question
 from everyturn.readers.feedback_names import source_of
 from everyturn.readers.langfuse_observations import Observation
-from everyturn.readers.openai_messages import read_message
 
 _SESSION_NAMES = ("sessionId", "session_id")
 _USER_NAMES = ("userId", "user_id")
@@ -256,27 +256,10 @@ def read_dataset_item(record: Mapping[str, Json], _context: Context) -> Iterator
     yield EvalCase(
         suite,
         fields.required_id(record.get("id"), "id"),
-        question(record.get("input")),
+        last_question(record.get("input")),
         None if expected is None else fields.plain_text(expected),
         {k: fields.plain_text(v) for k, v in fields.object_of(record.get("metadata")).items() if v is not None},
     )
-
-
-def question(value: Json) -> str:
-    """What a dataset item asks: the last user message where it holds messages, else its text."""
-    found = fields.json_value(value)
-    if isinstance(found, dict):
-        found = found.get("messages", found)
-    if isinstance(found, list) and all(isinstance(m, dict) and "role" in m for m in found):
-        asked = [m.content for item in found for m, _ in read_message(item) if m.role == "user" and m.content]
-        if asked:
-            return asked[-1]
-    if isinstance(found, dict):
-        single = fields.first(found, ("input", "question", "query", "message", "prompt", "text"))
-        found = single if isinstance(single, str) else found
-    if found is None:
-        raise BadRecord(expected="input: what the case asks", found="nothing")
-    return fields.plain_text(found)
 
 
 def _read_run_item(record: Mapping[str, Json], _context: Context) -> Records:

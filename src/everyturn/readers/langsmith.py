@@ -33,8 +33,8 @@ import orjson
 from everyturn.model import DEFAULT_SUITE, EvalCase, EvalResult, Feedback, FeedbackRecord, Json, Rejected
 from everyturn.readers import BadRecord, Context, Reader, Records, Sample, Skipped, SkipRecord, fields
 from everyturn.readers.attributes import object_attributes
+from everyturn.readers.eval_questions import last_question
 from everyturn.readers.feedback_names import Source, source_of
-from everyturn.readers.langfuse import question
 from everyturn.readers.langsmith_runs import read_run, run_results
 from everyturn.readers.multipart import Part, is_multipart, parts
 
@@ -180,7 +180,7 @@ def read_example(record: Mapping[str, Json], _context: Context) -> Iterator[Eval
     yield EvalCase(
         suite,
         case_id,
-        question(record.get("inputs")),
+        last_question(record.get("inputs")),
         None if expected is None or expected == {} else fields.plain_text(expected),
         attributes,
     )

@@ -50,7 +50,7 @@ def read_span(span: OtlpSpan, options: ReadOptions) -> Span:
         for name, value in (("model", model), ("environment", environment(span.resource)))
         if isinstance(value, str) and value
     }
-    return span.told(
+    return span.as_span(
         operation,
         conversation_id(ids, span.resource, options, _CONVERSATION_IDS),
         user_id(ids, span.resource, options, _USER_IDS),

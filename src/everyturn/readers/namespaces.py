@@ -145,11 +145,11 @@ class Names:
     Most spans have the very names that others had: what names tell without their values is found out once for each set.
     """
 
-    __slots__ = ("_told", "all")
+    __slots__ = ("_derived", "all")
 
     def __init__(self, names: tuple[str, ...]) -> None:
         self.all = names
-        self._told: dict[Callable[[tuple[str, ...]], object], object] = {}
+        self._derived: dict[Callable[[tuple[str, ...]], object], object] = {}
 
     @staticmethod
     def of(found: Mapping[str, Json]) -> Names:
@@ -157,16 +157,16 @@ class Names:
         names = tuple(found)
         return _remembered(names) if len(names) <= _MOST_NAMES else Names(names)
 
-    def tell(self, what: Callable[[tuple[str, ...]], T]) -> T:
-        """What a function of the names alone finds.
+    def derive(self, what: Callable[[tuple[str, ...]], T]) -> T:
+        """What a function of the names alone finds, found once.
 
-        >>> Names.of({"a": 1, "b": 2}).tell(len)
+        >>> Names.of({"a": 1, "b": 2}).derive(len)
         2
         """
-        told = self._told.get(what)
-        if told is None:
-            told = self._told[what] = what(self.all)
-        return told  # type: ignore[return-value]  # each function's own
+        found = self._derived.get(what)
+        if found is None:
+            found = self._derived[what] = what(self.all)
+        return found  # type: ignore[return-value]  # each function's own
 
 
 @lru_cache(1024)

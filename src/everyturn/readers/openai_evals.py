@@ -24,8 +24,8 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from everyturn.model import EvalCase, EvalResult, Json, Rejected, digest
 from everyturn.readers import BadRecord, Context, Reader, Sample, Skipped, SkipRecord, fields
-from everyturn.readers.asked import asked
 from everyturn.readers.attributes import object_attributes, other_fields
+from everyturn.readers.eval_questions import question
 
 _NOT_ATTRIBUTES = frozenset({"input", "ideal", "metadata"})
 _NAMED = frozenset({"suite", "dataset", "case_id", "scores", "score", "datasetName", "dataset_name"})
@@ -48,7 +48,7 @@ def _read(record: Json, context: Context) -> Iterator[EvalCase | EvalResult | Re
     if record.keys() >= _EVENT:
         yield from _event(record, context)
         return
-    text = asked(record.get("input"))
+    text = question(record.get("input"))
     if not text:
         raise BadRecord(expected="input: a text or a list of messages", found=fields.describe(record.get("input")))
     attributes = {
@@ -94,7 +94,7 @@ def _event(record: Mapping[str, Json], context: Context) -> Iterator[EvalCase | 
     if record["type"] == "sampling":
         if context.occurrence(digest(run_id, sample)):  # the grader's question, not the agent's
             raise SkipRecord("further prompts of a sample")
-        text = asked(data.get("prompt"))
+        text = question(data.get("prompt"))
         if not text:
             raise SkipRecord("prompts without a text")
         yield EvalCase(suite, case_id, text)

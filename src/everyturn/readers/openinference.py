@@ -58,7 +58,7 @@ def read_span(span: OtlpSpan, options: ReadOptions) -> Span:
     name = found.get("tool.name") or span.name
     result = as_openai(fields.json_value(made)) if kind == "TOOL" else None
     conversation_id, user_id = ids_of(span, options, metadata)
-    return span.told(
+    return span.as_span(
         operation,
         conversation_id,
         user_id,
@@ -96,7 +96,7 @@ def _given(span: OtlpSpan, operation: Operation, key: str) -> tuple[Message, ...
     if operation == "execute_tool":
         return None
     found = span.attributes
-    if operation == "chat" and (numbered := span.names.tell(_GIVEN)):
+    if operation == "chat" and (numbered := span.names.derive(_GIVEN)):
         messages = _REPEATS.messages(key, _items(found, numbered))
         if messages:
             return messages
@@ -112,7 +112,7 @@ def _made(span: OtlpSpan, operation: Operation) -> tuple[Message, ...] | None:
     value = found.get("output.value")
     if operation != "chat":
         return steps.answered(as_openai(fields.json_value(value)))
-    messages = one_reply(tuple(_messages(_items(found, span.names.tell(_MADE)))) or None)
+    messages = one_reply(tuple(_messages(_items(found, span.names.derive(_MADE)))) or None)
     if messages and (messages[0].content or messages[0].tool_calls):
         return messages
     if span.error is not None:
@@ -244,7 +244,7 @@ def _ratings(names: tuple[str, ...]) -> tuple[tuple[str, tuple[str, str, int, st
 def ratings(span: OtlpSpan, read: Span) -> Iterator[FeedbackRecord]:
     """The ratings on a span. They were given before it ended."""
     found: dict[tuple[str, str, int], dict[str, Json]] = {}
-    for name, (scope, group, number, field) in span.names.tell(_ratings):
+    for name, (scope, group, number, field) in span.names.derive(_ratings):
         found.setdefault((scope, group, number), {})[field] = span.attributes[name]
     for (scope, group, number), rating in found.items():
         called = fields.text(rating.get("name"), "name")

@@ -122,7 +122,7 @@ def read_spans(
 
 def _dialect(span: OtlpSpan) -> Dialect:
     """The dialect that a span speaks, by the names of its attributes; Langfuse's SDK also says so by its scope."""
-    return _DIALECTS[0] if span.scope == langfuse.SCOPE else span.names.tell(_spoken)
+    return _DIALECTS[0] if span.scope == langfuse.SCOPE else span.names.derive(_spoken)
 
 
 def _spoken(names: Collection[str]) -> Dialect:

@@ -63,7 +63,7 @@ class OtlpSpan:
     resource: Attributes
     names: Names
 
-    def told(
+    def as_span(
         self,
         operation: Operation,
         conversation_id: str | None,

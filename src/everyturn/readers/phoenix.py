@@ -99,7 +99,7 @@ def _flat(value: Json) -> dict[str, Json]:
     value = fields.json_value(value)
     if isinstance(value, dict):
         _flatten(value, "", flat)
-    for name in Names.of(flat).tell(_grouped):
+    for name in Names.of(flat).derive(_grouped):
         head, rest = ("metadata", name[9:]) if name.startswith("metadata.") else ("tag.tags", "")
         group = flat.setdefault(head, {} if rest else [])
         if isinstance(group, dict) and rest:

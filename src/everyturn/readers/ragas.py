@@ -26,7 +26,7 @@ import orjson
 
 from everyturn.model import EvalCase, EvalResult, Json, Rejected, digest
 from everyturn.readers import BadRecord, Context, Reader, Sample, fields
-from everyturn.readers.asked import asked_of, is_messages, messages_of
+from everyturn.readers.eval_questions import is_messages, messages_of, question_of
 
 SUITE = "ragas"
 _CASE_FIELDS = frozenset(
@@ -91,7 +91,7 @@ def _input(value: Json) -> tuple[str, str, dict[str, str]]:
     messages = messages_of(plain)
     spoken = [[m.role, m.content, [[c.name, c.arguments] for c in m.tool_calls]] for m in messages]
     content = orjson.dumps(spoken, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS).decode()
-    return asked_of(messages), content, {"messages": fields.plain_text(value)}
+    return question_of(messages), content, {"messages": fields.plain_text(value)}
 
 
 def _calls(value: Json) -> Json:

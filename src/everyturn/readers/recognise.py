@@ -15,8 +15,7 @@ from everyturn.readers.fields import describe
 from everyturn.readers.framing import text_records
 from everyturn.readers.multipart import is_multipart
 from everyturn.readers.rows import parquet_rows
-from everyturn.readers.running import read_binary
-from everyturn.readers.source import Damaged, Frame, Source, damaged, is_text
+from everyturn.readers.source import RECORD_LIMIT, Damaged, Frame, Source, damaged, is_text, too_long
 
 _SAMPLE_RECORDS = 16
 _SAMPLE_BYTES = 4 * 2**20
@@ -94,7 +93,7 @@ class Recogniser:
         binary = None if source.is_parquet else self._binary_reader(source)
         if binary is not None:
             count.format = binary.name
-            yield from ((frame, binary) for frame in read_binary(binary, source))
+            yield from ((frame, binary) for frame in _decoded(binary, source))
             return
         frames = self._framed(count, source, path)
         sample: list[Frame] = []
@@ -177,6 +176,35 @@ class Recogniser:
             try_=f"everyturn load {count.path} "
             + (f"--as {elsewhere.kind}" if elsewhere else f"--format {nearest.name}"),
         )
+
+
+def _decoded(reader: Reader, source: Source) -> Iterator[Frame]:
+    """The records of a binary file, which is held whole."""
+    assert reader.decode is not None
+    parts: list[bytes] = []
+    length = 0
+    try:
+        while data := source.read():
+            length += len(data)
+            parts.append(data)
+            if length > RECORD_LIMIT:
+                parts.clear()
+    except Damaged as error:
+        yield damaged("", error)
+        return
+    if length > RECORD_LIMIT:
+        yield too_long("", length)
+        return
+    try:
+        values = list(reader.decode(b"".join(parts)))
+    except BadRecord as bad:
+        yield Frame("", None, bad, length)
+    except Exception as error:  # noqa: BLE001 - our mistake, and no reason to lose the other files
+        found = f"reader failed ({type(error).__name__})"
+        yield Frame("", None, BadRecord(expected=f"a {reader.name} file", found=found), length)
+    else:
+        for i, value in enumerate(values, 1):
+            yield Frame(f" item {i}" if len(values) > 1 else "", value, None, length // len(values))
 
 
 def _size(length: float) -> str:

@@ -34,7 +34,7 @@ def read_span(span: OtlpSpan, options: ReadOptions) -> Span:
     operation = _operation(str(found[_OPERATION]))
     metadata = {name[len(_METADATA) :]: value for name, value in found.items() if name.startswith(_METADATA)}
     name = found.get("ai.toolCall.name")
-    return span.told(
+    return span.as_span(
         operation,
         *ids_of(span, options, metadata),
         input=_given(found) if operation in {"chat", "invoke_agent"} else None,

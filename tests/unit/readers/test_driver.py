@@ -18,7 +18,7 @@ import zstandard
 
 from everyturn.errors import InputError, UnknownFormat, UnknownName
 from everyturn.model import Message
-from everyturn.readers import Context, Reader, ReadOptions, Sample, Skipped, recognise, running
+from everyturn.readers import Context, Reader, ReadOptions, Sample, Skipped, recognise
 from everyturn.readers.driver import read_paths
 from reader_examples import records_of
 
@@ -449,7 +449,7 @@ def test_a_binary_format_is_decoded_whole(file, monkeypatch):
         assert [m["content"] for m in loaded.messages] == ["a", "b"]
         assert loaded.only_file.format == "bin"
     assert [r.found for r in Loaded(file(b"\x00BIN\xff")).rejected] == ["reader failed (UnicodeDecodeError)"]
-    monkeypatch.setattr(running, "RECORD_LIMIT", 10)
+    monkeypatch.setattr(recognise, "RECORD_LIMIT", 10)
     assert [r.found for r in Loaded(file(b"\x00BIN" + bytes(50))).rejected] == ["one of 54 bytes"]
 
 

@@ -7,8 +7,8 @@ import pytest
 
 from everyturn.model import EvalCase, EvalResult, Rejected
 from everyturn.readers import BadRecord, Context, SkipRecord
-from everyturn.readers.asked import asked
 from everyturn.readers.driver import read_paths
+from everyturn.readers.eval_questions import question
 from everyturn.readers.openai_evals import READER as OPENAI
 from everyturn.readers.ragas import READER as RAGAS
 
@@ -106,6 +106,6 @@ def test_a_printed_list_that_does_not_parse_stays_text():
 def test_what_a_list_of_messages_asks():
     user, agent = {"role": "user", "content": "Where is it?"}, {"role": "assistant", "content": "On its way."}
     thanks = {"role": "user", "content": "thanks"}
-    assert asked([user, agent, thanks]) == "thanks"  # waits for an answer: this one is asked
-    assert asked([user, agent, thanks, agent]) == "Where is it?"
-    assert asked([{"role": "system", "content": "Name the capital of France."}]) == "Name the capital of France."
+    assert question([user, agent, thanks]) == "thanks"  # waits for an answer: this one is asked
+    assert question([user, agent, thanks, agent]) == "Where is it?"
+    assert question([{"role": "system", "content": "Name the capital of France."}]) == "Name the capital of France."

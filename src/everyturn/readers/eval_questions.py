@@ -11,22 +11,39 @@ from everyturn.readers.openai_messages import read_message
 INPUT_NAMES = ("input", "inputs", "question", "prompt", "user_input", "query")
 
 
-def asked(value: Json) -> str | None:
+def question(value: Json) -> str | None:
     """The text a case asks: a text as it is, one of a list of messages, the question within an object; None for nothing.
 
     Of a prompt that waits for an answer it is the last user message; of a whole conversation, answers included, the first:
     its last one is often no more than thanks. Where the author put the question into a system message, it is that one.
 
-    >>> asked([{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Where is my parcel?"}])
+    >>> question([{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Where is my parcel?"}])
     'Where is my parcel?'
     """
     value = fields.json_value(value)
     if isinstance(value, dict):
         inner = fields.first(value, ("messages", *INPUT_NAMES))
-        return fields.plain_text(value) if inner is None else asked(inner)
+        return fields.plain_text(value) if inner is None else question(inner)
     if is_messages(value):
-        return asked_of(messages_of(value))
+        return question_of(messages_of(value))
     return None if value is None else fields.plain_text(value)
+
+
+def last_question(value: Json) -> str:
+    """What an item of a dataset asks, whose input is a prompt: the last user message where it holds messages, else its text."""
+    found = fields.json_value(value)
+    if isinstance(found, dict):
+        found = found.get("messages", found)
+    if isinstance(found, list) and all(isinstance(m, dict) and "role" in m for m in found):
+        asked = [m.content for item in found for m, _ in read_message(item) if m.role == "user" and m.content]
+        if asked:
+            return asked[-1]
+    if isinstance(found, dict):
+        single = fields.first(found, ("input", "question", "query", "message", "prompt", "text"))
+        found = single if isinstance(single, str) else found
+    if found is None:
+        raise BadRecord(expected="input: what the case asks", found="nothing")
+    return fields.plain_text(found)
 
 
 def is_messages(value: Json) -> bool:
@@ -43,7 +60,7 @@ def messages_of(value: list[Json]) -> list[Message]:
     return [m for m, _ in chain.from_iterable(read_message({"role": m.get("type"), **m}) for m in value)]
 
 
-def asked_of(messages: list[Message]) -> str:
+def question_of(messages: list[Message]) -> str:
     """What the messages ask; `BadRecord` where none of them says anything."""
     said = [m.content for m in messages if m.role == "user" and m.content]
     if said:
