@@ -70,17 +70,22 @@ def own_attributes(found: Mapping[str, Json], options: ReadOptions, names: Names
     return kept if ids.isdisjoint(kept) else {name: text for name, text in kept.items() if name not in ids}
 
 
-def with_common(attributes: dict[str, str], *, tags: Json, model: Json, environment: Json) -> dict[str, str]:
-    """The attributes with those that every dialect has under a name of its own: a list of tags, a model, an environment.
+def with_common(
+    attributes: dict[str, str],
+    *,
+    tags: Json = None,
+    model: Json = None,
+    environment: Json = None,
+    agent_version: Json = None,
+) -> dict[str, str]:
+    """The attributes with those that every client has under a name of its own; what the application named itself stands.
 
-    A model or environment that the application named itself stands.
-
-    >>> with_common({"model": "mine"}, tags=["a", "b"], model="theirs", environment=None)
+    >>> with_common({"model": "mine"}, tags=["a", "b"], model="theirs")
     {'model': 'mine', 'tags': 'a, b'}
     """
     if isinstance(tags, list) and tags and is_plain(tags):
         attributes["tags"] = attribute_text(tags)
-    for name, value in (("model", model), ("environment", environment)):
+    for name, value in (("agent_version", agent_version), ("environment", environment), ("model", model)):
         if isinstance(value, str) and value:
             attributes.setdefault(name, value)
     return attributes

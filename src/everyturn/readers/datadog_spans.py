@@ -12,7 +12,8 @@ from datetime import datetime, timedelta
 
 from everyturn.model import EvalCase, Json, Message, Operation, Span, ToolCall
 from everyturn.readers import BadRecord, ReadOptions, fields, steps
-from everyturn.readers.attributes import attribute_text, is_plain, object_attributes
+from everyturn.readers.attributes import attribute_text, is_plain, object_attributes, with_common
+from everyturn.readers.forms import typed_failure
 
 _OPERATIONS: Mapping[str, Operation] = {
     "llm": "chat",
@@ -75,20 +76,14 @@ def read_span(span: DatadogSpan, options: ReadOptions) -> Span:
     meta, tags = span.meta, _tags(span.tags)
     operation = _OPERATIONS.get(span.kind, "other") if isinstance(span.kind, str) else "other"
     name = fields.text(span.name, "name")
-    given = made = call = None
-    result = None
+    error = meta["error"] if isinstance(meta.get("error"), dict) else {}
+    given = made = call = result = None
     if operation == "chat":
         parameters = _parameters(meta.get("tool_definitions"))
         given = _messages(meta.get("input"), parameters) or steps.given(_value(meta.get("input")))
         made = _messages(meta.get("output"), parameters) or steps.made(_value(meta.get("output")))
     elif span.kind == "tool":
-        found = steps.tool_call(name or "", _value(meta.get("input")))
-        metadata = meta.get("metadata")
-        call_id = (
-            fields.identifier(metadata.get("tool_call_id"), "tool_call_id") if isinstance(metadata, dict) else None
-        )
-        call = ToolCall(call_id or (found.id if found else None), name or "", found.arguments if found else None)
-        result = fields.text_of(_value(meta.get("output")))
+        call, result = _tool_call(name or "", meta), fields.text_of(_value(meta.get("output")))
     elif operation != "execute_tool":
         given = _messages(meta.get("input"), {}) or steps.asked(_value(meta.get("input")))
         made = _messages(meta.get("output"), {}) or steps.answered(_value(meta.get("output")))
@@ -108,10 +103,18 @@ def read_span(span: DatadogSpan, options: ReadOptions) -> Span:
         output=made or None,
         tool_call=call,
         tool_result=result,
-        error=_error(meta.get("error")) if span.has_failed else None,
+        error=typed_failure(error.get("type"), error.get("message")) if span.has_failed else None,
         attributes=_attributes(span, operation, tags),
         is_evaluation=span.is_experiment or "experiment_id" in tags,
     )
+
+
+def _tool_call(name: str, meta: Mapping[str, Json]) -> ToolCall:
+    found = steps.tool_call(name, _value(meta.get("input")))
+    metadata = meta.get("metadata")
+    own = metadata.get("tool_call_id") if isinstance(metadata, dict) else None
+    call_id = fields.identifier(own, "tool_call_id") or (found.id if found else None)
+    return ToolCall(call_id, name, found.arguments if found else None)
 
 
 def eval_case(span: DatadogSpan) -> EvalCase | None:
@@ -154,10 +157,7 @@ def _attributes(span: DatadogSpan, operation: Operation, tags: Mapping[str, str]
     metadata = span.meta.get("metadata")
     if operation in {"invoke_agent", "other"} and isinstance(metadata, dict):  # a model call's are its parameters
         found |= {name: attribute_text(value) for name, value in metadata.items() if is_plain(value)}
-    for name, value in (("environment", tags.get("env")), ("model", span.meta.get("model_name"))):
-        if isinstance(value, str) and value:
-            found.setdefault(name, value)
-    return found
+    return with_common(found, model=span.meta.get("model_name"), environment=tags.get("env"))
 
 
 def _ended_at(started_at: datetime | None, duration: Json) -> datetime | None:
@@ -168,14 +168,6 @@ def _ended_at(started_at: datetime | None, duration: Json) -> datetime | None:
         return started_at + timedelta(microseconds=length / 1000)
     except OverflowError:
         raise BadRecord(expected="duration: nanoseconds", found=fields.describe(duration)) from None
-
-
-def _error(value: Json) -> str:
-    """What went wrong, with the type's own name in front."""
-    found = value if isinstance(value, dict) else {}
-    kind = str(found.get("type") or "").rpartition(".")[2]
-    message = str(found.get("message") or "")
-    return message if not kind or message.startswith(kind) else f"{kind}: {message}" if message else kind
 
 
 # --- content -------------------------------------------------------------------------------------------------------

@@ -149,6 +149,16 @@ def _without_calls(content: Json) -> Json:
     return [p for p in content if not (isinstance(p, dict) and p.get("type") in {"tool_use", "function_call"})] or None
 
 
+def typed_failure(kind: Json, message: Json) -> str:
+    """What went wrong, with the error's type in front where the message does not begin with it.
+
+    >>> typed_failure("openai.RateLimitError", "slow down"), typed_failure(None, "slow down")
+    ('RateLimitError: slow down', 'slow down')
+    """
+    name, said = str(kind or "").rpartition(".")[2], str(message or "")
+    return said if not name or said.startswith(name) else f"{name}: {said}" if said else name
+
+
 def failure(error: Json) -> str | None:
     r"""What went wrong, without the traceback around it.
 

@@ -14,8 +14,9 @@ from datetime import datetime, timedelta
 
 from everyturn.model import Feedback, FeedbackRecord, Json, Message, Operation, Span, ToolCall, digest
 from everyturn.readers import BadRecord, ReadOptions, fields
-from everyturn.readers.attributes import own_attributes
+from everyturn.readers.attributes import own_attributes, with_common
 from everyturn.readers.feedback_names import source_of
+from everyturn.readers.forms import typed_failure
 from everyturn.readers.genai_messages import one_reply, read_messages
 from everyturn.readers.namespaces import Names
 from everyturn.readers.openai_messages import openai_messages
@@ -68,7 +69,7 @@ def read_span(span: OtlpSpan, options: ReadOptions) -> Span:
         output=one_reply(made) if operation == "chat" else made,
         tool_call=_tool_call(found) if operation == "execute_tool" else None,
         tool_result=fields.text_of(found.get("gen_ai.tool.call.result")),
-        error=error_of(span) if span.error is not None else None,
+        error=error_of(span),
         response_id=fields.identifier(found.get("gen_ai.response.id"), "gen_ai.response.id"),
         attributes=_conversation_attributes(span, options, is_cut=is_given_cut or is_made_cut),
     )
@@ -135,9 +136,7 @@ def error_of(span: OtlpSpan) -> str | None:
     if span.error is None:
         return None
     kind, message = span.exception or ("", "")
-    kind = (kind or str(span.attributes.get("error.type") or "")).rpartition(".")[2]
-    message = span.error or message
-    return message if not kind or message.startswith(kind) else f"{kind}: {message}" if message else kind
+    return typed_failure(kind or span.attributes.get("error.type"), span.error or message)
 
 
 def environment(resource: Attributes) -> Json:
@@ -148,13 +147,12 @@ def environment(resource: Attributes) -> Json:
 def _conversation_attributes(span: OtlpSpan, options: ReadOptions, *, is_cut: bool) -> dict[str, str]:
     found = span.attributes
     attributes = own_attributes(found, options, span.names)
-    version, where, model = found.get(_VERSION), environment(span.resource), fields.first(found, _MODELS)
-    if version and isinstance(version, str):
-        attributes.setdefault("agent_version", version)
-    if where and isinstance(where, str):
-        attributes.setdefault("environment", where)
-    if model and isinstance(model, str):
-        attributes.setdefault("model", model)
+    with_common(
+        attributes,
+        model=fields.first(found, _MODELS),
+        environment=environment(span.resource),
+        agent_version=found.get(_VERSION),
+    )
     if is_cut:
         attributes.setdefault("content", "cut")
     return attributes

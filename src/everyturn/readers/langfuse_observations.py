@@ -13,7 +13,7 @@ from datetime import datetime
 
 from everyturn.model import Json, Operation, Span
 from everyturn.readers import ReadOptions, fields, steps
-from everyturn.readers.attributes import attribute_text, is_plain
+from everyturn.readers.attributes import attribute_text, is_plain, with_common
 from everyturn.readers.genai import conversation_id, error_of, user_id
 from everyturn.readers.otlp_wire import OtlpSpan
 
@@ -90,12 +90,9 @@ class Observation:
 
     def _attributes(self) -> dict[str, str]:
         found = {name: attribute_text(value) for name, value in self.metadata.items() if is_plain(value)}
-        if isinstance(self.tags, list) and self.tags and is_plain(self.tags):
-            found["tags"] = attribute_text(self.tags)
-        for name, value in (("agent_version", self.version), ("environment", self.environment), ("model", self.model)):
-            if value:
-                found.setdefault(name, value)
-        return found
+        return with_common(
+            found, tags=self.tags, model=self.model, environment=self.environment, agent_version=self.version
+        )
 
 
 # --- as OTLP attributes -------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping
 
 from everyturn.model import Json, Operation, Span
 from everyturn.readers import ReadOptions, fields, steps
+from everyturn.readers.attributes import with_common
 from everyturn.readers.genai import conversation_id, environment, error_of, user_id
 from everyturn.readers.otlp_wire import OtlpSpan
 
@@ -45,11 +46,6 @@ def read_span(span: OtlpSpan, options: ReadOptions) -> Span:
     is_call, is_tool = operation == "chat", kind == "TOOL"
     ids = {**span.attributes, **found}
     model = found.get("mlflow.llm.model") or (given.get("model") if is_call and isinstance(given, dict) else None)
-    attributes = {
-        name: value
-        for name, value in (("model", model), ("environment", environment(span.resource)))
-        if isinstance(value, str) and value
-    }
     return span.as_span(
         operation,
         conversation_id(ids, span.resource, options, _CONVERSATION_IDS),
@@ -60,7 +56,7 @@ def read_span(span: OtlpSpan, options: ReadOptions) -> Span:
         tool_result=fields.text_of(made) if is_tool else None,
         error=error_of(span),
         response_id=fields.identifier(made.get("id"), "id") if is_call and isinstance(made, dict) else None,
-        attributes=attributes,
+        attributes=with_common({}, model=model, environment=environment(span.resource)),
     )
 
 

@@ -66,7 +66,7 @@ def read_span(span: OtlpSpan, options: ReadOptions) -> Span:
         output=_made(span, operation),
         tool_call=_tool_call(str(name), given, result) if kind == "TOOL" and name else None,
         tool_result=_tool_result(made, result) if kind == "TOOL" else None,
-        error=failure(error_of(span)) if span.error is not None else None,
+        error=failure(error_of(span)),
         response_id=fields.identifier(found.get("gen_ai.response.id"), "gen_ai.response.id"),
         attributes=_conversation_attributes(span, metadata, options),
     )

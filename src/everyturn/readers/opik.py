@@ -21,8 +21,9 @@ from collections.abc import Callable, Iterator, Mapping
 
 from everyturn.model import Feedback, FeedbackRecord, Json, Operation, Rejected, Span, ToolCall, digest
 from everyturn.readers import BadRecord, Context, Reader, ReadOptions, Records, Sample, fields, steps
-from everyturn.readers.attributes import attribute_text, is_plain
+from everyturn.readers.attributes import attribute_text, is_plain, with_common
 from everyturn.readers.feedback_names import Source, source_of
+from everyturn.readers.forms import typed_failure
 
 _OPERATIONS: Mapping[str, Operation] = {"llm": "chat", "tool": "execute_tool", "guardrail": "execute_tool"}
 _TYPES = frozenset({"general", "guardrail", "llm", "tool"})
@@ -171,13 +172,8 @@ def _attributes(record: Mapping[str, Json], metadata: Mapping[str, Json], option
         for name, value in metadata.items()
         if is_plain(value) and name not in ids and not name.startswith("_opik")
     }
-    tags = record.get("tags")
-    if isinstance(tags, list) and tags and is_plain(tags):
-        found["tags"] = attribute_text(tags)
     environment = fields.text(record.get("environment"), "environment")
-    if environment:
-        found.setdefault("environment", environment)
-    return found
+    return with_common(found, tags=record.get("tags"), environment=environment)
 
 
 def _tool_call(record: Mapping[str, Json], name: str) -> ToolCall | None:
@@ -196,12 +192,7 @@ def _returned(value: Json) -> Json:
 
 
 def _error(value: Json) -> str | None:
-    """What went wrong, with the exception's own name in front."""
-    if not isinstance(value, dict):
-        return None
-    kind = str(value.get("exception_type") or "").rpartition(".")[2]
-    message = str(value.get("message") or "")
-    return message if not kind or message.startswith(kind) else f"{kind}: {message}" if message else kind
+    return typed_failure(value.get("exception_type"), value.get("message")) if isinstance(value, dict) else None
 
 
 # --- scores --------------------------------------------------------------------------------------------------------
