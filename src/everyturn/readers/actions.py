@@ -110,9 +110,7 @@ def _read(record: Json, context: Context) -> Iterator[Action]:
         raise BadRecord(expected="an object with at, kind and user_id", found=fields.describe(record))
     if "specversion" in record:
         record = _flat_event(record)
-    at = fields.time(fields.first(record, fields.TIME_NAMES), "at")
-    if at is None:
-        raise BadRecord(expected="at: a time", found="nothing")
+    at = fields.required_time(fields.first(record, fields.TIME_NAMES), "at")
     kind = _kind(record)
     user_id = fields.user_id(record, context.options)
     conversation_id = fields.conversation_id(record, context.options)

@@ -8,12 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
-from email.utils import parsedate_to_datetime
 
 import orjson
 
 from everyturn.model import Json, Role
 from everyturn.readers import BadRecord, ReadOptions
+from everyturn.readers.times import parsed
 
 ROLE_NAMES: Mapping[str, Role] = {
     "system": "system",
@@ -46,7 +46,6 @@ TIME_NAMES = ("at", "timestamp", "created_at", "createdAt", "time", "created", "
 ID_NAMES = frozenset({*CONVERSATION_ID_NAMES, *USER_ID_NAMES})
 EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 AHEAD = timedelta(days=1)  # clocks and time zones are off by hours, not by days
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _INT32 = 2**31
 _ID_LENGTH = 512  # longer is a text in the wrong place; ids are printed, texts never
 _FIELD_NAME = re.compile(r"[A-Za-z_$@][\w.$@:-]{0,39}")
@@ -91,6 +90,15 @@ def first(record: Mapping[str, Json], names: Iterable[str]) -> Json:
         if value is not None and value != "":
             return value
     return None
+
+
+def prefixed(record: Mapping[str, Json], prefix: str) -> dict[str, Json]:
+    """The fields whose names begin so, under what follows.
+
+    >>> prefixed({"meta.plan": "pro", "id": 1}, "meta.")
+    {'plan': 'pro'}
+    """
+    return {name[len(prefix) :]: value for name, value in record.items() if name.startswith(prefix)}
 
 
 def at_path(record: Json, path: str) -> Json:
@@ -190,7 +198,7 @@ def time(value: Json, name: str) -> datetime | None:
     if value is None or value == "":
         return None
     try:
-        at = _time(value)
+        at = parsed(value)
         if at is None:
             raise BadRecord(expected=f"{name}: {_TIMES}", found=describe(value))
         if at.tzinfo is UTC:
@@ -200,63 +208,20 @@ def time(value: Json, name: str) -> datetime | None:
         raise BadRecord(expected=f"{name}: {_TIMES}", found=describe(value)) from None
 
 
+def required_time(value: Json, name: str) -> datetime:
+    """A time that must be there."""
+    at = time(value, name)
+    if at is None:
+        raise BadRecord(expected=f"{name}: a time", found="nothing")
+    return at
+
+
 def believable(at: datetime, name: str, latest: datetime) -> datetime:
     """The time, if it lies between 1990 and the latest; a clock that is wrong would move a conversation to another week."""
     if not EARLIEST <= at <= latest:
         bound = "a time up to now" if at > latest else "a time since 1990"
         raise BadRecord(expected=f"{name}: {bound}", found=at.isoformat(timespec="seconds"))
     return at
-
-
-def _time(value: Json) -> datetime | None:  # noqa: C901, PLR0911 - one line a form
-    if isinstance(value, str):
-        if len(value) > 64:
-            return None
-        if "-" in value or ":" in value:
-            try:
-                return datetime.fromisoformat(value)
-            except ValueError:
-                return _spelled_time(value.strip())
-        if len(value) == 8 or not value.replace(".", "", 1).isascii():
-            return datetime.fromisoformat(value)  # 20260301
-        try:
-            number = float(value) if "." in value else int(value)
-        except ValueError:
-            return datetime.fromisoformat(value.strip())
-        return since_1970(number)
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, int | float):
-        return since_1970(value)
-    if isinstance(value, datetime):
-        return value
-    if isinstance(value, date):
-        return datetime(value.year, value.month, value.day, tzinfo=UTC)
-    return None
-
-
-def _spelled_time(value: str) -> datetime:
-    if value[:3].isalpha():
-        return parsedate_to_datetime(value)  # Sun, 01 Mar 2026 09:30:00 GMT
-    value = re.sub(r"\s*(?:UTC|GMT|Z)$", "", value)
-    zoned = re.sub(r"\s+(?=[+-]\d\d:?\d\d$)", "", value)  # "… 09:30:00.1 +0000 UTC" is how Go prints it
-    return datetime.fromisoformat(zoned)
-
-
-def since_1970(number: float) -> datetime:
-    """The instant of a number of s, ms, µs or ns since 1970, told apart by size; whole numbers are exact."""
-    size = abs(number)
-    if size < 1e11:
-        per_second = 1
-    elif size < 1e14:
-        per_second = 1_000
-    elif size < 1e17:
-        per_second = 1_000_000
-    else:
-        per_second = 1_000_000_000
-    if isinstance(number, int):
-        return _EPOCH + timedelta(microseconds=number * 1_000_000 // per_second)
-    return _EPOCH + timedelta(seconds=number / per_second)
 
 
 def number(value: Json, name: str) -> float | None:

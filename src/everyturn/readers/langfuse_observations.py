@@ -109,9 +109,7 @@ def read_span(span: OtlpSpan, options: ReadOptions) -> Span:
     is_root = span.parent_id is None
     names = ("session.id", "langfuse.session.id", "gen_ai.conversation.id")
     # Newer releases encode each value as JSON.
-    metadata = {
-        name[len(_METADATA) :]: fields.decoded(value) for name, value in found.items() if name.startswith(_METADATA)
-    }
+    metadata = {name: fields.decoded(value) for name, value in fields.prefixed(found, _METADATA).items()}
     return Observation(
         trace_id=span.trace_id,
         id=span.span_id,

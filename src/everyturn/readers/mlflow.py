@@ -46,18 +46,16 @@ def _read(record: Json, context: Context) -> Iterator[Span | FeedbackRecord | Re
         raise BadRecord(expected="info.trace_id: the trace's id", found="nothing")
     trace = _trace(info, trace_id, context.options)
     data = found.get("data")
-    spans = data.get("spans") if isinstance(data, dict) else None
-    if spans is not None and not isinstance(spans, list):
-        raise BadRecord(expected="data.spans: a list of spans", found=fields.describe(spans))
+    spans = fields.listed(data.get("spans"), "data.spans") if isinstance(data, dict) else []
     yield trace if spans else _without_spans(trace, info)
-    for item in spans or ():
+    for item in spans:
         try:
             span = read_span(_otlp_span(item, trace_id), context.options)
         except BadRecord as bad:
             yield Rejected(context.where, bad.expected, bad.found)
             continue
         yield replace(span, parent_id=span.parent_id or trace_id)
-    for item in _list(info.get("assessments"), "info.assessments"):
+    for item in fields.listed(info.get("assessments"), "info.assessments"):
         try:
             yield from _rating(item, trace_id)
         except BadRecord as bad:
@@ -71,21 +69,13 @@ def _unwrapped(record: Json) -> _Object | None:
     return record if isinstance(record, dict) and isinstance(record.get("info"), dict) else None
 
 
-def _list(value: Json, name: str) -> list[Json]:
-    if value is not None and not isinstance(value, list):
-        raise BadRecord(expected=f"{name}: a list", found=fields.describe(value))
-    return value or []
-
-
 # --- the trace ----------------------------------------------------------------------------------------------------
 
 
 def _trace(info: _Object, trace_id: str, options: ReadOptions) -> Span:
     """The trace as the span above its spans."""
-    metadata, tags = (
-        fields.object_of(fields.first(info, ("trace_metadata", "request_metadata"))),
-        fields.object_of(info.get("tags")),
-    )
+    metadata = fields.object_of(fields.first(info, ("trace_metadata", "request_metadata")))
+    tags = fields.object_of(info.get("tags"))
     own = {k: v for k, v in {**metadata, **tags}.items() if not k.startswith(_OWN)}
     session, user = metadata.get(_SESSION), metadata.get(_USER)
     if options.conversation_id is not None:
@@ -124,7 +114,7 @@ def _otlp_span(item: Json, trace_id: str) -> OtlpSpan:
         raise BadRecord(expected="span_id: the span's id", found="nothing")
     status = fields.object_of(item.get("status"))
     exception = None
-    for event in _list(item.get("events"), "events"):
+    for event in fields.listed(item.get("events"), "events"):
         if isinstance(event, dict) and event.get("name") == "exception":
             exception = exception_of(fields.object_of(event.get("attributes")))
     has_failed = str(status.get("code")).removeprefix("STATUS_CODE_") in {"ERROR", "2"}

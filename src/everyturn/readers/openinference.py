@@ -249,10 +249,8 @@ def ratings(span: OtlpSpan, read: Span) -> Iterator[FeedbackRecord]:
     for (scope, group, number), rating in found.items():
         called = fields.text(rating.get("name"), "name")
         value = fields.number(rating.get("score"), "score")
-        label, comment = (
-            fields.text(rating.get("label"), "label"),
-            fields.text(rating.get("explanation"), "explanation"),
-        )
+        label = fields.text(rating.get("label"), "label")
+        comment = fields.text(rating.get("explanation"), "explanation")
         if not called or (value is None and label is None and comment is None):
             continue
         mark = fields.text(rating.get("annotator_kind"), "annotator_kind")

@@ -38,7 +38,7 @@ def is_openllmetry(names: Collection[str]) -> bool:
 def read_span(span: OtlpSpan, options: ReadOptions) -> Span:
     """A span with OpenLLMetry's attributes."""
     found = span.attributes
-    properties = {name[len(_ASSOCIATED) :]: value for name, value in found.items() if name.startswith(_ASSOCIATED)}
+    properties = fields.prefixed(found, _ASSOCIATED)
     conversation_id, user_id = ids_of(span, options, properties)
     plain = replace(
         read_genai_span(span, options),

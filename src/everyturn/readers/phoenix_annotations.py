@@ -35,8 +35,7 @@ def _nested(item: Json) -> Json:
     """An annotation, of a data frame's row too, which has its parts as columns: annotation_name, result.score."""
     if not isinstance(item, dict) or "annotation_name" not in item:
         return item
-    result = {name[7:]: value for name, value in item.items() if name.startswith("result.")}
-    return {"result": result, **item, "name": item["annotation_name"]}
+    return {"result": fields.prefixed(item, "result."), **item, "name": item["annotation_name"]}
 
 
 def _items(record: Json) -> list[Json] | None:

@@ -44,9 +44,7 @@ def _action(call: Mapping[str, Json], context: Context) -> Action:
     event = call.get("event")
     if not isinstance(event, str) or not 0 < len(event) <= 200:
         raise BadRecord(expected="event: a name", found=fields.describe(event))
-    at = fields.time(fields.first(call, _TIME_NAMES), "timestamp")
-    if at is None:
-        raise BadRecord(expected="timestamp: a time", found="nothing")
+    at = fields.required_time(fields.first(call, _TIME_NAMES), "timestamp")
     properties = call.get("properties")
     if properties is not None and not isinstance(properties, dict):
         raise BadRecord(expected="properties: an object", found=fields.describe(properties))

@@ -52,9 +52,7 @@ _NOT_ATTRIBUTES = frozenset(
 def _read(record: Json, context: Context) -> Iterator[Action]:
     if not isinstance(record, dict):
         raise BadRecord(expected="a row with subject, a time and a requester", found=fields.describe(record))
-    at = fields.time(fields.first(record, _TIME_NAMES), "created_at")
-    if at is None:
-        raise BadRecord(expected="created_at: a time", found="nothing")
+    at = fields.required_time(fields.first(record, _TIME_NAMES), "created_at")
     kind = "emailed" if fields.first(record, _MAIL_NAMES) is not None else "ticket_opened"
     user = _person(record, context)
     conversation = fields.conversation_id(record, context.options)

@@ -32,7 +32,7 @@ def read_span(span: OtlpSpan, options: ReadOptions) -> Span:
     """A span with the AI SDK's attributes."""
     found = span.attributes
     operation = _operation(str(found[_OPERATION]))
-    metadata = {name[len(_METADATA) :]: value for name, value in found.items() if name.startswith(_METADATA)}
+    metadata = fields.prefixed(found, _METADATA)
     name = found.get("ai.toolCall.name")
     return span.as_span(
         operation,
