@@ -109,4 +109,4 @@ def _where(t: Teller, facts: Sequence[Hotspot]) -> str:
 
 def _line(t: Teller, fact: Hotspot) -> str:
     against = moved(fact.above.value, fact.above.low, fact.above.high)
-    return f"{capital(_name(t, fact.node))}: {percent(fact.rate.value)}, {against}, compared with everything else."
+    return f"{capital(_name(t, fact.node))}: {percent(fact.rate.value)}; compared with everything else, {against}."

@@ -84,7 +84,8 @@ def rate_lines(estimate: object) -> tuple[str, str]:
         known = count(stated.get("n"))
         return brief(f), f"{known} + {count(unknown)}".replace(" ", TIED) if unknown else known
     if shortage := fields(stated, "not_enough"):
-        return "not enough", f"{count(shortage.get('users'))} of {count(shortage.get('needed'))} users"
+        short = f"{count(shortage.get('users'))} of {count(shortage.get('needed'))} users"
+        return f"not{TIED}enough", short.replace(" ", TIED)
     return f.text, ""
 
 
@@ -106,7 +107,7 @@ def distance_lines(row: Mapping[str, Any]) -> tuple[str, str]:
     nested = fields(row, "distance")
     value = number(nested.get("value")) if nested else number(row.get("distance"))
     if value is None:
-        return "not tested" if row.get("cases") == 0 else UNKNOWN, ""
+        return f"not{TIED}tested" if row.get("cases") == 0 else UNKNOWN, ""
     low, high = (number((nested or row).get(key)) for key in ("low", "high"))
     return points(value, signed=False).split(" ")[0], points_span(low, high, signed=False)
 
@@ -160,12 +161,15 @@ class Grid(Table):
                     yield ""
                 yield from self._told(cells, options.max_width)
             return
-        if spare >= 0:  # no word is broken: what is left goes to the columns that need the least first
+        if (
+            spare >= 0
+        ):  # no word is broken: what is left goes to names and sentences first, then to what needs the least
             wants = sorted(
-                (max(size.maximum - fewest, 0), i) for i, (size, fewest) in enumerate(zip(sizes, least, strict=True))
+                (column.justify == "right", max(size.maximum - fewest, 0), i)
+                for i, (column, size, fewest) in enumerate(zip(self.columns, sizes, least, strict=True))
             )
-            for left, (want, i) in zip(range(len(wants), 0, -1), wants, strict=True):
-                given = min(want, spare // left)
+            for _, want, i in wants:
+                given = min(want, spare)
                 self.columns[i].width = least[i] + given
                 spare -= given
         yield from super().__rich_console__(console, options)

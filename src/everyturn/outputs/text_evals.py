@@ -132,7 +132,7 @@ def _suites(result: Result) -> Iterator[RenderableType]:
             reasons.setdefault(str(case.get("why")), []).append(f"{case.get('suite')}/{case.get('case_id')}")
         for why, names in reasons.items():
             more = f" and {len(names) - 5:,} more" if len(names) > 5 else ""
-            yield soft(printable(f"{why}: {', '.join(names[:5])}{more}"))
+            yield soft(printable(f"{why[:1].upper()}{why[1:]}: {', '.join(names[:5])}{more}"))
         yield soft("About 3 in 100 texts of an intent fall outside it by chance.")
     if duplicates := items(result, "duplicates"):
         yield ""
