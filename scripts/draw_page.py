@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 PICTURE = Path(__file__).resolve().parent.parent / "docs" / "page.png"
-WIDTH, HEIGHT = 1180, 812
+WIDTH, HEIGHT = 1180, 1060
 
 
 def draw(page: Path) -> None:

@@ -308,7 +308,8 @@ def _summary(panel: Panel, recent: Panel, found: Sequence[Finding]) -> str:
     )
     changed = sum(finding.kind != "gap" and finding.tier == PAGE for finding in found)
     listed = sum(finding.tier == LIST for finding in found)
-    also = f" {listed} more on the watch list." if listed else ""
+    what = f"{listed} more" if changed else counted(listed, "thing")
+    also = f" {what} {'is' if listed == 1 else 'are'} on the watch list." if listed else ""
     if changed:
         return f"{counted(changed, 'thing')} changed or stood out beyond chance in {seen}.{also}"
     if recent.complete < _LEAST_WEEKS:

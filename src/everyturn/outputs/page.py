@@ -117,7 +117,7 @@ def _headline(report: Result) -> View:
         "users": users,
         "users_label": label,
         "users_meaning": meaning.format(window),
-        "bounds": f"{percent(users.bounds[0])} to {percent(users.bounds[1])}" if users.bounds else "",
+        "bounds": " to ".join(ends) if len(ends := list(dict.fromkeys(map(percent, users.bounds or ())))) > 1 else "",
         "coverage": coverage,
         "coverage_chart": _coverage_chart(coverage),
         "coverage_note": _coverage_note(report),
@@ -183,6 +183,7 @@ def _finding(finding: Mapping[str, Any], report: Result, links: Mapping[str, Vie
         "id": finding.get("id"),
         "anchor": finding_anchor(finding),
         "kind": kind_of_change(finding),
+        "is_listed": finding.get("tier") == "list",
         "scope": [
             *([to.cohort(finding["cohort"])] if finding.get("cohort") else []),
             *([to.intent(finding["intent"])] if finding.get("intent") else []),

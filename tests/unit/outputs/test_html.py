@@ -262,3 +262,10 @@ def test_a_notebook_gets_the_report_in_a_frame_and_other_results_as_text() -> No
         render_fragment({"verb": "forget", "conversations": 3, "note": "<b>"})
         == "<pre>conversations  3\nnote           &lt;b&gt;\n</pre>"
     )
+
+
+def test_a_finding_of_the_watch_list_is_told_as_one() -> None:
+    report = sample_report()
+    assert "watch list" not in Reader(render_html(report)).text
+    report["findings"][0]["tier"] = "list"
+    assert Reader(render_html(report)).text.count("watch list: not yet sure enough to alert anyone") == 1
