@@ -2,12 +2,14 @@
 
 import importlib.util
 import json
+import pkgutil
 import re
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from everyturn import readers
 from everyturn.readers import Context, Sample
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -51,6 +53,14 @@ def test_the_reader_of_the_guide_reads_its_own_example():
     assert made["READER"].looks_like(Sample((record,))) > 0.9
     (messages,) = made["READER"].read(record, Context(0, "f:1", datetime(2026, 3, 2, tzinfo=UTC)))
     assert (messages.roles, messages.contents) == (["user", "assistant"], ["Where is my order?", "On its way."])
+
+
+def test_every_file_of_the_readers_is_a_format_or_stands_in_the_overview():
+    files = {module.name for module in pkgutil.iter_modules(readers.__path__)}
+    formats = {name for name in files if hasattr(importlib.import_module(f"everyturn.readers.{name}"), "READER")}
+    _, overview = readers.__doc__.split("is one of these:")
+    named = [word for line in overview.splitlines() for word in re.split(r"\s{2,}", line.strip())[-1].split()]
+    assert sorted(named) == sorted(files - formats)
 
 
 def commands():

@@ -18,6 +18,16 @@ Messages are given as `MessageRecords`, those of one conversation column by colu
 Attributes are conversation attributes, a flat mapping of strings. `MessageRecords` whose attributes hold the reserved name
 `started_at` (an ISO 8601 text) give the conversation's own start where that differs from its earliest message time;
 attributes of several records of one conversation are joined.
+
+Every file here that is no format is one of these:
+
+    driving              driver files source framing json_values rows multipart recognise batches tables columns occurrences uncollected
+    single values        fields times attributes namespaces feedback_names eval_questions
+    messages and steps   openai_messages genai_messages forms steps repeats
+    OTLP                 otlp_json otlp_binary otlp_wire
+    dialects of OTLP     genai openinference openllmetry vercel mlflow_spans langfuse_observations
+    parts of a format    braintrust_rows datadog_spans langsmith_runs
+    no file's records    git_history
 """
 
 from __future__ import annotations
