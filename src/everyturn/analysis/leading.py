@@ -65,7 +65,7 @@ class Order:
         }
 
 
-def leading_order(panel: Panel, *, needed: int = NEEDED_USERS) -> list[Order]:
+def leading_order(panel: Panel) -> list[Order]:
     """What came first in the whole product, then in each cohort that has enough such users.
 
     Looked at are the four weeks that end two weeks before the week use fell, held against the eight before them: what takes a few weeks
@@ -85,11 +85,11 @@ def leading_order(panel: Panel, *, needed: int = NEEDED_USERS) -> list[Order]:
     use = find_departures(panel, weeks)
     shifts = [History.of_answers(rows, use, len(panel.users)) for rows in parts.values()]
     gone = sum_by(use.home[use.fell_at >= 0], np.ones(int((use.fell_at >= 0).sum())), len(panel.cohorts))
-    cohorts = np.flatnonzero(gone >= needed).tolist() if len(np.unique(use.home)) > 1 else []
+    cohorts = np.flatnonzero(gone >= NEEDED_USERS).tolist() if len(np.unique(use.home)) > 1 else []
     places: list[int | None] = [None, *cohorts]
     level = 1 - 0.05 / len(places)
     found = [
-        _order(None if cohort is None else panel.cohorts[cohort], cohort, (use, shifts), level=level, needed=needed)
+        _order(None if cohort is None else panel.cohorts[cohort], cohort, (use, shifts), level=level)
         for cohort in places
     ]
     return [found[0], *(order for order in found[1:] if order.first != "too few")]
@@ -101,21 +101,21 @@ def _order(
     known: tuple[Departures, Sequence[History]],
     *,
     level: float,
-    needed: int,
 ) -> Order:
     use, parts = known
     here = np.ones(len(use.users), dtype=bool) if cohort is None else use.home == cohort
     gone = int((here & (use.fell_at >= 0)).sum())
     before, after = mean_shift(use, parts, cohort, EARLIER), mean_shift(use, parts, cohort, LATER)
     fell, stayed = (0, 0) if before is None else (int(before.fell.sum()), int(before.stayed.sum()))
-    if before is None or min(fell, stayed) < needed:
-        few = (
-            f"{needed} are needed" if gone < needed else f"{min(fell, stayed)} of them can be held against users alike"
-        )
+    if before is None or min(fell, stayed) < NEEDED_USERS:
+        people, few = gone, f"{NEEDED_USERS} are needed"
+        if gone >= NEEDED_USERS:
+            people = min(fell, stayed)
+            few = f"{people} of them can be held against users alike"
         said = f"There are too few users to tell whether trust falls before use does: {counted(gone, 'user')} left or came half as often, {few}."
-        return _unsaid(name, "too few", gone, said, people=gone if gone < needed else min(fell, stayed))
-    came = _estimate(mean_shift(use, [History.of_use(use)], cohort, EARLIER), level, needed)
-    relied, later = _estimate(before, level, needed), _estimate(after, level, needed)
+        return _unsaid(name, "too few", gone, said, people=people)
+    came = _estimate(mean_shift(use, [History.of_use(use)], cohort, EARLIER), level)
+    relied, later = _estimate(before, level), _estimate(after, level)
     first: First = "unclear"
     if isinstance(relied, Estimate) and relied.high < 0:
         first = "together" if isinstance(came, Estimate) and came.high < 0 else "trust"
@@ -131,9 +131,9 @@ def _came_after(near: Shift, after: Shift, level: float) -> bool:
     return share > half_width(influence, level=level)
 
 
-def _estimate(shift: Shift | None, level: float, needed: int) -> Estimate | NotEnough:
-    if shift is None or shift.fell.sum() < needed:
-        return NotEnough(0 if shift is None else int(shift.fell.sum()), needed)
+def _estimate(shift: Shift | None, level: float) -> Estimate | NotEnough:
+    if shift is None or shift.fell.sum() < NEEDED_USERS:
+        return NotEnough(0 if shift is None else int(shift.fell.sum()), NEEDED_USERS)
     half, people = half_width(shift.influence, level=level), int(shift.fell.sum())
     method = "within users, less users alike who stayed"
     return Estimate(shift.value, shift.value - half, shift.value + half, people, people, level=level, method=method)
