@@ -5,16 +5,18 @@ from datetime import UTC, datetime, timedelta
 import orjson
 import pytest
 
+from everyturn.analysis.monitor import Monitor
 from everyturn.engines import horizons
 from everyturn.engines.tables import VIEWS
 from everyturn.outputs.text_numbers import draw_measure
 from everyturn.workspace import Workspace
+from everyturn.workspace.hearing import hear
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 DAYS = 70
 
 
-def outcomes(path, *, late, timed, per_day=30, days=DAYS):
+def outcomes(path, *, late, timed, per_day=30, days=DAYS, rate=lambda day: 0.7):
     """A team's own outcomes up to `days`: what was accepted is known at once, the rest up to `late` days later."""
     rng = random.Random(3)
     until = START + timedelta(days=days)
@@ -24,7 +26,7 @@ def outcomes(path, *, late, timed, per_day=30, days=DAYS):
         for day in range(days):
             for k in range(per_day):
                 at = START + timedelta(days=day, hours=rng.random() * 23.9)
-                accepted = rng.random() < 0.7
+                accepted = rng.random() < rate(day)
                 known = at + timedelta(days=0 if accepted else late * rng.random())
                 seen = known < until
                 row = [f"c{day}-{k}", f"u{rng.randrange(120)}", at.isoformat(), int(accepted) if seen else ""]
@@ -107,3 +109,36 @@ def test_a_file_of_before_learns_what_is_still_coming(tmp_path):
         ws.load(outcomes(tmp_path / "o.csv", late=14, timed=True), as_="outcomes")
         assert ws.measure("acceptance")["horizon_days"] > 10
     assert "is_coming" in VIEWS["facts"]
+
+
+def test_a_history_that_came_in_pieces_rings_as_in_one(tmp_path, monkeypatch):
+    falls = {"late": 10, "timed": True, "per_day": 50, "rate": lambda day: 0.75 if day < 50 else 0.35}
+    whole = outcomes(tmp_path / "whole.csv", days=84, **falls)
+    with Workspace(":memory:") as ws:
+        ws.load(whole, as_="outcomes")
+        batch = hear(ws.database)
+    assert [a.tier for a in batch.alarms if a.signal == "acceptance"]
+    with Workspace(":memory:") as ws:
+        for days in (20, 45, 63, 84):
+            ws.load(outcomes(tmp_path / f"{days}.csv", days=days, **falls), as_="outcomes")
+            pieces = hear(ws.database)
+            if days >= 45:  # four weeks and more: from now on the kept state goes on
+                monkeypatch.setattr("everyturn.workspace.hearing.Monitor", KeptOn)
+    assert pieces.alarms == batch.alarms
+    assert pieces.answers.equals(batch.answers)
+
+
+class KeptOn(Monitor):
+    """A monitor that may be read from its state, but never begun anew."""
+
+    def fold(self, totals, *, until):
+        assert self.through >= 0
+        super().fold(totals, until=until)
+
+
+def test_the_page_says_what_is_still_coming_in(late, tmp_path):
+    told = late.report(tmp_path / "page.html")
+    note = next(note for note in told["notes"] if "still coming in" in note)
+    coming = late.measure("acceptance")["rows"][0]["coming"]
+    assert note.startswith(f"{coming:,} of these are still coming in: outputs count once they are 1")
+    assert "still coming in" in (tmp_path / "page.html").read_text()
