@@ -31,6 +31,7 @@ def demo(*, no_open: bool, seed: int, folder: Path | None, as_json: bool) -> Non
         result = play(page, seed=seed, folder=folder, progress=report)
     print_result(result, as_json=as_json)
     click.echo(f"\nThe page is in {page.resolve()}", err=True)
+    click.echo("To ask the sample world more: everyturn --db everyturn-demo.db watch", err=True)
     if not no_open and sys.stdout.isatty():
         click.launch(str(page))
 

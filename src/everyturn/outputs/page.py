@@ -141,15 +141,15 @@ def _why_no_coverage(counts: Mapping[str, Any], coverage: Figure) -> str:
 def _runs_note(runs: Sequence[Any]) -> str:
     scores = [score for run in runs if (score := number(run.get("score"))) is not None]
     if not scores:
-        return "no scores of a run are loaded"
+        return "No scores are loaded."
     last = runs[-1]
     cases = counted(last.get("cases"), "case") if last.get("cases") is not None else "cases"
     when = f" on {say_day(last['at'])}" if day(last.get("at")) else ""
     if len(scores) == 1:
-        return f"mean score of {cases}{when}"
+        return f"Mean score of {cases}{when}."
     low, high = percent(min(scores)), percent(max(scores))
     between = f"always {low}" if low == high else f"between {low} and {high}"
-    return f"mean score of {cases}{when}; {counted(len(scores), 'run')}, {between}"
+    return f"Mean score of {cases}{when}. {counted(len(scores), 'run')}, {between}."
 
 
 def _health(dashboard: Mapping[str, Any]) -> list[View]:
