@@ -4,7 +4,7 @@ The driver (`readers.driver`) opens files, undoes compression, frames and decode
 counts and rejects. A reader maps ONE decoded record to nouns of `model` and does nothing else: no I/O, no clock, no
 state between records. What it cannot read it says with `raise BadRecord(expected=…, found=…)`; the whole input record is then
 rejected, and nothing it gave before counts. Where only a part of a record is bad (one span of a request), it yields
-`Rejected(context.where, expected, found)` for that part and goes on. What rightly carries no conversation (metrics, a health
+`Rejected(context.where, expected, found)` for that part and goes on, as `context.parts` does. What rightly carries no conversation (metrics, a health
 call) it says with `raise SkipRecord(reason)`, or `yield Skipped(reason)` for a part: counted, never silently gone.
 
 `found` and `expected` never repeat text: types, lengths, ids, field names only (`fields.describe` does this).
@@ -35,9 +35,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, TypeVar
 
-from everyturn.model import Json, Record
+from everyturn.model import Json, Record, Rejected
+
+T = TypeVar("T")
 
 Kind: TypeAlias = Literal["conversations", "actions", "evals", "outcomes"]
 KINDS: tuple[Kind, ...] = ("conversations", "actions", "evals", "outcomes")
@@ -81,6 +83,16 @@ class Context:
     path: str = ""
     index: int = 0
     header: Json = None
+
+    def parts(self, items: Iterable[T], read: Callable[[T], Iterable[Record | Skipped]]) -> Records:
+        """What `read` gives for each part of the record; for one that is bad or has nothing to read, the reason alone."""
+        for item in items:
+            try:
+                yield from read(item)
+            except BadRecord as bad:
+                yield Rejected(self.where, bad.expected, bad.found)
+            except SkipRecord as skip:
+                yield Skipped(skip.reason)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ Rows of experiments never become conversations: their root rows are eval cases, 
 
 from __future__ import annotations
 
-from everyturn.model import Json, Rejected
+from everyturn.model import Json
 from everyturn.readers import BadRecord, Context, Reader, Records, Sample, Skipped, SkipRecord, fields
 from everyturn.readers.braintrust_rows import (
     decoded,
@@ -41,16 +41,7 @@ def _read(record: Json, context: Context) -> Records:
         return
     if not record["rows"]:
         raise SkipRecord("a request without rows")
-    for row in record["rows"]:
-        if row_kind(row) is None:
-            yield Rejected(context.where, "rows: Braintrust rows", fields.describe(row))
-            continue
-        try:
-            yield from list(_read_row(row, context))  # all of a row or nothing
-        except BadRecord as bad:
-            yield Rejected(context.where, bad.expected, bad.found)
-        except SkipRecord as skip:
-            yield Skipped(skip.reason)
+    yield from context.parts(record["rows"], lambda row: list(_read_row(row, context)))  # all of a row or nothing
 
 
 def _read_row(row: Json, context: Context) -> Records:

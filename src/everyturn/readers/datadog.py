@@ -19,11 +19,10 @@ are skipped and counted.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import partial
 
 import ormsgpack
 
-from everyturn.model import Feedback, FeedbackRecord, Json, Rejected, digest
+from everyturn.model import Feedback, FeedbackRecord, Json, digest
 from everyturn.readers import BadRecord, Context, Reader, Records, Sample, Skipped, SkipRecord, fields
 from everyturn.readers.datadog_spans import DatadogSpan, eval_case, read_span
 from everyturn.readers.feedback_names import Source, source_of
@@ -73,15 +72,15 @@ def _kind(record: Json) -> str | None:
 
 def _each(spans: Iterable[DatadogSpan | BadRecord], context: Context) -> Records:
     """The spans of one record; one that is bad is rejected alone."""
-    for span in spans:
-        try:
-            if isinstance(span, BadRecord):
-                raise span
-            yield read_span(span, context.options)
-            if (case := eval_case(span)) is not None:
-                yield case
-        except BadRecord as bad:
-            yield Rejected(context.where, bad.expected, bad.found)
+
+    def read(span: DatadogSpan | BadRecord) -> Records:
+        if isinstance(span, BadRecord):
+            raise span
+        yield read_span(span, context.options)
+        if (case := eval_case(span)) is not None:
+            yield case
+
+    return context.parts(spans, read)
 
 
 def _read_event(record: Mapping[str, Json], context: Context) -> Records:
@@ -164,7 +163,8 @@ def _read_exported(record: Mapping[str, Json], context: Context) -> Records:
         is_experiment=record["span_kind"] == "experiment",
     )
     yield from _each([span], context)
-    yield from _each_rating(partial(_exported_rating, record), _object(record, "evaluation").items(), context)
+    ratings = _object(record, "evaluation").items()
+    yield from context.parts(ratings, lambda item: [_exported_rating(record, item)])
 
 
 def _object(record: Mapping[str, Json], name: str) -> Mapping[str, Json]:
@@ -179,18 +179,7 @@ def _read_metrics(record: Mapping[str, Json], context: Context) -> Records:
     attributes = record["data"]["attributes"]
     if attributes.get("scope") == "experiments":
         raise SkipRecord("scores of experiments")
-    yield from _each_rating(_rating, attributes["metrics"], context)
-
-
-def _each_rating(read: Callable[[Json], FeedbackRecord], given: Iterable[Json], context: Context) -> Records:
-    """The ratings of one record; one that is bad is rejected alone."""
-    for item in given:
-        try:
-            yield read(item)
-        except SkipRecord as skip:
-            yield Skipped(skip.reason)
-        except BadRecord as bad:
-            yield Rejected(context.where, bad.expected, bad.found)
+    yield from context.parts(attributes["metrics"], lambda item: [_rating(item)])
 
 
 def _rating(item: Json) -> FeedbackRecord:

@@ -21,7 +21,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, KeysView, Mapping
 
-from everyturn.model import EvalCase, Feedback, FeedbackRecord, Json, Rejected, Span
+from everyturn.model import EvalCase, Feedback, FeedbackRecord, Json, Span
 from everyturn.readers import BadRecord, Context, Reader, ReadOptions, Records, Sample, Skipped, SkipRecord, fields
 from everyturn.readers.eval_questions import last_question
 from everyturn.readers.feedback_names import source_of
@@ -88,11 +88,7 @@ _KINDS: tuple[tuple[str, Callable[[Mapping[str, Json], KeysView[str]], bool]], .
 
 
 def _read_batch(record: Mapping[str, Json], context: Context) -> Records:
-    for event in record["batch"]:
-        try:
-            yield from _read_event(event, context)
-        except BadRecord as bad:
-            yield Rejected(context.where, bad.expected, bad.found)
+    return context.parts(record["batch"], lambda event: _read_event(event, context))
 
 
 def _read_event(event: Json, context: Context) -> Records:

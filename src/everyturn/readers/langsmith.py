@@ -30,7 +30,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 import orjson
 
-from everyturn.model import DEFAULT_SUITE, EvalCase, EvalResult, Feedback, FeedbackRecord, Json, Rejected
+from everyturn.model import DEFAULT_SUITE, EvalCase, EvalResult, Feedback, FeedbackRecord, Json, Record
 from everyturn.readers import BadRecord, Context, Reader, Records, Sample, Skipped, SkipRecord, fields
 from everyturn.readers.attributes import object_attributes
 from everyturn.readers.eval_questions import last_question
@@ -93,14 +93,12 @@ def _read_run(run: Mapping[str, Json], context: Context) -> Records:
 
 
 def _read_runs(runs: Json, context: Context) -> Records:
-    for run in runs:
+    def whole(run: Json) -> list[Record | Skipped]:
         if not isinstance(run, dict):
-            yield Rejected(context.where, "runs: objects with an id", fields.describe(run))
-            continue
-        try:
-            yield from list(_read_run(run, context))  # all of a run or nothing
-        except BadRecord as bad:
-            yield Rejected(context.where, bad.expected, bad.found)
+            raise BadRecord(expected="runs: objects with an id", found=fields.describe(run))
+        return list(_read_run(run, context))  # all of a run or nothing
+
+    return context.parts(runs, whole)
 
 
 def _read_page(page: Mapping[str, Json], context: Context) -> Records:

@@ -23,8 +23,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from everyturn.model import Feedback, FeedbackRecord, Json, Rejected, Span
-from everyturn.readers import BadRecord, Context, Reader, ReadOptions, Sample, Skipped, fields, steps
+from everyturn.model import Feedback, FeedbackRecord, Json, Span
+from everyturn.readers import BadRecord, Context, Reader, ReadOptions, Records, Sample, Skipped, fields, steps
 from everyturn.readers.attributes import own_attributes
 from everyturn.readers.feedback_names import source_of
 from everyturn.readers.mlflow_spans import read_span
@@ -36,7 +36,7 @@ _SESSION, _USER = "mlflow.trace.session", "mlflow.trace.user"
 _Object = Mapping[str, Json]
 
 
-def _read(record: Json, context: Context) -> Iterator[Span | FeedbackRecord | Rejected | Skipped]:
+def _read(record: Json, context: Context) -> Records:
     found = _unwrapped(record)
     if found is None:
         raise BadRecord(expected="a trace with info and data", found=fields.describe(record))
@@ -48,18 +48,9 @@ def _read(record: Json, context: Context) -> Iterator[Span | FeedbackRecord | Re
     data = found.get("data")
     spans = fields.listed(data.get("spans"), "data.spans") if isinstance(data, dict) else []
     yield trace if spans else _without_spans(trace, info)
-    for item in spans:
-        try:
-            span = read_span(_otlp_span(item, trace_id), context.options)
-        except BadRecord as bad:
-            yield Rejected(context.where, bad.expected, bad.found)
-            continue
-        yield replace(span, parent_id=span.parent_id or trace_id)
-    for item in fields.listed(info.get("assessments"), "info.assessments"):
-        try:
-            yield from _rating(item, trace_id)
-        except BadRecord as bad:
-            yield Rejected(context.where, bad.expected, bad.found)
+    yield from context.parts(spans, lambda item: _span(item, trace_id, context.options))
+    ratings = fields.listed(info.get("assessments"), "info.assessments")
+    yield from context.parts(ratings, lambda item: _rating(item, trace_id))
 
 
 def _unwrapped(record: Json) -> _Object | None:
@@ -104,6 +95,11 @@ def _without_spans(trace: Span, info: _Object) -> Span:
 
 
 # --- its spans ----------------------------------------------------------------------------------------------------
+
+
+def _span(item: Json, trace_id: str, options: ReadOptions) -> Iterator[Span]:
+    span = read_span(_otlp_span(item, trace_id), options)
+    yield replace(span, parent_id=span.parent_id or trace_id)
 
 
 def _otlp_span(item: Json, trace_id: str) -> OtlpSpan:

@@ -13,10 +13,10 @@ API the SDK sends `response` spans, which hold an id and counts; then the conver
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
-from everyturn.model import Json, Message, Operation, Rejected, Span, ToolCall
-from everyturn.readers import BadRecord, Context, Reader, ReadOptions, Sample, Skipped, fields, steps
+from everyturn.model import Json, Message, Operation, Span, ToolCall
+from everyturn.readers import BadRecord, Context, Reader, ReadOptions, Records, Sample, Skipped, fields, steps
 from everyturn.readers.attributes import own_attributes
 from everyturn.readers.openai_messages import openai_messages
 
@@ -29,17 +29,14 @@ _OPERATIONS: Mapping[str, Operation] = {
 }
 
 
-def _read(record: Json, context: Context) -> Iterator[Span | Rejected | Skipped]:
+def _read(record: Json, context: Context) -> Records:
     items = _items(record)
     if items is None:
         raise BadRecord(expected="a trace or a span, or a list of such under data", found=fields.describe(record))
-    for item in items:
-        try:
-            yield _item(item, context.options)
-        except BadRecord as bad:
-            if item is record:
-                raise
-            yield Rejected(context.where, bad.expected, bad.found)
+    if items and items[0] is record:
+        yield _item(record, context.options)
+    else:
+        yield from context.parts(items, lambda item: [_item(item, context.options)])
 
 
 def _items(record: Json) -> list[Json] | None:

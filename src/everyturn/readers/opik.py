@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from everyturn.model import Feedback, FeedbackRecord, Json, Operation, Rejected, Span, ToolCall, digest
+from everyturn.model import Feedback, FeedbackRecord, Json, Operation, Span, ToolCall, digest
 from everyturn.readers import BadRecord, Context, Reader, ReadOptions, Records, Sample, fields, steps
 from everyturn.readers.attributes import attribute_text, is_plain, with_common
 from everyturn.readers.feedback_names import Source, source_of
@@ -88,11 +88,7 @@ def _each(name: str) -> Callable[[Mapping[str, Json], Context], Records]:
     """Reading the items under a field, of which a bad one is rejected alone."""
 
     def read(record: Mapping[str, Json], context: Context) -> Records:
-        for item in record[name]:
-            try:
-                yield from _read(item, context)
-            except BadRecord as bad:
-                yield Rejected(context.where, bad.expected, bad.found)
+        return context.parts(record[name], lambda item: _read(item, context))
 
     return read
 
@@ -199,11 +195,8 @@ def _error(value: Json) -> str | None:
 
 
 def _scores(record: Mapping[str, Json], target: str, context: Context) -> Records:
-    for item in fields.listed(record.get("feedback_scores"), "feedback_scores"):
-        try:
-            yield from _rating(item, target)
-        except BadRecord as bad:
-            yield Rejected(context.where, bad.expected, bad.found)
+    scores = fields.listed(record.get("feedback_scores"), "feedback_scores")
+    return context.parts(scores, lambda item: _rating(item, target))
 
 
 def _target(record: Mapping[str, Json]) -> Json:

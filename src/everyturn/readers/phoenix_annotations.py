@@ -9,26 +9,23 @@ on a target, so that the same one read again, or corrected, is not counted twice
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
-from everyturn.model import Feedback, FeedbackRecord, Json, Rejected, digest
-from everyturn.readers import BadRecord, Context, Reader, Sample, fields
+from everyturn.model import Feedback, FeedbackRecord, Json, digest
+from everyturn.readers import BadRecord, Context, Reader, Records, Sample, fields
 from everyturn.readers.feedback_names import source_of
 
 _TARGETS = ("span_id", "trace_id", "session_id")
 
 
-def _read(record: Json, context: Context) -> Iterator[FeedbackRecord | Rejected]:
+def _read(record: Json, context: Context) -> Records:
     items = _items(record)
     if items is None:
         raise BadRecord(expected="an annotation, or a list of such under data", found=fields.describe(record))
-    for item in items:
-        try:
-            yield _rating(_nested(item))
-        except BadRecord as bad:
-            if item is record:
-                raise
-            yield Rejected(context.where, bad.expected, bad.found)
+    if items and items[0] is record:
+        yield _rating(_nested(record))
+    else:
+        yield from context.parts(items, lambda item: [_rating(_nested(item))])
 
 
 def _nested(item: Json) -> Json:
