@@ -51,13 +51,14 @@ class Heard:
     """What the monitor heard, what it rang for it, and at how many false alarms a year at most.
 
     `answers` are settled answers by when their outputs were given (`Settled.answers`), `asked` says who asked for what on which day
-    (day, user_id, cohort, intent_id).
+    (day, user_id, cohort, intent_id). `horizon` is how many days old an output has to be before its acceptance counts.
     """
 
     answers: pa.Table
     asked: pa.Table
     alarms: Sequence[Alarm]
     budget: float = BUDGET
+    horizon: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,10 @@ def watch(
     told = {finding.intent_id for finding in changes if finding.intent_id}
     standing = _standing(panel, evals, names)
     found = _ranked([*changes, *(finding for finding in standing if finding.intent_id not in told)])
-    return Watch(found, _summary(panel, teller.panel, found), blind_spots(panel, names))
+    sentence = _summary(panel, teller.panel, found)
+    if heard.horizon:
+        sentence += f" Acceptance of the last {counted(heard.horizon, 'day')} is still coming in."
+    return Watch(found, sentence, blind_spots(panel, names))
 
 
 def _recent(incidents: Sequence[Incident], panel: Panel) -> list[Incident]:

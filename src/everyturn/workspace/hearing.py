@@ -96,7 +96,8 @@ def hear(db: Database, *, until: date | None = None, budget: float = BUDGET) -> 
     demand.fold(asked, until=end // BLOCKS_A_DAY)
     if is_kept:
         _keep(db, monitor, demand, totals, asked)
-    return Heard(settled.answers, asked, [*map(settled.dated, monitor.alarms), *demand.alarms], budget)
+    rung = [*map(settled.dated, monitor.alarms), *demand.alarms]
+    return Heard(settled.answers, asked, rung, budget, horizons.horizon(db, "acceptance"))
 
 
 def _kept(db: Database, totals: pa.Table, asked: pa.Table, marks: Marks) -> tuple[Monitor, Demand] | None:

@@ -64,6 +64,11 @@ def test_the_whole_counts_what_is_still_coming_as_unknown(late):
     assert known > row["value"] + 0.015  # what counting all that is known would have said
 
 
+def test_watch_says_what_it_cannot_judge_yet(late):
+    days = late.measure("acceptance")["horizon_days"]
+    assert late.watch()["sentence"].endswith(f" Acceptance of the last {days} days is still coming in.")
+
+
 def test_a_check_compares_the_last_weeks_that_are_known(late, tmp_path):
     (tmp_path / "settings.toml").write_text("")
     checked = late.check(config=tmp_path / "settings.toml", worse=True)["checks"]
