@@ -12,6 +12,7 @@ from typing import Any
 from everyturn.outputs import Result, svg
 from everyturn.outputs.days import day, is_complete, say_day, say_period
 from everyturn.outputs.figures import (
+    UNKNOWN,
     Figure,
     count,
     counted,
@@ -230,6 +231,7 @@ def _intent(intent: Mapping[str, Any], report: Result, links: Mapping[str, View]
         "volume_text": count(intent.get("volume")),
         "share": percent(number(intent.get("share")), absent=""),
         "bars": svg.bars(_series(items(intent, "weekly"), report, n="n"), label=f"Outputs on {name}"),
+        "no_bars": "no full week yet" if intent.get("weekly") == [] else UNKNOWN,
         "acceptance": acceptance,
         "chart": svg.interval(acceptance, evals=evals.value, label=name),
         "rework": rework,

@@ -269,3 +269,10 @@ def test_a_finding_of_the_watch_list_is_told_as_one() -> None:
     assert "watch list" not in Reader(render_html(report)).text
     report["findings"][0]["tier"] = "list"
     assert Reader(render_html(report)).text.count("watch list: not yet sure enough to alert anyone") == 1
+
+
+def test_an_intent_without_a_finished_week_says_so() -> None:
+    report = sample_report()
+    assert "no full week yet" not in render_html(report)
+    report["intents"][0]["weekly"] = []
+    assert render_html(report).count("no full week yet") == 1
