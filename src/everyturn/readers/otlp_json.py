@@ -70,10 +70,7 @@ def _items(
 
 
 def _list(record: Mapping[str, Json], names: Sequence[str]) -> list[Json]:
-    value = fields.first(record, names)
-    if value is not None and not isinstance(value, list):
-        raise BadRecord(expected=f"{names[0]}: a list", found=fields.describe(value))
-    return value or []
+    return fields.listed(fields.first(record, names), names[0])
 
 
 def _get(record: Mapping[str, Json], name: str, in_protobuf: str) -> Json:
@@ -85,8 +82,7 @@ def _get(record: Mapping[str, Json], name: str, in_protobuf: str) -> Json:
 def _span(item: Json, scope: str, resource: Attributes) -> OtlpSpan:
     if not isinstance(item, dict):
         raise BadRecord(expected="spans: a list of spans", found=fields.describe(item))
-    found = item.get("status")
-    status: Mapping[str, Json] = found if isinstance(found, dict) else {}
+    status = item["status"] if isinstance(item.get("status"), dict) else {}
     exception = None
     for event in _list(item, ("events",)) if "events" in item else ():
         if isinstance(event, dict) and event.get("name") == "exception":
