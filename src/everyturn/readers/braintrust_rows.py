@@ -22,7 +22,7 @@ from everyturn.model import (
     digest,
 )
 from everyturn.readers import BadRecord, ReadOptions, fields, steps
-from everyturn.readers.attributes import attribute_text, is_plain
+from everyturn.readers.attributes import attribute_text, is_plain, with_common
 from everyturn.readers.eval_questions import last_question
 from everyturn.readers.feedback_names import source_of
 from everyturn.readers.forms import as_openai, failure, reply
@@ -151,10 +151,7 @@ def _attributes(row: Row, metadata: Row, *, is_call: bool) -> dict[str, str]:
     """The metadata without ids, of a model call (whose metadata are its settings) the model; the tags that are no ratings."""
     names = ("model",) if is_call else tuple(name for name in metadata if name not in _IDS)
     found = {str(name): attribute_text(metadata[name]) for name in names if is_plain(metadata.get(name))}
-    own = [tag for tag in _tags(row) if _rating_tag(tag) is None]
-    if own:
-        found["tags"] = attribute_text(own)
-    return found
+    return with_common(found, tags=[tag for tag in _tags(row) if _rating_tag(tag) is None])
 
 
 def _tags(row: Row) -> list[str]:

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 
 from everyturn.model import DEFAULT_SUITE, EvalResult, Json, Message, Operation, Span
 from everyturn.readers import ReadOptions, fields, steps
-from everyturn.readers.attributes import attribute_text, is_plain
+from everyturn.readers.attributes import attribute_text, is_plain, with_common
 from everyturn.readers.forms import as_openai, failure, reply
 
 _OPERATIONS: Mapping[str, Operation] = {
@@ -116,12 +116,8 @@ def run_results(run: Mapping[str, Json]) -> list[EvalResult]:
     if "reference_run_id" in metadata and isinstance(outputs, dict) and isinstance(outputs.get("key"), str):
         scores = {outputs["key"]: outputs.get("score")}
     else:
-        stats = fields.json_value(run.get("feedback_stats"))
-        scores = {
-            str(key): v.get("avg")
-            for key, v in (stats if isinstance(stats, dict) else {}).items()
-            if isinstance(v, dict)
-        }
+        stats = fields.object_of(run.get("feedback_stats"))
+        scores = {str(key): value.get("avg") for key, value in stats.items() if isinstance(value, dict)}
     return [
         EvalResult(suite, case_id, run_id, key, score, at)
         for key, value in scores.items()
@@ -239,8 +235,8 @@ def _attributes(
     run: Mapping[str, Json], metadata: Mapping[str, Json], outputs: Json, *, is_call: bool
 ) -> dict[str, str]:
     """The metadata without what the SDK and LangGraph add to it, the tags without those of graph steps, and the model."""
-    extra = fields.json_value(run.get("extra"))
-    settings = extra.get("invocation_params") if is_call and isinstance(extra, dict) else None  # LangChain adds them
+    # LangChain adds a call's settings to its metadata.
+    settings = fields.object_of(run.get("extra")).get("invocation_params") if is_call else None
     left_out = _NOT_ATTRIBUTES.union(settings) if isinstance(settings, dict) else _NOT_ATTRIBUTES
     found = {
         str(name): attribute_text(value)
@@ -249,10 +245,7 @@ def _attributes(
     }
     tags = fields.json_value(run.get("tags"))
     own = [t for t in tags if isinstance(t, str) and not _STEP_TAG.match(t)] if isinstance(tags, list) else []
-    if own:
-        found["tags"] = attribute_text(own)
-    if is_call and (model := _model(outputs) or metadata.get("ls_model_name")) and isinstance(model, str):
-        found.setdefault("model", model)
+    with_common(found, tags=own, model=(_model(outputs) or metadata.get("ls_model_name")) if is_call else None)
     if _is_elsewhere(run, "inputs") or _is_elsewhere(run, "outputs"):
         found["content"] = "cut"
     return found

@@ -30,7 +30,7 @@ from datetime import datetime
 from everyturn.model import Json, Message, Span, ToolCall, digest
 from everyturn.model.exchange import encode_messages
 from everyturn.readers import BadRecord, Context, Reader, ReadOptions, Sample, fields
-from everyturn.readers.attributes import object_attributes, other_fields
+from everyturn.readers.attributes import object_attributes, other_fields, with_common
 from everyturn.readers.openai_messages import openai_messages, tool_calls
 
 _REQUESTS = ("request", "request_body", "input", "body")
@@ -261,9 +261,7 @@ def _attributes(
         **object_attributes(_metadata(record), "metadata", options=options),
     }
     model = fields.text(fields.first(response, ("model",)) or request.get("model"), "model")
-    if model:
-        found.setdefault("model", model)
-    return found
+    return with_common(found, model=model)
 
 
 def _looks_like(sample: Sample) -> float:
