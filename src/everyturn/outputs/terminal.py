@@ -161,9 +161,8 @@ class Grid(Table):
                     yield ""
                 yield from self._told(cells, options.max_width)
             return
-        if (
-            spare >= 0
-        ):  # no word is broken: what is left goes to names and sentences first, then to what needs the least
+        if spare >= 0:
+            # No word is broken; what is left goes to names and sentences first, then to what needs the least.
             wants = sorted(
                 (column.justify == "right", max(size.maximum - fewest, 0), i)
                 for i, (column, size, fewest) in enumerate(zip(self.columns, sizes, least, strict=True))

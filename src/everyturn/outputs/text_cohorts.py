@@ -80,7 +80,7 @@ def draw_cohort(cohort: Mapping[str, Any], findings: Sequence[Any]) -> Iterator[
         yield from heading(f"The week of {say_day(last.get('week'))}, beside the four weeks before")
         yield Text(printable(last.get("sentence")))
     yield from heading("What changed for it")
-    yield from draw_findings(findings, otherwise="Nothing beyond chance.")
+    yield from draw_findings(findings, otherwise="No finding is about this cohort.")
     for name, title in (
         ("weeks", "Accepted by week"),
         ("intents", "Accepted by intent, most answers not taken first"),

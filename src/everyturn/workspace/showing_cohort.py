@@ -23,7 +23,8 @@ _BEFORE = 4  # weeks the last one is compared with
 def cohort(db: Database, name: str, *, told: Sequence[dict[str, Json]], limit: int) -> dict[str, Json]:
     """A cohort's trust, its acceptance by week and by intent, and its last finished week beside the four before.
 
-    With those of the findings `told` that are about it, and with conversations to read whose answers were not taken. A cohort of fewer than ten people is not told by name.
+    With those of the findings `told` that are about it, and with conversations to read whose answers were not taken.
+    A cohort of fewer than ten people is not told by name.
     """
     there = {row["cohort"]: row for row in inputs.cohorts(db) if row["users"] >= NEEDED_USERS}
     if name not in there:
@@ -40,7 +41,7 @@ def cohort(db: Database, name: str, *, told: Sequence[dict[str, Json]], limit: i
             **there[name],
             "trust": trust.trust.to_json() if trust else None,
             "acceptance": next(iter(by[""]), None),
-            "last_week": _last_week(db, where),
+            "last_week": _last_week(db, where, asked=[row["group"]["week"] for row in by["week"]]),
             "weeks": by["week"],
             "intents": sorted(by["intent"], key=lambda row: -_not_taken(row)),
         },
@@ -49,10 +50,10 @@ def cohort(db: Database, name: str, *, told: Sequence[dict[str, Json]], limit: i
     }
 
 
-def _last_week(db: Database, where: str) -> dict[str, Json] | None:
-    """Acceptance in the last finished week against the four weeks before it; None where no week is finished."""
+def _last_week(db: Database, where: str, *, asked: Sequence[str]) -> dict[str, Json] | None:
+    """Acceptance in the last finished week against the four weeks before it; None where it is none of those `asked` in."""
     week = metrics.last_complete_week(db)
-    if week is None:
+    if week is None or week.isoformat() not in asked:
         return None
     current = f"{where} AND {_is('week', week.isoformat())}"
     first = (week - timedelta(weeks=_BEFORE)).isoformat()

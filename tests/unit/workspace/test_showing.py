@@ -170,6 +170,9 @@ def test_a_cohort_is_shown_with_its_last_week_its_intents_and_what_it_did_not_ta
         by_week = ws.measure("acceptance", by="week", where="plan = 'pro'")["rows"]
         with pytest.raises(UnknownName, match="no cohort named") as error:
             ws.show("cohort", "enterprise")
+    with Workspace(":memory:") as ws:
+        ws.load(write(tmp_path / "day.jsonl", list(rows())[:12]))
+        assert ws.show("cohort", "everyone")["cohort"]["last_week"] is None  # six days: no week is over yet
     assert "free's, pro" in error.value.expected
     pro = shown["cohort"]
     assert (pro["users"], pro["conversations"]) == (20, 60)
