@@ -23,10 +23,11 @@ def draw_findings(findings: Sequence[Any], *, otherwise: str, whole: bool = Fals
     for rank, finding in enumerate(findings, 1):
         table = grid("", "", heads=False)
         table.columns[0].width = 2
-        lead, rest = lead_of(finding.get("sentence") or finding.get("title") or "unnamed")
-        table.add_row(str(rank), strong(lead))
-        if rest:
-            table.add_row("", printable(rest))
+        lead, rest = lead_of(finding.get("sentence") or "")
+        table.add_row(str(rank), strong(finding.get("title") or lead or "unnamed"))
+        for said in (lead if finding.get("title") else "", rest):
+            if said:
+                table.add_row("", printable(said))
         details = items(finding, "details")
         shown = details if whole else details[:_DETAILS]
         for detail in shown:
