@@ -98,13 +98,13 @@ class Transcript:
         """Takes what the list knows better about messages the transcript already has."""
         for offset in range(pairs):
             self._set(
-                match.known + offset, _joined(self.messages[match.known + offset], messages[match.given + offset])
+                match.known + offset, _merged(self.messages[match.known + offset], messages[match.given + offset])
             )
         ours, theirs = _last_user(self.messages, match.known), _last_user(messages, match.given)
         if ours is None or theirs is None or self.keys[ours] == key(messages[theirs]):
             return
         if _is_same(self.messages[ours], messages[theirs]):
-            self._set(ours, _joined(self.messages[ours], messages[theirs]))
+            self._set(ours, _merged(self.messages[ours], messages[theirs]))
 
     def extend(
         self, messages: Sequence[Message], *, history: int, is_spoken: bool, unseen_at: datetime | None = None
@@ -226,7 +226,7 @@ def _is_same(ours: Message, theirs: Message) -> bool:
     return (ours.content or "") == (theirs.content or "")
 
 
-def _joined(ours: Message, theirs: Message) -> Message:
+def _merged(ours: Message, theirs: Message) -> Message:
     """What both records say together; where they disagree, a reply as the model gave it and a question as the user put it."""
     if ours.role == "user":
         shorter = theirs.content if theirs.content and ours.content and theirs.content in ours.content else ours.content

@@ -22,7 +22,7 @@ attributes of several records of one conversation are joined.
 Every file here that is no format is one of these:
 
     driving              driver files source framing json_values rows multipart recognise batches tables columns occurrences uncollected
-    single values        fields times attributes namespaces feedback_names eval_questions
+    single values        fields times attributes namespaces feedback_names eval_questions failures
     messages and steps   openai_messages genai_messages forms steps repeats
     OTLP                 otlp_json otlp_binary otlp_wire
     dialects of OTLP     genai openinference openllmetry vercel mlflow_spans langfuse_observations

@@ -24,8 +24,9 @@ from everyturn.model import (
 from everyturn.readers import BadRecord, ReadOptions, fields, steps
 from everyturn.readers.attributes import attribute_text, is_plain, with_common
 from everyturn.readers.eval_questions import last_question
+from everyturn.readers.failures import failure
 from everyturn.readers.feedback_names import source_of
-from everyturn.readers.forms import as_openai, failure, reply
+from everyturn.readers.forms import as_openai, reply
 
 _OPERATIONS: Mapping[str, Operation] = {
     "llm": "chat",

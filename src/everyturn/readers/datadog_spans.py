@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from everyturn.model import EvalCase, Json, Message, Operation, Span, ToolCall
 from everyturn.readers import BadRecord, ReadOptions, fields, steps
 from everyturn.readers.attributes import attribute_text, is_plain, object_attributes, with_common
-from everyturn.readers.forms import typed_failure
+from everyturn.readers.failures import typed_failure
 
 _OPERATIONS: Mapping[str, Operation] = {
     "llm": "chat",

@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from typing import TypeAlias
 
 from everyturn.model import Json
-from everyturn.readers import fields
 
 _Object: TypeAlias = Mapping[str, Json]
 
@@ -66,11 +65,11 @@ def reply(value: Json) -> Json:
         return message if isinstance(message, dict) else {"role": "assistant", "content": generations.get("text")}
     items = value.get("output")
     if isinstance(items, list) and any(isinstance(i, dict) and _is_item(i) for i in items):
-        return joined([as_openai(i) for i in items])
+        return _one_message([as_openai(i) for i in items])
     return value
 
 
-def joined(messages: list[Json]) -> Json:
+def _one_message(messages: list[Json]) -> Json:
     """The assistant's messages of one reply as one, with all their texts and tool calls."""
     said = [m for m in messages if isinstance(m, dict) and m.get("role") == "assistant"]
     calls = [call for m in said for call in m.get("tool_calls") or ()]
@@ -147,33 +146,3 @@ def _without_calls(content: Json) -> Json:
     if not isinstance(content, list):
         return content
     return [p for p in content if not (isinstance(p, dict) and p.get("type") in {"tool_use", "function_call"})] or None
-
-
-def typed_failure(kind: Json, message: Json) -> str:
-    """What went wrong, with the error's type in front where the message does not begin with it.
-
-    >>> typed_failure("openai.RateLimitError", "slow down"), typed_failure(None, "slow down")
-    ('RateLimitError: slow down', 'slow down')
-    """
-    name, said = str(kind or "").rpartition(".")[2], str(message or "")
-    return said if not name or said.startswith(name) else f"{name}: {said}" if said else name
-
-
-def failure(error: Json) -> str | None:
-    r"""What went wrong, without the traceback around it.
-
-    >>> failure("TimeoutError('no answer in 3 s')Traceback (most recent call last):\n  File …")
-    'TimeoutError: no answer in 3 s'
-    >>> failure("Traceback (most recent call last):\n  File …\nTimeoutError: no answer in 3 s\n")
-    'TimeoutError: no answer in 3 s'
-    """
-    if error is None or error == "":
-        return None
-    said = fields.plain_text(error)
-    before, mark, after = said.partition("Traceback (most recent call last)")
-    lines = (before if before.strip() or not mark else after).strip().split("\n")
-    said = lines[0] if before.strip() or not mark else lines[-1]
-    name, _, rest = said.partition("(")
-    if name.isidentifier() and len(rest) > 3 and rest[0] in "'\"" and rest.endswith(rest[0] + ")"):
-        return f"{name}: {rest[1:-2]}"
-    return said.strip() or None

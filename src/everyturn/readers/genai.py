@@ -15,8 +15,8 @@ from datetime import datetime, timedelta
 from everyturn.model import Feedback, FeedbackRecord, Json, Message, Operation, Span, ToolCall, digest
 from everyturn.readers import BadRecord, ReadOptions, fields
 from everyturn.readers.attributes import own_attributes, with_common
+from everyturn.readers.failures import typed_failure
 from everyturn.readers.feedback_names import source_of
-from everyturn.readers.forms import typed_failure
 from everyturn.readers.genai_messages import one_reply, read_messages
 from everyturn.readers.namespaces import Names
 from everyturn.readers.openai_messages import openai_messages

@@ -16,7 +16,8 @@ from collections.abc import Mapping
 from everyturn.model import DEFAULT_SUITE, EvalResult, Json, Message, Operation, Span
 from everyturn.readers import ReadOptions, fields, steps
 from everyturn.readers.attributes import attribute_text, is_plain, with_common
-from everyturn.readers.forms import as_openai, failure, reply
+from everyturn.readers.failures import failure
+from everyturn.readers.forms import as_openai, reply
 
 _OPERATIONS: Mapping[str, Operation] = {
     "llm": "chat",

@@ -19,8 +19,9 @@ from typing import NamedTuple, TypeAlias
 from everyturn.model import Feedback, FeedbackRecord, Json, Message, Operation, Span, ToolCall, digest
 from everyturn.readers import ReadOptions, fields, steps
 from everyturn.readers.attributes import own_attributes, with_common
+from everyturn.readers.failures import failure
 from everyturn.readers.feedback_names import source_of
-from everyturn.readers.forms import as_openai, failure, reply
+from everyturn.readers.forms import as_openai, reply
 from everyturn.readers.genai import environment, error_of, ids_of
 from everyturn.readers.genai_messages import one_reply, with_calls_joined
 from everyturn.readers.openai_messages import openai_messages

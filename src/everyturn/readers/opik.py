@@ -22,8 +22,8 @@ from collections.abc import Callable, Iterator, Mapping
 from everyturn.model import Feedback, FeedbackRecord, Json, Operation, Span, ToolCall, digest
 from everyturn.readers import BadRecord, Context, Reader, ReadOptions, Records, Sample, fields, steps
 from everyturn.readers.attributes import attribute_text, is_plain, with_common
+from everyturn.readers.failures import typed_failure
 from everyturn.readers.feedback_names import Source, source_of
-from everyturn.readers.forms import typed_failure
 
 _OPERATIONS: Mapping[str, Operation] = {"llm": "chat", "tool": "execute_tool", "guardrail": "execute_tool"}
 _TYPES = frozenset({"general", "guardrail", "llm", "tool"})
