@@ -15,7 +15,7 @@ from everyturn.analysis.panel import WORSE, Mask, Panel, Rows, codes_in, has_bot
 from everyturn.stats import Estimate
 from everyturn.stats.changes import z_values
 from everyturn.stats.compare import Split, split_difference
-from everyturn.stats.intervals import NEEDED_USERS, always_valid
+from everyturn.stats.intervals import NEEDED_USERS, picked
 from everyturn.stats.summaries import Codes, Floats, per_user, sum_by
 
 _QUIET = 2.0  # standard errors: below it a node counts as not having moved
@@ -24,6 +24,7 @@ _WORTH_LISTING = 0.02  # a line of the watch list of less than two points is nob
 _CLEAR = {PAGE: 0.65, LIST: 1.0}  # of the half range: an 80 % range without nothing in it, and a 95 % one
 _WITHOUT_ONE = 1 / 3  # of it must be there without the person who carries most of it, or it is that person's
 _BEFORE_DAYS = 182
+_TOLD_DAYS = 365 / 3  # the budget is a bound: where nothing changes at most one in three of its pages comes
 _SIZE_DAYS = 28  # the last four weeks say how large a change is by now
 _AFTER_DAYS = 28  # what happens later than this after the alarm is another story
 
@@ -75,8 +76,8 @@ class RateChange:
 
     @property
     def size(self) -> Estimate:
-        """How large it is, mix taken out, with a range that holds however often it is looked at."""
-        return always_valid(self.split.within, least=-1.0)
+        """How large it is, mix taken out, with a range that holds however often it is looked at, and though it was picked."""
+        return picked(self.split.within, share=min(_TOLD_DAYS / self.rarity, 1.0))
 
     @property
     def is_worse(self) -> bool:

@@ -115,13 +115,36 @@ def always_valid(estimate: Estimate | NotEnough, *, least: float = 0.0) -> Estim
     """
     if isinstance(estimate, NotEnough):
         return estimate
-    watched = max(estimate.users, 1) / _WATCHED_USERS
-    widening = math.sqrt((1 + 1 / watched) * math.log((1 + watched) / (1 - estimate.level) ** 2))
-    widening /= _z(0.5 + estimate.level / 2)
-    value = estimate.value
+    widening, value = _watched(estimate, 1 - estimate.level), estimate.value
     low = max(value - widening * (value - estimate.low), min(least, value))
     high = min(value + widening * (estimate.high - value), max(1.0, value))
     return replace(estimate, low=low, high=high, method=f"{estimate.method}, always valid")
+
+
+def picked(estimate: Estimate, *, share: float) -> Estimate:
+    """A difference that is told because it came out far from 0 among many, with a range that allows for that.
+
+    As `always_valid`; but the end towards 0 holds at the level that is left when this place may have `share` of all errors. What
+    was picked for being extreme is hardly ever larger than it looks, so the other end stays.
+
+    Assumes: as `always_valid`; the shares of all places that could have been told add up to no more than are told.
+    Method: the level of Benjamini & Yekutieli (2005) for ranges of what was selected, weighted by the place's share.
+
+    >>> fell = Estimate(-0.20, -0.28, -0.12, users=160, n=900)
+    >>> print(always_valid(fell, least=-1.0), "|", picked(fell, share=0.1))
+    -0.20 [-0.32, -0.08] 95% · 160 users | -0.20 [-0.32, -0.05] 95% · 160 users
+    """
+    wide, value = always_valid(estimate, least=-1.0), estimate.value
+    widening = _watched(estimate, (1 - estimate.level) * min(share, 1.0))
+    low = max(value - widening * (value - estimate.low), -1.0) if value > 0 else wide.low
+    high = min(value + widening * (estimate.high - value), 1.0) if value < 0 else wide.high
+    return replace(wide, low=low, high=high, method=f"{wide.method}, picked")
+
+
+def _watched(estimate: Estimate, error: float) -> float:
+    """How many times as wide a side is that goes wrong in `error` of cases however often it is looked at."""
+    watched = max(estimate.users, 1) / _WATCHED_USERS
+    return math.sqrt((1 + 1 / watched) * math.log((1 + watched) / error**2)) / _z(0.5 + estimate.level / 2)
 
 
 def wilson(y: float, n: int) -> Estimate | NotEnough:

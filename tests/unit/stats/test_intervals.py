@@ -10,6 +10,7 @@ from everyturn.stats.intervals import (
     chained,
     difference,
     half_width,
+    picked,
     rate,
     smallest_change,
     subtract,
@@ -104,6 +105,17 @@ def test_always_valid_stays_where_the_number_can_be():
     assert always_valid(few).high == 1.0
     assert always_valid(gain).low == 0.0
     assert always_valid(gain, least=-1.0).low == pytest.approx(-0.0037, abs=0.001)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_what_was_picked_reaches_further_towards_nothing_alone(sign):
+    value = Estimate(sign * 0.2, sign * 0.2 - 0.06, sign * 0.2 + 0.06, users=160, n=900)
+    plain, alone, one_of_many = always_valid(value, least=-1.0), picked(value, share=1.0), picked(value, share=0.01)
+    assert (alone.low, alone.high) == pytest.approx((plain.low, plain.high))
+    near, far = ("low", "high") if sign > 0 else ("high", "low")
+    assert abs(getattr(one_of_many, near)) < abs(getattr(plain, near))
+    assert getattr(one_of_many, far) == getattr(plain, far)
+    assert picked(Estimate(0.9, 0.1, 1.0, users=12, n=12), share=1e-9).low == -1.0
 
 
 def test_pairing_the_same_users_narrows_a_difference():
