@@ -63,7 +63,7 @@ def test_load_prints_the_ledger_and_measure_the_rate(tmp_path):
     done = everyturn("measure", "acceptance", "--json", cwd=tmp_path, check=0)
     (row,) = json.loads(done.stdout)["rows"]
     assert set(row) == {
-        "group", "value", "low", "high", "level", "users", "n", "unknown", "method", "smallest_change"
+        "group", "value", "low", "high", "level", "users", "n", "unknown", "method", "smallest_change", "coming"
     }  # fmt: skip
     assert (row["n"], row["users"]) == (30, 15)
     assert row["value"] == pytest.approx(2 / 3, abs=1e-6)
@@ -76,7 +76,7 @@ def test_too_few_users_is_status_3_and_says_how_many_are_needed(tmp_path):
     everyturn("load", "day.jsonl", cwd=tmp_path, check=0)
     done = everyturn("measure", "acceptance", "--json", cwd=tmp_path, check=3)
     assert json.loads(done.stdout)["rows"] == [
-        {"group": {}, "not_enough": {"users": 4, "needed": 10}, "smallest_change": None}
+        {"group": {}, "not_enough": {"users": 4, "needed": 10}, "smallest_change": None, "coming": 4}
     ]
 
 

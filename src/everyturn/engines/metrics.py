@@ -164,7 +164,7 @@ def summarise(
 
 
 def weeks_known(database: Database, signal: str, *, where: str | None = None, unit: str = "user") -> int:
-    """In how many weeks there is a known answer: what the coming weeks are held against in "could show" (docs/meanings.md).
+    """In how many weeks there is a known answer: what the coming weeks are held against in "detectable" (docs/meanings.md).
 
     `analysis.panel.Panel.weeks_known` says the same of a panel.
     """
