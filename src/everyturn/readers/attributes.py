@@ -83,11 +83,14 @@ def with_common(
     >>> with_common({"model": "mine"}, tags=["a", "b"], model="theirs")
     {'model': 'mine', 'tags': 'a, b'}
     """
-    if isinstance(tags, list) and tags and is_plain(tags):
+    if tags and isinstance(tags, list) and is_plain(tags):
         attributes["tags"] = attribute_text(tags)
-    for name, value in (("agent_version", agent_version), ("environment", environment), ("model", model)):
-        if isinstance(value, str) and value:
-            attributes.setdefault(name, value)
+    if agent_version and isinstance(agent_version, str):
+        attributes.setdefault("agent_version", agent_version)
+    if environment and isinstance(environment, str):
+        attributes.setdefault("environment", environment)
+    if model and isinstance(model, str):
+        attributes.setdefault("model", model)
     return attributes
 
 
