@@ -36,7 +36,10 @@ _TOOLS = """
 
 
 def prepare(database: Database, signal: str, *, people: int) -> None:
-    """Makes the tables `context_outputs` (what the signal says of each output) and `context_of` (each output's contexts).
+    """Makes the tables `context_outputs` (what the signal says of each output), `contexts_named` and `context_of` (which each output has).
+
+    Outputs and contexts go by numbers, the outputs of an intent one after the other: of tens of millions of rows a look at one
+    intent reads that intent's alone.
 
     Attributes whose values are shared by fewer than `people` users are no contexts: ids, times, texts.
     """
@@ -45,10 +48,14 @@ def prepare(database: Database, signal: str, *, people: int) -> None:
         f" WHERE regexp_matches(content, '{pattern}')"
         for name, pattern in SHAPES.items()
     )
-    database.run("CREATE OR REPLACE TEMP TABLE context_outputs AS " + _OUTPUTS, [signal])
+    database.run(
+        "CREATE OR REPLACE TEMP TABLE context_outputs AS SELECT *, row_number() OVER (ORDER BY intent_id) AS output"
+        f" FROM ({_OUTPUTS}) ORDER BY intent_id",
+        [signal],
+    )
     database.run(
         f"""
-        CREATE OR REPLACE TEMP TABLE context_of AS
+        CREATE OR REPLACE TEMP TABLE context_rows AS
         WITH here AS (SELECT DISTINCT conversation_id, turn, user_id FROM context_outputs),
         asked AS (SELECT m.conversation_id, m.turn, m.content FROM messages m SEMI JOIN here USING (conversation_id, turn)
           WHERE m.role = 'user' AND m.content IS NOT NULL),
@@ -73,6 +80,18 @@ def prepare(database: Database, signal: str, *, people: int) -> None:
         GROUP BY ALL
         """
     )
+    database.run(
+        "CREATE OR REPLACE TEMP TABLE contexts_named AS"
+        " SELECT *, row_number() OVER (ORDER BY kind, name)::INTEGER AS context FROM (SELECT DISTINCT kind, name FROM context_rows)"
+    )
+    database.run(
+        """
+        CREATE OR REPLACE TEMP TABLE context_of AS SELECT o.output, n.context
+        FROM context_rows r JOIN contexts_named n USING (kind, name) JOIN context_outputs o USING (conversation_id, turn)
+        ORDER BY o.output
+        """
+    )
+    database.run("DROP TABLE context_rows")
 
 
 def totals(database: Database, *, intent_id: str | None = None, beside: tuple[str, str] | None = None) -> pa.Table:
@@ -86,11 +105,11 @@ def totals(database: Database, *, intent_id: str | None = None, beside: tuple[st
     other = "false"
     parameters: list[str] = []
     if beside is not None:
-        other = "b.conversation_id IS NOT NULL"
+        other = "b.output IS NOT NULL"
         parameters += list(beside)
     join = (
-        "LEFT JOIN (SELECT conversation_id, turn FROM context_of WHERE kind = ? AND name = ?) b"
-        " ON b.conversation_id = o.conversation_id AND b.turn = o.turn"
+        "LEFT JOIN (SELECT output FROM context_of JOIN contexts_named USING (context) WHERE kind = ? AND name = ?) b"
+        " ON b.output = o.output"
         if beside is not None
         else ""
     )
@@ -103,11 +122,11 @@ def totals(database: Database, *, intent_id: str | None = None, beside: tuple[st
         people AS (SELECT intent_id, held, user_id, count(*)::HUGEINT AS n, sum(value)::HUGEINT AS y FROM outputs GROUP BY ALL),
         every AS (SELECT intent_id, held, count(*) AS users, sum(n) AS n, sum(y) AS y, sum(n * n) AS nn, sum(n * y) AS ny,
           sum(y * y) AS yy FROM people GROUP BY ALL),
-        having_it AS (SELECT o.intent_id, o.held, c.kind, c.name, o.user_id, count(*)::HUGEINT AS n1, sum(o.value)::HUGEINT AS y1
-          FROM outputs o JOIN context_of c USING (conversation_id, turn) GROUP BY ALL),
+        having_it AS (SELECT o.intent_id, o.held, c.context, o.user_id, count(*)::HUGEINT AS n1, sum(o.value)::HUGEINT AS y1
+          FROM outputs o JOIN context_of c USING (output) GROUP BY ALL),
         sides AS (SELECT h.*, p.n, p.y, p.n - h.n1 AS n2, p.y - h.y1 AS y2 FROM having_it h JOIN people p
           ON p.intent_id IS NOT DISTINCT FROM h.intent_id AND p.held = h.held AND p.user_id = h.user_id),
-        summed AS (SELECT intent_id, held, kind, name, count(*) AS users1, sum(n1) AS n1, sum(y1) AS y1, sum(n1 * n1) AS nn1,
+        summed AS (SELECT intent_id, held, context, count(*) AS users1, sum(n1) AS n1, sum(y1) AS y1, sum(n1 * n1) AS nn1,
           sum(n1 * y1) AS ny1, sum(y1 * y1) AS yy1, count(*) FILTER (n2 = 0) AS only1,
           sum(n2 * n2 - n * n) AS nn2, sum(n2 * y2 - n * y) AS ny2, sum(y2 * y2 - y * y) AS yy2,
           count(*) FILTER (n2 > 0) AS shared, sum(n1 * n2) AS nn, sum(n1 * y2) AS ny, sum(y1 * n2) AS yn, sum(y1 * y2) AS yy
@@ -117,7 +136,7 @@ def totals(database: Database, *, intent_id: str | None = None, beside: tuple[st
           FROM summed s JOIN every e ON e.intent_id IS NOT DISTINCT FROM s.intent_id AND e.held = s.held)
         SELECT intent_id, held, kind, name, users1, {row.format(1, SCALE)}, users2, {row.format(2, SCALE)}, shared,
           nn::DOUBLE AS nn, ny::DOUBLE / {SCALE} AS ny, yn::DOUBLE / {SCALE} AS yn, yy::DOUBLE / {SCALE} / {SCALE} AS yy
-        FROM rows ORDER BY ALL
+        FROM rows JOIN contexts_named USING (context) ORDER BY ALL
         """,
         parameters,
     )
@@ -137,7 +156,7 @@ def examples(
         for row in database.rows(
             f"""
             WITH found AS (SELECT o.* FROM context_outputs o {negate} JOIN
-              (SELECT * FROM context_of WHERE kind = ? AND name = ?) c USING (conversation_id, turn)
+              (SELECT output FROM context_of JOIN contexts_named USING (context) WHERE kind = ? AND name = ?) c USING (output)
               WHERE o.intent_id IS NOT DISTINCT FROM ?)
             SELECT conversation_id FROM found GROUP BY conversation_id, user_id
             QUALIFY row_number() OVER (PARTITION BY user_id ORDER BY {order}, conversation_id) = 1
