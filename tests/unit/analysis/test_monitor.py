@@ -294,3 +294,27 @@ def test_a_fall_that_a_whole_cohort_shares_is_learnt_once():
             n, e = n + increment.n[own].sum(), e + (increment.n * foreseen.expected)[own].sum()
         level[late] = e / n
     assert 0.04 <= level[False] - level[True] <= 0.3 * 0.45
+
+
+def test_what_is_expected_of_a_newcomer_is_what_people_did_and_not_what_most_answers_say():
+    """One of forty sent most of the answers and took all; the others, and then those who come, take every other one."""
+    rows = [(START + 4 * day, "acceptance", "much", "team", "a", 10.0, 10.0) for day in range(40)]
+    for person in range(39):
+        rows += [
+            (
+                START + 4 * (person % 30 + step) + 1,
+                "acceptance",
+                f"u{person}",
+                "team",
+                "a",
+                1.0,
+                float((step + person) % 2),
+            )
+            for step in range(6)
+        ]
+    rows += [(START + 4 * 41, "acceptance", f"new{person}", "team", "a", 1.0, 1.0) for person in range(3)]
+    made, seen = Monitor(WORSE), []
+    follow = made.expectation.follow
+    made.expectation.follow = lambda increment: seen.append(follow(increment)) or seen[-1]
+    made.fold(table(rows), until=START + 42 * 4)
+    assert seen[-1].expected[-3:] == pytest.approx(0.53, abs=0.04)
