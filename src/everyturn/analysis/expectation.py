@@ -1,14 +1,14 @@
 """What an answer is expected to be: the product, its cohort, its intent, both together, the day of the week, this person's own past.
 
 Every part is a shift from what lies above it, held at nothing by a few imagined answers (empirical-Bayes shrinkage): a cohort's
-and an intent's from the product, a cell's from its cohort and its intent, a person's from what newcomers to their cohort do. A part keeps the sum of
-its answers and not of what was unexplained at the time: when what lies above it moves, it gives back what it had learnt of the
-same movement. Otherwise a fall that all people of a cohort share would be learnt by the cohort, and once more by each person, and
+and an intent's from the product, a cell's from its cohort and its intent, a person's from what newcomers to their cohort do. A part
+keeps the sum of its answers and not of what was unexplained at the time: when what lies above it moves, it gives back what it had
+learnt of the same movement. Otherwise a fall that all people of a cohort share would be learnt by the cohort, and once more by each person, and
 be gone from what is unexpected long before there are answers enough to be sure of it.
 
 A cohort is known twice: by its answers, and by its people (`_NEWCOMER`), for a person one has known for long says little about
-the next one. Of two hundred answers of ten people the cohort's level is as sure as ten people make it; were it counted by answers, newcomers
-who are by chance a little worse would for months be taken for a fall, and the more of them come the more so.
+the next one. Of two hundred answers of ten people the cohort's level is as sure as ten people make it; were it counted by answers,
+newcomers who are by chance a little worse would for months be taken for a fall, and the more of them come the more so.
 
 What people share learns a person's answers of one block with the weight they have as one person's: a script that sends two hundred
 in two hours is one person who sent two hundred, and no news of what others will do.
@@ -37,9 +37,7 @@ class Expectation:
 
     def __init__(self) -> None:
         self.parts = [Part(anchor) for anchor in _ANCHORS]
-        self.home = np.zeros(
-            0, dtype=np.int64
-        )  # of each person and signal: the place of their cohort and its newcomers
+        self.home = np.zeros(0, dtype=np.int64)  # of each person and signal: the place of their cohort
         self.spread = np.zeros((0, 2))
         self.week = -1
 
