@@ -16,6 +16,7 @@ _RESOLUTIONS = (0.5, 0.7, 1, 1.5, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 _CLOSE, _STILL = 0.97, 0.9  # of the best agreement: what counts as equally good, and what as still found again
 _SPLITS, _COMPARED = 5, 3_000  # times the rows are halved, and rows on which two halves are compared
 _ROUNDS_SETTLED = 3  # times each row joins the nearest group
+_RUNS, _LOOSE = 10, 0.05  # runs that vote on each edge, and what is left of the weight of one that none keeps
 _NEIGHBOURLY = 0.2  # what having all one's neighbours in a group adds to the cosine with its middle
 _BLOCK = 8_192  # rows compared with all middles at once
 _SAME = 0.9  # cosine from which two texts are variants of one wording
@@ -167,7 +168,7 @@ def _communities(vectors: Floats, near: Near | None, seed: int, *, finely: bool)
     finest = np.arange(n) if n <= _DIRECT else _louvain(graph, max(_RESOLUTIONS), seed)
     resolution = _resolution(vectors, graph, finest, seed, finely=finely)
     whole = graph if n <= _DIRECT else _joined(graph, finest, np.arange(n))
-    return _settled(vectors, graph, _louvain(whole, resolution, seed)[finest])
+    return _settled(vectors, graph, _consensus(whole, resolution, seed)[finest])
 
 
 def _resolution(vectors: Floats, graph: sp.csr_matrix, finest: Labels, seed: int, *, finely: bool) -> float:
@@ -260,10 +261,25 @@ def neighbour_graph(vectors: Floats, near: Near | None) -> sp.csr_matrix:
     return cast("sp.csr_matrix", graph.maximum(graph.T).tocsr())
 
 
+def _consensus(graph: sp.csr_matrix, resolution: float, seed: int) -> Labels:
+    """Communities on which several runs agree: each edge weighed by the share of runs that keep its ends together."""
+    edges = graph.tocoo()
+    together = np.zeros(edges.nnz, np.int64)
+    for run in range(_RUNS):
+        found = _louvain(graph, resolution, seed + run)
+        together += found[edges.row] == found[edges.col]
+    kept = _LOOSE + (1 - _LOOSE) * together / _RUNS
+    agreed = sp.csr_matrix((edges.data * kept, (edges.row, edges.col)), shape=graph.shape)
+    return _louvain(agreed, resolution, seed)
+
+
 def _louvain(graph: sp.csr_matrix, resolution: float, seed: int) -> Labels:
+    """Communities found from the rows in a random order: one that means something, as an alphabet does, costs quality."""
     from sknetwork.clustering import Louvain
 
-    louvain = Louvain(resolution=resolution, random_state=seed, return_probs=False, return_aggregate=False)
+    louvain = Louvain(
+        resolution=resolution, shuffle_nodes=True, random_state=seed, return_probs=False, return_aggregate=False
+    )
     return cast("Labels", louvain.fit_predict(graph).astype(np.int64))
 
 
