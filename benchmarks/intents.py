@@ -151,7 +151,7 @@ class Measured:
         graph = neighbour_graph(vectors, None)
         sample = self.random.choice(len(texts), min(3_000, len(texts)), replace=False)
         found = [
-            Louvain(resolution=r, random_state=7).fit_predict(graph)
+            Louvain(resolution=r, shuffle_nodes=True, random_state=7).fit_predict(graph)
             for r in (1, 1.5, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
         ]
         clear = np.array([silhouette_score(vectors[sample], groups[sample], metric="cosine") for groups in found])
