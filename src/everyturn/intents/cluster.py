@@ -13,11 +13,11 @@ from everyturn.intents.grid import GRID, Doubles, Floats, Labels, directions, gr
 from everyturn.intents.neighbours import content_order, nearest
 
 _RESOLUTIONS = (0.5, 0.7, 1, 1.5, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
-_CLOSE, _STILL = 0.97, 0.9  # of the best agreement: what counts as equally good, and what as still found again
+_CLOSE, _STILL = (0.01, 0.02, 0.03), (0.1,)  # losses of agreement at which to stop: as good, and still found again
 _SPLITS, _COMPARED = 5, 3_000  # times the rows are halved, and rows on which two halves are compared
 _ROUNDS_SETTLED = 3  # times each row joins the nearest group
 _RUNS, _LOOSE = 10, 0.05  # runs that vote on each edge, and what is left of the weight of one that none keeps
-_NEIGHBOURLY = 0.2  # what having all one's neighbours in a group adds to the cosine with its middle
+_NEIGHBOURLY = 0.35  # what having all one's neighbours in a group adds to the cosine with its middle
 _BLOCK = 8_192  # rows compared with all middles at once
 _SAME = 0.9  # cosine from which two texts are variants of one wording
 _ROUNDS, _FEW_LED = 4, 0.95  # times, while more than a twentieth is taken in
@@ -34,12 +34,15 @@ def cluster(vectors: Floats, *, seed: int, finely: bool = False) -> Labels:
 
     Method: texts with a cosine of 0.9 count as one wording, so that a template sent a thousand times is no subject of its
     own; a graph of each wording's nearest neighbours by cosine (0.3·√n of them, held within 10 and 20), made symmetric by
-    the maximum; Louvain communities (Blondel et al. 2008) at resolutions from 0.5 to 64, where 1 is that of modularity; and
-    each wording joins the community it is nearest to, three times over: by the cosine with its middle and a fifth of the
-    share of its neighbours, by weight, that are in it. How fine to cut: what is found again
-    (stability, Lange et al. 2004). The wordings are halved at random five times; the groups of either half take in the
-    same sample by its nearest middles, and are compared by adjusted mutual information. From the resolution where halves
-    agree best, the finest one reached while they agree within 3 % as well; `finely`, the finest of all within 10 %.
+    the maximum; Louvain communities (Blondel et al. 2008) of it at one resolution, where 1 is that of modularity: ten runs, each
+    from another random order of the wordings, weigh every edge by the share of them that keeps its ends together, and a last
+    run of that graph decides (as in ECG, Poulin and Théberge 2019). Then each wording joins the community it is nearest to,
+    three times over: by the cosine with its middle and a third of the share of its neighbours, by weight, that are in it.
+
+    How fine to cut: what is found again (stability, Lange et al. 2004). The wordings are halved at random five times; the
+    groups of either half, at resolutions from 0.5 to 64, take in the same sample by its nearest middles, and are compared by
+    adjusted mutual information. From the resolution where halves agree best one goes finer until 1, 2 and 3 % of that
+    agreement are lost, and takes the middle (geometric mean) of these three stops; `finely`, until 10 % are lost.
     """
     labels = np.full(len(vectors), -1)
     rows = np.flatnonzero(np.einsum("ij,ij->i", vectors, vectors) > 0)
@@ -180,14 +183,28 @@ def _resolution(vectors: Floats, graph: sp.csr_matrix, finest: Labels, seed: int
         order = random.permutation(len(vectors))
         halves = [_Half.of(vectors, graph, finest, np.sort(rows)) for rows in np.array_split(order, 2)]
         agreements.append([_agreement(*(half.groups(sample, each, seed) for half in halves)) for each in _RESOLUTIONS])
-    stability = np.round(np.mean(agreements, axis=0), 4)
+    stability = np.mean(agreements, axis=0)
     if stability.max() <= 0:  # nothing is found again: as few groups as there are
         return _RESOLUTIONS[0]
-    if finely:
-        return _RESOLUTIONS[int(np.flatnonzero(stability >= _STILL * stability.max())[-1])]
-    is_stable = stability >= _CLOSE * stability.max()
-    best = int(stability.argmax())
-    return _RESOLUTIONS[best + int(np.append(is_stable[best:], False).argmin()) - 1]
+    stops = [_finest_within(stability, loss) for loss in (_STILL if finely else _CLOSE)]
+    return round(float(np.exp(np.mean(stops))), 3)
+
+
+def _finest_within(stability: Doubles, loss: float) -> float:
+    """The logarithm of the resolution, finer than the best one, at which that share of its stability is lost.
+
+    On the curve smoothed over neighbours (¼, ½, ¼), and between its points on a straight line: an agreement that differs by
+    a thousandth then moves the answer a little, and not by a whole step.
+    """
+    curve = np.convolve(np.pad(stability, 1, "edge"), (0.25, 0.5, 0.25), "valid")
+    best = int(curve.argmax())
+    least = (1 - loss) * curve[best]
+    under = np.flatnonzero(curve[best:] < least)
+    if not len(under):
+        return float(np.log(_RESOLUTIONS[-1]))
+    at = best + int(under[0])
+    part = (curve[at - 1] - least) / (curve[at - 1] - curve[at])
+    return float(np.interp(at - 1 + part, np.arange(len(curve)), np.log(_RESOLUTIONS)))
 
 
 @dataclass(frozen=True, slots=True)
