@@ -77,20 +77,20 @@ def stored(tmp_path_factory):
         {
             "suite": "desk",
             "case_id": "1",
-            "input": "where is my parcel? the courier and the tracking say nothing, mail me at desk@shop.example",
+            "input": "where is my parcel? the courier and the tracking say nothing",
             "score": 1,
         },
         {
             "suite": "desk",
             "case_id": "2",
-            "input": "please track my late parcel, tracking says nothing and the courier neither, mail me at desk@shop.example",
+            "input": "please track my late parcel, tracking says nothing and the courier neither",
             "score": 0,
         },
         {"suite": "desk", "case_id": "3", "input": "Wie storniere ich ein Abonnement", "score": 1},
         {
             "suite": "desk",
             "case_id": "4",
-            "input": "please track my late parcel - tracking says nothing and the courier neither! mail me at desk@shop.example",
+            "input": "please track my late parcel - tracking says nothing and the courier neither!",
             "score": 1,
         },
     ]
