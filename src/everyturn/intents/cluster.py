@@ -14,7 +14,11 @@ from everyturn.intents.neighbours import content_order, nearest
 
 _RESOLUTIONS = (0.5, 0.7, 1, 1.5, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 _CLOSE, _STILL = (0.01, 0.02, 0.03), (0.1,)  # losses of agreement at which to stop: as good, and still found again
-_SPLITS, _COMPARED = 5, 3_000  # times the rows are halved, and rows on which two halves are compared
+_SPLITS, _COMPARED = 8, 3_000  # times the rows are halved, and rows on which two halves are compared
+_FIRST, _BEYOND = (
+    2,
+    0.04,
+)  # the splits that look at every resolution, and how much worse than needed the others still look
 _ROUNDS_SETTLED = 3  # times each row joins the nearest group
 _RUNS, _LOOSE = 10, 0.05  # runs that vote on each edge, and what is left of the weight of one that none keeps
 _NEIGHBOURLY = 0.35  # what having all one's neighbours in a group adds to the cosine with its middle
@@ -39,7 +43,7 @@ def cluster(vectors: Floats, *, seed: int, finely: bool = False) -> Labels:
     run of that graph decides (as in ECG, Poulin and Théberge 2019). Then each wording joins the community it is nearest to,
     three times over: by the cosine with its middle and a third of the share of its neighbours, by weight, that are in it.
 
-    How fine to cut: what is found again (stability, Lange et al. 2004). The wordings are halved at random five times; the
+    How fine to cut: what is found again (stability, Lange et al. 2004). The wordings are halved at random eight times; the
     groups of either half, at resolutions from 0.5 to 64, take in the same sample by its nearest middles, and are compared by
     adjusted mutual information. From the resolution where halves agree best one goes finer until 1, 2 and 3 % of that
     agreement are lost, and takes the middle (geometric mean) of these three stops; `finely`, until 10 % are lost.
@@ -178,15 +182,25 @@ def _resolution(vectors: Floats, graph: sp.csr_matrix, finest: Labels, seed: int
     """The resolution whose groups are found again in halves of the rows, as `cluster` describes."""
     sample = on_grid(vectors[content_order(vectors)[:_COMPARED]])
     random = np.random.default_rng(seed)
-    agreements = []
-    for _ in range(_SPLITS):
+    losses = _STILL if finely else _CLOSE
+
+    def agreements(places: Labels) -> Doubles:
+        """How much two random halves agree at each of these resolutions; not a number at the others."""
         order = random.permutation(len(vectors))
         halves = [_Half.of(vectors, graph, finest, np.sort(rows)) for rows in np.array_split(order, 2)]
-        agreements.append([_agreement(*(half.groups(sample, each, seed) for half in halves)) for each in _RESOLUTIONS])
-    stability = np.mean(agreements, axis=0)
+        found = np.full(len(_RESOLUTIONS), np.nan)
+        for place in places:
+            found[place] = _agreement(*(half.groups(sample, _RESOLUTIONS[place], seed) for half in halves))
+        return found
+
+    looks = [agreements(np.arange(len(_RESOLUTIONS))) for _ in range(_FIRST)]
+    stability = np.mean(looks, axis=0)
+    near = np.flatnonzero(stability >= (1 - _BEYOND - max(losses)) * stability.max())
+    looks += [agreements(near) for _ in range(_SPLITS - _FIRST)]
+    stability = np.nanmean(looks, axis=0)
     if stability.max() <= 0:  # nothing is found again: as few groups as there are
         return _RESOLUTIONS[0]
-    stops = [_finest_within(stability, loss) for loss in (_STILL if finely else _CLOSE)]
+    stops = [_finest_within(stability, loss) for loss in losses]
     return round(float(np.exp(np.mean(stops))), 3)
 
 
