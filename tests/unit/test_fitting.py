@@ -78,7 +78,7 @@ def test_a_teams_own_outcomes_label_the_conversations_they_are_of(ws, tmp_path):
     (tmp_path / "outcomes.jsonl").write_text("\n".join(map(json.dumps, rows)))
     told = ws.load(tmp_path / "outcomes.jsonl", as_="outcomes")
     assert told["labels"] == len(ours) + 1  # of "elsewhere" no message is here: it is a conversation by itself
-    assert f"{len(ours) + 1:,} outcomes of conversations whose messages are here" in str(told)
+    assert f"{len(ours) + 1:,} outcomes belong to conversations whose messages are loaded" in str(told)
     found = ws.fit()
     # What was done to an output goes before what is said of its conversation, so c1 counts once.
     assert found["labelled"] == found["rows"] == seen + len(ours)
