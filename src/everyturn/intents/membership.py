@@ -156,7 +156,7 @@ def learn(vectors: Floats, labels: Labels, familiar: Floats | None = None, *, se
     without itself, is its own, given the margin: one logistic curve for all (Platt 1999).
     """
     groups = int(labels.max(initial=-1)) + 1
-    chosen = _drawn(labels, min(PROTOTYPES, max(_ALL_PROTOTYPES // max(groups, 1), 64)), seed)
+    chosen = _drawn(labels, seed)
     itself = np.full(len(labels), -1)
     itself[chosen] = np.arange(len(chosen))
     prototypes = vectors[chosen].astype(np.float16).astype(np.float32)
@@ -175,12 +175,13 @@ def learn(vectors: Floats, labels: Labels, familiar: Floats | None = None, *, se
 
 def standing(labels: Labels, *, seed: int) -> Labels:
     """The rows that stand for all members of their groups where one is added to: twice as many as its prototypes, at most."""
+    return _drawn(labels, seed, times=2)
+
+
+def _drawn(labels: Labels, seed: int, *, times: int = 1) -> Labels:
+    """Of each group as many members as it has prototypes, or so many times more; group by group, drawn by the seed."""
     groups = int(labels.max(initial=-1)) + 1
-    return _drawn(labels, 2 * min(PROTOTYPES, max(_ALL_PROTOTYPES // max(groups, 1), 64)), seed)
-
-
-def _drawn(labels: Labels, most: int, seed: int) -> Labels:
-    """Up to so many members of each group, group by group, drawn by the seed."""
+    most = times * min(PROTOTYPES, max(_ALL_PROTOTYPES // max(groups, 1), 64))
     shuffled = np.random.default_rng(seed).permutation(len(labels))
     by_group = shuffled[np.argsort(labels[shuffled], kind="stable")]
     by_group = by_group[labels[by_group] >= 0]
