@@ -11,6 +11,8 @@ from collections.abc import Mapping
 import pyarrow as pa
 
 from everyturn.engines.local import Database
+from everyturn.engines.metrics import SCALE
+from everyturn.engines.tables import SEEN_UNTIL
 
 GIVEN_AT = """
     SELECT conversation_id, turn, max("at") AS given_at FROM messages WHERE role = 'assistant' AND conversation_id IN
@@ -24,10 +26,10 @@ def lags(database: Database) -> pa.Table:
         f"""
         SELECT o.signal, (epoch_us(coalesce(m.given_at, c.started_at)) // 86400000000)::BIGINT AS given,
           (epoch_us(coalesce(o.final_at, c.started_at)) // 86400000000)::BIGINT AS known,
-          count(*)::DOUBLE AS n, sum(round(o.value * 1e6)::HUGEINT)::DOUBLE / 1e6 AS y
+          count(*)::DOUBLE AS n, sum(round(o.value * {SCALE})::HUGEINT)::DOUBLE / {SCALE} AS y
         FROM observations o JOIN (SELECT conversation_id, started_at FROM conversations) c USING (conversation_id)
         LEFT JOIN ({GIVEN_AT}) m ON m.conversation_id = o.conversation_id AND m.turn = o.turn
-        CROSS JOIN (SELECT max(value)::TIMESTAMP AS until FROM meta WHERE key = 'seen_until') s
+        {SEEN_UNTIL}
         WHERE o.value IS NOT NULL AND c.started_at IS NOT NULL AND coalesce(o.final_at, c.started_at) <= s.until
         GROUP BY ALL ORDER BY ALL
         """
@@ -37,11 +39,11 @@ def lags(database: Database) -> pa.Table:
 def untimed(database: Database) -> pa.Table:
     """Outputs whose answer has no time of its own, by signal and age in days: columns signal, age, asked, known."""
     return database.table(
-        """
+        f"""
         SELECT o.signal, date_diff('day', c.started_at, s.until)::BIGINT AS age, count(*)::DOUBLE AS asked,
           count(o.value)::DOUBLE AS known
         FROM observations o JOIN (SELECT conversation_id, started_at FROM conversations) c USING (conversation_id)
-        CROSS JOIN (SELECT max(value)::TIMESTAMP AS until FROM meta WHERE key = 'seen_until') s
+        {SEEN_UNTIL}
         WHERE o.final_at IS NULL AND c.started_at <= s.until GROUP BY ALL ORDER BY ALL
         """
     )

@@ -84,11 +84,14 @@ NATURAL_KEYS: dict[str, tuple[str, ...]] = {
     "eval_results": ("suite", "case_id", "run_id", "metric"),
 }
 
+SEEN_UNTIL = "CROSS JOIN (SELECT max(value)::TIMESTAMP AS until FROM meta WHERE key = 'seen_until') s"
+"""Joins `s.until`, the latest time the workspace has seen, to every row."""
+
 VIEWS: dict[str, str] = {
     # One row per observation with everything it can be grouped by. An answer that is not final yet is unknown: the window in
     # which it could still change reaches beyond the latest time the workspace has seen. So is one of an output younger than its
     # signal's horizon: of such outputs those known are not like those still coming in (engines/horizons.py).
-    "facts": """
+    "facts": f"""
         SELECT o.conversation_id, o.turn, o.signal, o.version, o.label, o.evidence,
           coalesce(greatest(o.final_at, c.started_at + to_days(h.days)) > s.until, false) AS is_coming,
           CASE WHEN NOT is_coming THEN o.value END AS value,
@@ -102,6 +105,6 @@ VIEWS: dict[str, str] = {
         LEFT JOIN intents i ON i.intent_id = t.intent_id
         LEFT JOIN (SELECT substr(key, 9) AS signal, value::INTEGER AS days FROM meta WHERE key LIKE 'horizon.%') h
           ON h.signal = o.signal
-        CROSS JOIN (SELECT max(value)::TIMESTAMP AS until FROM meta WHERE key = 'seen_until') s
+        {SEEN_UNTIL}
     """,
 }

@@ -9,6 +9,7 @@ import pyarrow as pa
 from everyturn.engines.horizons import GIVEN_AT
 from everyturn.engines.local import Database
 from everyturn.engines.metrics import SCALE, dimensions
+from everyturn.engines.tables import SEEN_UNTIL
 
 _TOTALS = """
     SELECT (epoch_us(coalesce(m.given_at, c.started_at, o.final_at)) // 21600000000)::BIGINT AS given,
@@ -19,7 +20,7 @@ _TOTALS = """
     JOIN (SELECT conversation_id, user_id, started_at, attributes FROM conversations) c USING (conversation_id)
     LEFT JOIN turn_intents t ON t.conversation_id = o.conversation_id AND t.turn = coalesce(o.turn, 0)
     LEFT JOIN ({given}) m ON m.conversation_id = o.conversation_id AND m.turn = o.turn
-    CROSS JOIN (SELECT max(value)::TIMESTAMP AS until FROM meta WHERE key = 'seen_until') s
+    {seen_until}
     WHERE o.value IS NOT NULL AND c.user_id IS NOT NULL AND coalesce(o.final_at, c.started_at) <= s.until
       AND o.signal IN (SELECT unnest(?))
     GROUP BY ALL
@@ -35,7 +36,7 @@ def totals(database: Database, signals: Iterable[str]) -> pa.Table:
     """
     graded = database.scalar("SELECT count(*) FROM observations WHERE signal = 'edit_share'")
     heard = [signal for signal in signals if not (graded and signal == "edits")]
-    query = _TOTALS.format(cohort=dimensions(database)["cohort"], given=GIVEN_AT, scale=SCALE)
+    query = _TOTALS.format(cohort=dimensions(database)["cohort"], given=GIVEN_AT, seen_until=SEEN_UNTIL, scale=SCALE)
     return database.table(f"{query} ORDER BY ALL", [heard])
 
 
