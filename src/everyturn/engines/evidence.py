@@ -45,14 +45,15 @@ def outcomes(database: Database, ids: Iterable[str]) -> dict[str, list[dict[str,
     return found
 
 
-def latest(database: Database, user_id: str, *, limit: int) -> list[str]:
-    """The ids of a user's conversations, the latest first."""
+def latest(database: Database, *, user_id: str | None = None, limit: int) -> list[str]:
+    """The ids of all conversations, or of one user's, the latest first."""
+    own, parameters = ("", []) if user_id is None else ("WHERE user_id = ?", [user_id])
     found = database.rows(
-        """
-        SELECT conversation_id FROM conversations WHERE user_id = ?
+        f"""
+        SELECT conversation_id FROM conversations {own}
         ORDER BY started_at DESC NULLS LAST, conversation_id LIMIT ?
         """,
-        [user_id, limit],
+        [*parameters, limit],
     )
     return [conversation_id for (conversation_id,) in found]
 

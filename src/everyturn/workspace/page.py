@@ -59,6 +59,8 @@ def report_on(database: Database, *, title: str, progress: Progress) -> dict[str
     contexts = [context for name in SEPARATED for context in contexts_of(database, asked[name])]
     counts, complete = inputs.counts(database), metrics.last_complete_week(database)
     read = [*(f.conversations for f in findings), *(item["conversations"] for item in (*intents, *contexts))]
+    # where nothing points to any conversation yet, the latest are there to read
+    ids = [*chain.from_iterable(read)] or evidence.latest(database, limit=_FIRST)
     return {
         "title": title,
         "generated_at": evidence.instant(datetime.now(UTC).replace(microsecond=0)),
@@ -79,7 +81,7 @@ def report_on(database: Database, *, title: str, progress: Progress) -> dict[str
         "cohorts": _cohorts(database, cohort_trust(panel)),
         "trust_order": [order.to_json() for order in leading_order(panel)],
         "coverage": measure_coverage(panel, evals, names).to_json(),
-        "conversations": shown_conversations(database, [*chain.from_iterable(read)] or _latest(database)),
+        "conversations": shown_conversations(database, ids),
         "notes": _notes(counts, complete if panel.complete > 0 else None),
         "definitions": [{"term": term, "meaning": meaning} for term, meaning in DEFINITIONS],
         "provenance": {
@@ -116,12 +118,6 @@ def _sentence(gap: Gap, counts: dict[str, Json]) -> str:
             f"Too few users to say what they keep: {few} with a known outcome so far, {head.acceptance.needed} needed."
         )
     return "Not enough is known yet to say what users keep."
-
-
-def _latest(database: Database) -> list[str]:
-    """The latest conversations, to read where nothing points to any yet."""
-    sql = "SELECT conversation_id FROM conversations ORDER BY started_at DESC NULLS LAST, conversation_id LIMIT ?"
-    return [conversation_id for (conversation_id,) in database.rows(sql, [_FIRST])]
 
 
 def _most_asked(cohorts: Sequence[dict[str, Json]]) -> dict[str, Json]:

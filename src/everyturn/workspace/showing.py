@@ -138,7 +138,7 @@ def _nearest(db: Database, intent_id: str) -> list[dict[str, Json]]:
 
 def user(db: Database, user_id: str, *, limit: int) -> dict[str, Json]:
     """One user: how far they rely on what they get, beside their cohort; what they took week by week; what they said last."""
-    ids = evidence.latest(db, user_id, limit=max(limit, 1))
+    ids = evidence.latest(db, user_id=user_id, limit=max(limit, 1))
     panel = panel_of(db)
     if not ids and user_id not in panel.users:
         raise unknown_id("user", user_id, expected=_AN_ID, try_="everyturn show trust")
