@@ -10,7 +10,7 @@ plain       the same for a plain graph of nearest neighbours and Louvain on the 
             mean silhouette on 3,000 texts is within .01 of the best, and at whichever agrees best with the labels
 oos         how well the likeness to the nearest intent tells "oos" from the rest, discovered on half of it (AUROC)
 covered     a suite of 200 cases over a random half of the labels: how well the gap score tells the groups it covers (AUROC)
-stable      ARI between discoveries on two random 80 % samples, on the texts they share, three times over; and the share of old texts that
+stable      ARI between discoveries on two random 80% samples, on the texts they share, three times over; and the share of old texts that
             change their intent when a tenth more is added
 hidden      a fifth of the labels come only after the discovery: the share found as new intents (an intent born then holds most
             of the label's texts and the label is most of the intent), and the births that are of no hidden label
@@ -168,7 +168,7 @@ class Measured:
         topics, _ = BERTopic().fit_transform(texts, vectors)
         theirs = time.process_time() - started
         found = np.array(topics)
-        print(f"  bertopic   {scores(labels, found)}   {len(set(topics)) - 1} groups, {100 * (found == -1).mean():.1f} % noise;"
+        print(f"  bertopic   {scores(labels, found)}   {len(set(topics)) - 1} groups, {100 * (found == -1).mean():.1f}% noise;"
               f" CPU seconds {theirs:.1f}; ours is {ours / theirs:.2f} of it", flush=True)  # fmt: skip
 
     def oos(self) -> None:
@@ -222,8 +222,8 @@ class Measured:
         second = self.discover(order, known=first)
         before, after = ids_of(first), ids_of(second)[: len(old)]
         held = before != "unclear"
-        print(f"  stable     ARI {' '.join(f'{pair:.3f}' for pair in pairs)} on pairs of 80 % samples; a tenth more changes {100 * (before != after)[held].mean():.2f} %"
-              f" of the assigned, {100 * (before != after).mean():.2f} % of all; unclear {100 * (~held).mean():.1f} %", flush=True)  # fmt: skip
+        print(f"  stable     ARI {' '.join(f'{pair:.3f}' for pair in pairs)} on pairs of 80% samples; a tenth more changes {100 * (before != after)[held].mean():.2f}%"
+              f" of the assigned, {100 * (before != after).mean():.2f}% of all; unclear {100 * (~held).mean():.1f}%", flush=True)  # fmt: skip
 
     def hidden(self) -> None:
         names = np.array(sorted(set(self.labels[self.scope])))
@@ -242,7 +242,7 @@ class Measured:
         ]
         false = [one for one in born if mostly[one] not in late]
         told = len(set(mostly.values()) & late)
-        print(f"  hidden     {100 * len(found) / len(late):.0f} % of {len(late)} held by a new intent of their own"
+        print(f"  hidden     {100 * len(found) / len(late):.0f}% of {len(late)} held by a new intent of their own"
               f" ({told} have one of at least a part); {len(born)} born, {len(false)} of them false", flush=True)  # fmt: skip
 
     def chance(self) -> None:
@@ -259,8 +259,8 @@ class Measured:
         right = np.array([mostly[i] for i in nearest]) == self.labels[other]
         edge = np.minimum((sure * 10).astype(int), 9)
         error = sum(abs(sure[edge == b].mean() - right[edge == b].mean()) * (edge == b).mean() for b in set(edge))
-        print(f"  chance     expected calibration error {error:.3f}; {100 * right.mean():.1f} % right, mean confidence"
-              f" {100 * sure.mean():.1f} %", flush=True)  # fmt: skip
+        print(f"  chance     expected calibration error {error:.3f}; {100 * right.mean():.1f}% right, mean confidence"
+              f" {100 * sure.mean():.1f}%", flush=True)  # fmt: skip
 
 
 def measure_speed(texts: list[str], name: str) -> None:

@@ -274,7 +274,7 @@ def sample_report() -> dict[str, Any]:
             "kept": estimate(0.624, 14120, unknown=5084, users=2118),
             "rework": estimate(0.127, 9830, unknown=774, users=1874),
             "edit_rate": estimate(0.214, 13491, users=2096),
-            "sentence": "Evals say 94 %. Users keep 62 % of what the agent gives them.",
+            "sentence": "Evals say 94%. Users keep 62% of what the agent gives them.",
         },
         "findings": [
             {
@@ -289,7 +289,7 @@ def sample_report() -> dict[str, Any]:
                 "low": -0.33,
                 "high": -0.21,
                 "title": "Delivery changes stopped working for users",
-                "sentence": "Users accept 44 % of the answers about changing a delivery, 27 points less than before the week of 31 March, while its 24 eval cases kept scoring 95 %.",
+                "sentence": "Users accept 44% of the answers about changing a delivery, 27 points less than before the week of 31 March, while its 24 eval cases kept scoring 95%.",
                 "details": [
                     "The drop is in the rate, not in what users ask for: the mix of intents moved it by 1 point.",
                     "It hits all cohorts alike.",
@@ -311,7 +311,7 @@ def sample_report() -> dict[str, Any]:
                 "high": -0.15,
                 "title": "Enterprise users check more",
                 "sentence": "Enterprise users still come as often, but act on answers without checking them 22 points less than before the week of 31 March.",
-                "details": ["Questions for sources doubled; edits got deeper, from 18 % to 33 % of the text."],
+                "details": ["Questions for sources doubled; edits got deeper, from 18% to 33% of the text."],
                 "series": [
                     {"week": r["week"], "value": r["value"], "low": r["low"], "high": r["high"], "n": r["users"]}
                     for r in cohorts[0]["trust_weekly"]
@@ -331,7 +331,7 @@ def sample_report() -> dict[str, Any]:
                 "low": 0.062,
                 "high": 0.081,
                 "title": "A new request: warehouse scanners",
-                "sentence": "Since the week of 14 April users ask how to connect a warehouse scanner; no eval case tests it and 35 % accept the answer.",
+                "sentence": "Since the week of 14 April users ask how to connect a warehouse scanner; no eval case tests it and 35% accept the answer.",
                 "details": [],
                 "series": [
                     {
@@ -358,7 +358,7 @@ def sample_report() -> dict[str, Any]:
                 "low": 0.10,
                 "high": 0.26,
                 "title": "Exports are redone in the spreadsheet",
-                "sentence": "31 % of the exports users accepted were redone within 7 days, 18 points more than before the week of 17 March.",
+                "sentence": "31% of the exports users accepted were redone within 7 days, 18 points more than before the week of 17 March.",
                 "details": ["Most saved files keep less than half of what the agent wrote."],
                 "series": _weekly(0.13, 0.36, 68, 2, rng),
                 "unit": "rate",
@@ -376,7 +376,7 @@ def sample_report() -> dict[str, Any]:
                 "low": 0.51,
                 "high": 0.61,
                 "title": "Nobody tests disputes",
-                "sentence": "One conversation in ten disputes a charge; none of the 187 eval cases covers it and 38 % of the answers are accepted, where evals say 94 %.",
+                "sentence": "One conversation in ten disputes a charge; none of the 187 eval cases covers it and 38% of the answers are accepted, where evals say 94%.",
                 "details": [],
                 "series": by_name["Dispute a charge"]["acceptance_weekly"],
                 "unit": "rate",
@@ -583,7 +583,7 @@ def _conversations() -> dict[str, Any]:
 def without_evals() -> dict[str, Any]:
     report = copy.deepcopy(sample_report())
     report["counts"]["eval_cases"] = 0
-    report["headline"].update(eval_score=None, eval_runs=[], sentence="Users keep 62 % of what the agent gives them.")
+    report["headline"].update(eval_score=None, eval_runs=[], sentence="Users keep 62% of what the agent gives them.")
     for intent in report["intents"]:
         intent.update(
             cases=None, eval_score=None, distance=None, status=[s for s in intent["status"] if s != "no eval cases"]
@@ -597,7 +597,7 @@ def without_actions() -> dict[str, Any]:
     report = copy.deepcopy(sample_report())
     report["counts"]["actions"] = 0
     report["headline"].update(
-        kept=None, rework=None, sentence="Evals say 94 %. Users accept 71 % of what the agent gives them."
+        kept=None, rework=None, sentence="Evals say 94%. Users accept 71% of what the agent gives them."
     )
     for intent in report["intents"]:
         intent["rework"] = None

@@ -4,7 +4,7 @@ DATA_DIR holds `devgptiplus.dev.jsonl.gz` (answers with code, and the commits of
 (machine translations and what people made of them), one conversation a line: {id, group, messages, gold, artefact, items?}.
 
 The groups (repositories, sentences) are parted in two by a hash. Nothing here is fitted to either; the choice between ways of measuring code was
-made with both in sight, so both parts are shown. Ranges are 95 % bootstraps over groups.
+made with both in sight, so both parts are shown. Ranges are 95% bootstraps over groups.
 
 Prose grades were chosen on keystroke logs that are not part of this data. What can be measured without them: edits planted in real
 sentences, whose share kept is known by construction, and sentences that people corrected, for which only the edit distance is known.

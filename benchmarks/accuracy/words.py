@@ -3,7 +3,7 @@
 DATA_DIR holds `NAME.*.jsonl.gz`, one conversation a line: {id, group, messages, gold}; a file that is not there is left out. Two
 parts of each are reported apart, split by a hash of the group: phrases and weights may have been chosen with the "tuning" part in
 view, the "reporting" part was only ever measured. "untrained" is the word rule; "fitted" scores each row by a model that never saw
-its group. Ranges are 95 % bootstraps over groups.
+its group. Ranges are 95% bootstraps over groups.
 """
 
 from __future__ import annotations

@@ -68,7 +68,7 @@ def test_load_prints_the_ledger_and_measure_the_rate(tmp_path):
     assert (row["n"], row["users"]) == (30, 15)
     assert row["value"] == pytest.approx(2 / 3, abs=1e-6)
     assert row["low"] < row["value"] < row["high"]
-    assert "67 %" in everyturn("measure", "acceptance", cwd=tmp_path, check=0).stdout
+    assert "67%" in everyturn("measure", "acceptance", cwd=tmp_path, check=0).stdout
 
 
 def test_too_few_users_is_status_3_and_says_how_many_are_needed(tmp_path):

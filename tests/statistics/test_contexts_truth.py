@@ -70,13 +70,13 @@ def test_what_was_planted_is_told_and_what_goes_along_is_not():
     assert best.has
     assert best.sentence.startswith('"sql question" does worse where plan is "p0": ')
     planted = [c.change for one in told for c in one if c.name == "plan = p0"]
-    # those told are the clearer ones of their kind, so that a little less than 95 % of their ranges may hold
+    # those told are the clearer ones of their kind, so that a little less than 95% of their ranges may hold
     assert sum(c.low < -0.35 < c.high for c in planted) >= 0.8 * len(planted)
 
 
 @pytest.mark.statistics
 def test_chance_is_told_rarely():
-    runs = 20  # 160 comparisons each; at 5 % of false discoveries about one run in twenty tells any
+    runs = 20  # 160 comparisons each; at 5% of false discoveries about one run in twenty tells any
     assert sum(bool(found(play(100 + seed))) for seed in range(runs)) <= 4
 
 

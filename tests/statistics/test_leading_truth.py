@@ -1,6 +1,6 @@
 """The order in which trust and use fall, planted both ways, together and not at all.
 
-600 users (1,500 where trust does not go first) over 26 weeks, of whom 12 % come a fifth as often from some week on; some 25 (60) of
+600 users (1,500 where trust does not go first) over 26 weeks, of whom 12% come a fifth as often from some week on; some 25 (60) of
 them with a habit that shows it. Seen in 30 runs: trust six weeks before, by 20 points 30 of 30, by 10 points 30 of 30, never called
 use first; both in one week 30 of 30 "use first, trust with it or after", two weeks after it 15 of 30 and else unclear, both over the
 same four weeks twice wrongly trust first; both over the same 8 or 12 weeks (not asserted) trust first in 4 of 24, else unclear; no loss of trust, or only in those who stay: one wrong claim each in 67 looks.

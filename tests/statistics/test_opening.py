@@ -26,7 +26,7 @@ def test_where_nothing_changed_no_start_is_named():
         worlds += 1
         gaps += len(found)
     assert gaps > 3 * worlds  # the evals of this world promise more than its users accept
-    assert named <= 3  # 5 % of 12 worlds is 0.6; four or more has a chance of 1 in 500
+    assert named <= 3  # 5% of 12 worlds is 0.6; four or more has a chance of 1 in 500
 
 
 def test_a_planted_fall_is_dated():
@@ -42,5 +42,5 @@ def test_a_planted_fall_is_dated():
     assert missed <= 2
     assert held >= 0.6 * len(
         errors
-    )  # 87 % on 80 other worlds (68 of 78, 2 missed); fewer than 60 % of 12 happens once in 50
+    )  # 87% on 80 other worlds (68 of 78, 2 missed); fewer than 60% of 12 happens once in 50
     assert np.median(np.abs(errors)) <= 2  # the fall itself takes four weeks, and its beginning is faint

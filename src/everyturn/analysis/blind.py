@@ -35,7 +35,7 @@ class BlindSpots:
         """What to know where nothing was found.
 
         >>> print(BlindSpots("cohort", (("Support", 0.18), ("Admins", None)), 0, 5, 0.07).sentence)
-        In 2 of 5 cohorts (7 % of answers), acceptance could fall by 10 points without it showing within four weeks. The smallest fall that would probably show: Support 18 points, Admins none.
+        In 2 of 5 cohorts (7.0% of answers), acceptance could fall by 10 points without it showing within four weeks. The smallest fall that would probably show: Support 18 points, Admins none.
         """
         worth = f"{WORTH * 100:.0f} points"
         blind = len(self.slices) + self.unnamed

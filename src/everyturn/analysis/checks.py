@@ -42,33 +42,34 @@ def check_budget(
 ) -> Check:
     """Whether a rate holds its budget (one of `least` and `most`).
 
-    It failed only where the whole 95 % range lies beyond the budget, and passed only where the rate itself holds it; a
+    It failed only where the whole 95% range lies beyond the budget, and passed only where the rate itself holds it; a
     rate beyond it whose range still reaches the budget is unclear. So a build never breaks on a small sample's noise, and
     noise is never called a pass.
 
     >>> rate = Estimate(0.52, 0.47, 0.56, users=120, n=400)
     >>> check_budget("acceptance", {}, rate, least=0.6, most=None).sentence
-    'acceptance is 52 % (47–56), below the 60 % it must hold.'
+    'acceptance is 52% (47–56), below the 60% it must hold.'
     """
     where = ", ".join(f"{key} {quoted(str(value))}" for key, value in group.items())
     what = f"{signal} for {where}" if where else signal
     bound = least if least is not None else most
     assert bound is not None
-    name = f"{what} {'at least' if least is not None else 'at most'} {percent(bound)}"
+    must = f"{bound * 100:.6g}%"  # as it was set: a bound is not rounded
+    name = f"{what} {'at least' if least is not None else 'at most'} {must}"
     if isinstance(estimate, NotEnough):
         said = f"{what}: not enough data, {estimate.users} users of the {estimate.needed} needed."
         return Check(name, "not enough data", said, signal, group, estimate)
-    figure = f"{what} is {percent(estimate.value)} ({span(estimate.low, estimate.high)})"
+    figure = f"{what} is {percent(estimate.value)} ({span(estimate.low, estimate.high, beside=estimate.value)})"
     if least is not None:
         holds, is_surely_beyond, side = estimate.value >= least, estimate.high < least, "below"
     else:
         assert most is not None
         holds, is_surely_beyond, side = estimate.value <= most, estimate.low > most, "above"
     if holds:
-        return Check(name, "passed", f"{figure}, within the {percent(bound)} it must hold.", signal, group, estimate)
+        return Check(name, "passed", f"{figure}, within the {must} it must hold.", signal, group, estimate)
     if is_surely_beyond:
-        return Check(name, "failed", f"{figure}, {side} the {percent(bound)} it must hold.", signal, group, estimate)
-    said = f"{figure}, {side} the {percent(bound)} it must hold, but its range still reaches it."
+        return Check(name, "failed", f"{figure}, {side} the {must} it must hold.", signal, group, estimate)
+    said = f"{figure}, {side} the {must} it must hold, but its range still reaches it."
     return Check(name, "unclear", said, signal, group, estimate)
 
 

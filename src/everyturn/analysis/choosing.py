@@ -2,7 +2,7 @@
 
 A request is stood for by a case of its own intent, the better the more alike they are worded. The value of a set of cases is
 the sum over all requests of their weight times how well the best case stands for them (facility location, Cornuejols, Fisher
-& Nemhauser 1977): monotone and submodular, so that taking the best next case again and again reaches at least 1 - 1/e (63 %)
+& Nemhauser 1977): monotone and submodular, so that taking the best next case again and again reaches at least 1 - 1/e (63%)
 of what any set of that size could (Nemhauser, Wolsey & Fisher 1978). Gains only fall as cases are added, so a case whose old
 gain is below the best new one need not be looked at again (lazy greedy, Minoux 1978).
 """

@@ -114,7 +114,7 @@ def contexts(
     better: Literal["higher", "lower"],
     within: Callable[[str | None, tuple[str, str]], pa.Table],
 ) -> list[Context]:
-    """The contexts in which intents do worse, the clearest first; at most 5 % of them expected to be chance.
+    """The contexts in which intents do worse, the clearest first; at most 5% of them expected to be chance.
 
     `totals` holds a row an intent and context: users, n and y with the context (1) and without (2), their squares and the cross
     totals of users on both sides. `within(intent, context)` gives the same among outputs that have that context and among those
@@ -206,7 +206,7 @@ def _summary(row: Mapping[str, Any], side: str) -> Summary:
 
 
 def _p(change: Estimate) -> float:
-    """The two-sided p-value that goes with a 95 % range: how far its near end lies from the value, in units of the value."""
+    """The two-sided p-value that goes with a 95% range: how far its near end lies from the value, in units of the value."""
     from scipy.special import ndtr
 
     reach = change.value - change.low if change.value > 0 else change.high - change.value

@@ -15,7 +15,7 @@ from everyturn.stats import Estimate, NotEnough, Summary
 from everyturn.stats.intervals import rate, smallest_change, wilson
 from everyturn.stats.summaries import sum_by, summarise, summarise_one
 
-DEPTH = 0.25  # a fall of an intent's score that its cases should be able to show; at 90 % it takes about 30 of them
+DEPTH = 0.25  # a fall of an intent's score that its cases should be able to show; at 90% it takes about 30 of them
 
 
 @dataclass(frozen=True, slots=True)

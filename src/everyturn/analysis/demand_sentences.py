@@ -40,9 +40,7 @@ def say_new_intent(t: Teller, fact: NewIntent, others: Rows, *, tickets: float) 
     total = t.accepted(Node())
     taken = "it is not known yet how users take the answers"
     if isinstance(accepted, Estimate):
-        taken = (
-            f"{percent(accepted.value)} of its answers since then are accepted ({span(accepted.low, accepted.high)})"
-        )
+        taken = f"{percent(accepted.value)} of its answers since then are accepted ({span(accepted.low, accepted.high, beside=accepted.value)})"
         taken += f", compared with {percent(elsewhere.value)} elsewhere" if isinstance(elsewhere, Estimate) else ""
     rest = t.shift(others, fact.since)
     steady = isinstance(rest, Estimate) and rest.low <= 0 <= rest.high
@@ -68,7 +66,7 @@ def say_new_intent(t: Teller, fact: NewIntent, others: Rows, *, tickets: float) 
         title=f"New and untested: {short(label)}" if untested else f"New request: {short(label)}",
         sentence=joined(
             f"Users began asking for {quoted(label)} in {t.started(fact.since)}; it now makes up {percent(share.value)} of all"
-            f" requests ({span(share.low, share.high)}), and {taken}.",
+            f" requests ({span(share.low, share.high, beside=share.value)}), and {taken}.",
             f"It adds about {counted(tickets, 'ticket')} a week to the queue of the human team."
             if tickets >= 1
             else "",
@@ -200,10 +198,10 @@ def say_gap(row: GapRow, overall: Estimate) -> Finding | None:
     accepted, score = row.acceptance, row.eval_score
     if isinstance(accepted, NotEnough):
         return None
-    users = f"users accept {percent(accepted.value)} of the answers ({span(accepted.low, accepted.high)})"
+    users = f"users accept {percent(accepted.value)} of the answers ({span(accepted.low, accepted.high, beside=accepted.value)})"
     if EVALS_ONLY in row.status and row.distance is not None and isinstance(score, Estimate):
         size = row.distance
-        evals = f"Evals score {quoted(row.intent)} {percent(score.value)} ({span(score.low, score.high)})"
+        evals = f"Evals score {quoted(row.intent)} {percent(score.value)} ({span(score.low, score.high, beside=score.value)})"
         said, title = f"{evals}; {users}.", f"{short(row.intent)}: evals good, users not"
     elif USERS_ONLY in row.status and row.distance is not None and isinstance(score, Estimate):
         return _say_reverse(row, row.distance, score, users)
@@ -224,7 +222,7 @@ def say_gap(row: GapRow, overall: Estimate) -> Finding | None:
 def _say_reverse(row: GapRow, size: Estimate, score: Estimate, users: str) -> Finding:
     """An intent whose evals fail while users keep the answers: the cases may ask for what nobody needs."""
     sentence = joined(
-        f"Evals score {quoted(row.intent)} {percent(score.value)} ({span(score.low, score.high)}), yet {users}.",
+        f"Evals score {quoted(row.intent)} {percent(score.value)} ({span(score.low, score.high, beside=score.value)}), yet {users}.",
         f"Its {counted(row.cases, 'case')} may test something users do not need, or do not ask for.",
     )
     found = _standing(row, size, f"{short(row.intent)}: evals bad, users content", sentence)

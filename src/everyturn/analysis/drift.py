@@ -21,7 +21,7 @@ from everyturn.stats.summaries import Codes, Floats, per_user, sum_by
 _QUIET = 2.0  # standard errors: below it a node counts as not having moved
 _WORTH = 0.005  # what is smaller than half a point by the time it is told was explained by something else
 _WORTH_LISTING = 0.02  # a line of the watch list of less than two points is nobody's Monday
-_CLEAR = {PAGE: 0.65, LIST: 1.0}  # of the half range: an 80 % range without nothing in it, and a 95 % one
+_CLEAR = {PAGE: 0.65, LIST: 1.0}  # of the half range: an 80% range without nothing in it, and a 95% one
 _WITHOUT_ONE = 1 / 3  # of it must be there without the person who carries most of it, or it is that person's
 _BEFORE_DAYS = 182
 _TOLD_DAYS = 365 / 3  # the budget is a bound: where nothing changes at most one in three of its pages comes

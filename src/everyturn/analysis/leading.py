@@ -75,7 +75,7 @@ def leading_order(panel: Panel) -> list[Order]:
     both fall in step over two or three months, trust was called first in 4 of 24 simulated products: who is found to leave had come much
     just before, so that the slow beginning of a fall of use is hard to see.
     Method: the change of each part of trust within a user, users who fell less users who stayed, weighted by how well each change is
-    known and averaged over parts. The ranges of all places together are 95 % ones (Bonferroni).
+    known and averaged over parts. The ranges of all places together are 95% ones (Bonferroni).
     """
     panel = panel.recent(_LATEST)
     parts, weeks = trust_parts(panel)

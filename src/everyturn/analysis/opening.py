@@ -16,7 +16,7 @@ from everyturn.stats.intervals import NEEDED_USERS, rate
 from everyturn.stats.summaries import sum_by
 
 TREND_WEEKS = 4
-_NEAR = 5.99  # chi-squared, 95 %, for two unknowns: the start and the course
+_NEAR = 5.99  # chi-squared, 95%, for two unknowns: the start and the course
 _CHANCE = 0.05  # for all intents together: that a start is named where acceptance never changed
 
 
@@ -46,7 +46,7 @@ class Opened:
 def when_opened(panel: Panel, evals: Evals, code: int, distance: Estimate | None) -> Opened | None:
     """Since when the evals of an intent promise more than its users get; None where they do not, for certain.
 
-    Method: a scan over the start weeks of a fall in acceptance, at 5 % for all intents and weeks together.
+    Method: a scan over the start weeks of a fall in acceptance, at 5% for all intents and weeks together.
     """
     if distance is None or distance.low <= 0 or not panel.weeks:
         return None
@@ -70,8 +70,8 @@ def _fall(own: Rows, weeks: int, *, chance: float) -> tuple[int, int, int] | Non
 
     Assumes: users independent. Method: for each start, in one step or over four weeks, the contrast of the weeks after with
     those before, with user-clustered variance; the chance of the best is that of one times how many were looked at
-    (Bonferroni). Starts within the 95 % likelihood distance of the best fit about as well; they held the true start of
-    87 % of simulated four-week falls (80 worlds of 400 users).
+    (Bonferroni). Starts within the 95% likelihood distance of the best fit about as well; they held the true start of
+    87% of simulated four-week falls (80 worlds of 400 users).
     """
     from scipy.special import ndtr
 

@@ -22,7 +22,7 @@ _LISTED = 8  # places told one by one
 def say_rework(t: Teller, facts: Sequence[Hotspot]) -> Finding | None:
     """What is accepted and then redone, told once: the places where it stands out together, or else the product.
 
-    None where it stands out nowhere and, over the product, is not surely above 15 % of the accepted answers.
+    None where it stands out nowhere and, over the product, is not surely above 15% of the accepted answers.
     """
     rows, _ = t.panel.trend("rework")
     places = _places(rows, facts)
@@ -49,7 +49,7 @@ def say_rework(t: Teller, facts: Sequence[Hotspot]) -> Finding | None:
         title=_title(t, only),
         sentence=joined(
             f"{percent(level.value)} of the accepted answers{_where(t, ordered)} are redone elsewhere within 7 days"
-            f" ({span(level.low, level.high)}){elsewhere}. It has been like this in all {t.panel.complete} weeks.",
+            f" ({span(level.low, level.high, beside=level.value)}){elsewhere}. It has been like this in all {t.panel.complete} weeks.",
             f"Inside the conversation everything looks fine: {percent(taken.value)} of the answers are accepted."
             if isinstance(taken, Estimate)
             else "",

@@ -13,7 +13,7 @@ _FEW = 0.01  # of all rows
 
 
 def only_running(totals: pa.Table, asked: pa.Table) -> tuple[pa.Table, pa.Table]:
-    """Both tables without the days that lie more than eight weeks from the rest and hold less than 1 % of the rows.
+    """Both tables without the days that lie more than eight weeks from the rest and hold less than 1% of the rows.
 
     A week without data, or a product that paused for a season, stays. What is left out here still counts in `measure`.
     """

@@ -159,4 +159,4 @@ class Teller:
 
 def _scored(intent: int | None, score: Estimate) -> str:
     what = "Its eval score is" if intent is not None else "Overall, evals score"
-    return f"{what} {percent(score.value)} ({span(score.low, score.high)})."
+    return f"{what} {percent(score.value)} ({span(score.low, score.high, beside=score.value)})."

@@ -111,7 +111,7 @@ def user_trust(panel: Panel) -> list[UserTrust]:
     """Every user's reliance over the finished weeks, in the order of their ids.
 
     Each part is (y + 9 m)/(n + 9): the user's own answers and nine imagined ones at the cohort's rate m; a part never
-    asked of a user is the cohort's. The range is the 95 % one of the matching beta distributions, parts taken as moving
+    asked of a user is the cohort's. The range is the 95% one of the matching beta distributions, parts taken as moving
     together, so it is rather too wide. A user of several cohorts counts in the one they used most.
     """
     parts, _ = trust_parts(panel)

@@ -5,47 +5,56 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
+UNKNOWN = "unknown"
 _TITLE_LABEL_WORDS = 5  # what a title of nine words has room for
 
 
-def percent(share: float) -> str:
-    """A share in percent: whole, with one decimal below 10.
+def percent(share: float | None, *, absent: str = UNKNOWN) -> str:
+    """A share in percent: whole, but with one decimal below 10 and above 99, where whole ones would mislead.
 
-    >>> percent(0.724), percent(0.043), percent(0.0), percent(1.0)
-    ('72 %', '4.3 %', '0 %', '100 %')
+    >>> [percent(v) for v in (0.624, 0.043, 0.0002, 0.0, 0.9962, 0.99999, 1.0)]
+    ['62%', '4.3%', '<0.1%', '0%', '99.6%', '>99.9%', '100%']
     """
-    return f"{_number(share)} %"
+    if share is None:
+        return absent
+    shown = _digits(share, beside=share)
+    sign = "<" if shown == "0.0" else ">" if shown == "100.0" else ""
+    shown = {"0.0": "0.1", "100.0": "99.9"}.get(shown, shown)
+    return f"{sign}{shown}%"
 
 
-def span(low: float, high: float) -> str:
-    """A range of shares without the unit, both ends in as many decimals as the lower one needs.
+def span(low: float | None, high: float | None, *, beside: float) -> str:
+    """A range of shares without the unit, with as many decimals as the number it stands beside.
 
-    >>> span(0.68, 0.76), span(0.021, 0.068)
-    ('68–76', '2.1–6.8')
+    >>> span(0.59, 0.65, beside=0.62), span(0.031, 0.055, beside=0.043)
+    ('59–65', '3.1–5.5')
     """
-    decimals = 1 if 0 < low < 0.0995 and high < 0.0995 else 0
-    return f"{low * 100:.{decimals}f}–{high * 100:.{decimals}f}"
+    if low is None or high is None:
+        return ""
+    return f"{_digits(low, beside=beside)}–{_digits(high, beside=beside)}"
 
 
-def points(change: float) -> str:
-    """A difference of shares in points, signed; one decimal below three.
+def points(change: float | None, *, plus: bool = True) -> str:
+    """A difference of shares in percentage points; one decimal below three.
 
-    >>> points(-0.138), points(0.0213), points(-0.01)
-    ('−14 points', '+2.1 points', '−1 point')
+    >>> points(-0.138), points(0.0213), points(-0.01), points(0.32, plus=False)
+    ('−14 points', '+2.1 points', '−1 point', '32 points')
     """
-    number = signed(change)
+    if change is None:
+        return UNKNOWN
+    number = signed(change, plus=plus)
     return f"{number} point" if number.lstrip("+−") == "1" else f"{number} points"
 
 
-def signed(change: float) -> str:
+def signed(change: float, *, plus: bool = True) -> str:
     """The number of `points` without its unit.
 
-    >>> signed(-0.138), signed(0.0)
-    ('−14', '0')
+    >>> signed(-0.138), signed(0.0), signed(0.2), signed(0.2, plus=False)
+    ('−14', '0', '+20', '20')
     """
     size = abs(change) * 100
     text = f"{size:.1f}".removesuffix(".0") if size < 2.95 else f"{size:.0f}"
-    return text if float(text) == 0 else f"{'−' if change < 0 else '+'}{text}"
+    return text if float(text) == 0 else f"{'−' if change < 0 else '+' if plus else ''}{text}"
 
 
 def moved(change: float, low: float, high: float) -> str:
@@ -61,7 +70,7 @@ def from_to(baseline: float, change: float) -> str:
     """Where a share was and where it is.
 
     >>> from_to(0.72, -0.14)
-    '72 % → 58 %'
+    '72% → 58%'
     """
     return f"{percent(baseline)} → {percent(min(max(baseline + change, 0.0), 1.0))}"
 
@@ -103,13 +112,22 @@ def short(label: str) -> str:
     return quoted(label if len(words) <= _TITLE_LABEL_WORDS else " ".join(words[:_TITLE_LABEL_WORDS]) + "…")
 
 
-def counted(number: float, noun: str) -> str:
+def count(value: float | None) -> str:
+    """A count with thousands separated.
+
+    >>> count(12480), count(None)
+    ('12,480', 'unknown')
+    """
+    return UNKNOWN if value is None else f"{value:,.0f}"
+
+
+def counted(value: float | None, noun: str) -> str:
     """A count with its noun.
 
-    >>> counted(1, "user"), counted(1240.0, "user")
-    ('1 user', '1,240 users')
+    >>> counted(1, "user"), counted(2140.0, "user"), counted(2, "eval case")
+    ('1 user', '2,140 users', '2 eval cases')
     """
-    return f"{number:,.0f} {noun}{'' if round(number) == 1 else 's'}"
+    return f"{count(value)} {noun}{'' if value is not None and round(value) == 1 else 's'}"
 
 
 def listed(names: Sequence[str]) -> str:
@@ -139,5 +157,8 @@ def joined(*sentences: str) -> str:
     return " ".join(s for s in sentences if s)
 
 
-def _number(share: float) -> str:
-    return f"{share * 100:.1f}".removesuffix(".0") if share < 0.0995 else f"{share * 100:.0f}"
+def _digits(value: float, *, beside: float) -> str:
+    """The share times 100; one decimal where the number it stands beside needs one."""
+    if value in {0.0, 1.0}:
+        return f"{value * 100:.0f}"
+    return f"{value * 100:.1f}" if abs(beside) < 0.0995 or beside > 0.9905 else f"{value * 100:.0f}"

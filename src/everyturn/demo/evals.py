@@ -48,7 +48,7 @@ def write_cases(path: Path, phrases: Phrases, *, rng: random.Random, now: dateti
 
 
 def write_results(path: Path, case_ids: list[str], versions: dict[str, datetime], *, rng: random.Random) -> None:
-    """Writes one run of every case for each version, just before it goes out; each passes exactly 94 %."""
+    """Writes one run of every case for each version, just before it goes out; each passes exactly 94%."""
     hard = rng.sample(case_ids, _HARD)
     lines = []
     for version, monday in versions.items():

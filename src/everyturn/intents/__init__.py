@@ -135,7 +135,7 @@ def assign(
 ) -> tuple[list[str | None], Doubles]:
     """The intent each text is inside of, None where it is inside none, and the chance that its nearest intent is its own.
 
-    Inside means as like the intent's members as all but 3 % of these are like each other, by words the embedder has seen;
+    Inside means as like the intent's members as all but 3% of these are like each other, by words the embedder has seen;
     the nearest intent is no answer where the text is outside it.
     """
     from everyturn.intents.discovery import membership_of

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from everyturn.outputs.figures import UNKNOWN, counted
+from everyturn.analysis.words import UNKNOWN, counted
 
 
 def day(value: object) -> date | None:

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from everyturn.outputs.figures import counted, items
+from everyturn.analysis.words import counted
+from everyturn.outputs.figures import items
 
 Fate = Literal["kept", "gone", "new", "skipped"]
 

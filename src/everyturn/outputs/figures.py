@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-UNKNOWN = "unknown"
+from everyturn.analysis.words import UNKNOWN, count, counted, percent, points, signed, span
+
 NOT_ENOUGH = "not enough data"
-MINUS = "\N{MINUS SIGN}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Figure:
         return self.value is not None
 
     def __str__(self) -> str:
-        """Like `62 % (59–65)`, or the words."""
+        """Like `62% (59–65)`, or the words."""
         if self.known:
             return f"{self.text} ({self.span})" if self.span else self.text
         return f"{self.text}: {self.basis}" if self.basis else self.text
@@ -49,7 +49,7 @@ def figure(estimate: Mapping[str, Any] | None, *, of: str = "outputs", absent: s
     """An estimate, a not-enough or nothing, as it is shown. `of` names what the denominator counts.
 
     >>> print(figure({"value": 0.62, "low": 0.59, "high": 0.65, "users": 214, "n": 810, "unknown": 90}))
-    62 % (59–65)
+    62% (59–65)
     >>> figure({"value": 0.62, "low": 0.59, "high": 0.65, "users": 214, "n": 810, "unknown": 90}).basis
     '810 known outputs, 90 unknown, 214 users'
     >>> print(figure({"not_enough": {"users": 4, "needed": 10}}))
@@ -74,7 +74,7 @@ def figure(estimate: Mapping[str, Any] | None, *, of: str = "outputs", absent: s
     ]
     return Figure(
         percent(value),
-        span=percent_span(low, high, beside=value),
+        span=span(low, high, beside=value),
         basis=", ".join(_some(basis)),
         brief=_rests_on(users, n, unknown, of),
         value=value,
@@ -98,7 +98,7 @@ def coverage_figure(report: Mapping[str, Any]) -> Figure:
 
     >>> report = {"counts": {"eval_cases": 12}, "coverage": {"coverage": 0.748, "low": 0.739, "high": 0.757}}
     >>> print(coverage_figure(report))
-    75 % (74–76)
+    75% (74–76)
     """
     coverage = fields(report, "coverage")
     if not has_evals(report):
@@ -112,7 +112,7 @@ def depth_of_coverage(report: Mapping[str, Any]) -> str:
     """How much of it is covered in depth, in words; nothing where that is not known.
 
     >>> depth_of_coverage({"coverage": {"in_depth": {"value": 0.45, "low": 0.44, "high": 0.47}}})
-    '45 % in depth'
+    '45% in depth'
     """
     deep = figure(fields(report, "coverage").get("in_depth"))
     return f"{deep.text} in depth" if deep.known else ""
@@ -144,45 +144,6 @@ def number(value: object) -> float | None:
     return None
 
 
-def percent(value: float | None, *, absent: str = UNKNOWN) -> str:
-    """A share in percent: whole, but with one decimal below 10 and above 99, where whole ones would mislead.
-
-    >>> [percent(v) for v in (0.624, 0.043, 0.0002, 0.0, 0.9962, 0.99999, 1.0)]
-    ['62 %', '4.3 %', '< 0.1 %', '0 %', '99.6 %', '> 99.9 %', '100 %']
-    """
-    if value is None:
-        return absent
-    shown = _digits(value, beside=value)
-    sign = "< " if shown == "0.0" else "> " if shown == "100.0" else ""
-    shown = {"0.0": "0.1", "100.0": "99.9"}.get(shown, shown)
-    return f"{sign}{shown} %"
-
-
-def percent_span(low: float | None, high: float | None, *, beside: float | None = None) -> str:
-    """A range of shares, with as many decimals as the number it stands beside.
-
-    >>> percent_span(0.59, 0.65), percent_span(0.031, 0.055, beside=0.043)
-    ('59–65', '3.1–5.5')
-    """
-    if low is None or high is None:
-        return ""
-    return f"{_digits(low, beside=low if beside is None else beside)}–{_digits(high, beside=high if beside is None else beside)}"
-
-
-def points(value: float | None, *, signed: bool = True) -> str:
-    """A difference of two shares in percentage points.
-
-    >>> points(-0.213), points(0.32, signed=False), points(0.0149)
-    ('−21 points', '32 points', '+1.5 points')
-    >>> points(0.01, signed=False)
-    '1 point'
-    """
-    if value is None:
-        return UNKNOWN
-    said = _signed(value, signed=signed)
-    return f"{said} point" if said.strip("+−") == "1" else f"{said} points"
-
-
 def least_points(value: object) -> str:
     """The smallest change that could be shown, in points; "none" where none could.
 
@@ -190,36 +151,18 @@ def least_points(value: object) -> str:
     ('8 points', 'none')
     """
     least = number(value)
-    return "none" if least is None else points(least, signed=False)
+    return "none" if least is None else points(least, plus=False)
 
 
-def points_span(low: float | None, high: float | None, *, signed: bool = True) -> str:
+def points_span(low: float | None, high: float | None, *, plus: bool = True) -> str:
     """The range of a difference in percentage points, without the unit.
 
-    >>> points_span(-0.26, -0.16), points_span(0.28, 0.36, signed=False)
+    >>> points_span(-0.26, -0.16), points_span(0.28, 0.36, plus=False)
     ('−26 to −16', '28 to 36')
     """
     if low is None or high is None:
         return ""
-    return f"{_signed(low, signed=signed)} to {_signed(high, signed=signed)}"
-
-
-def count(value: float | None) -> str:
-    """A count with thousands separated.
-
-    >>> count(12480), count(None)
-    ('12,480', 'unknown')
-    """
-    return UNKNOWN if number(value) is None else f"{value:,.0f}"
-
-
-def counted(value: float | None, noun: str) -> str:
-    """A count with its noun.
-
-    >>> counted(1, "user"), counted(2140, "user"), counted(2, "eval case")
-    ('1 user', '2,140 users', '2 eval cases')
-    """
-    return f"{count(value)} {noun}{'' if value == 1 else 's'}"
+    return f"{signed(low, plus=plus)} to {signed(high, plus=plus)}"
 
 
 def seconds(value: float | None) -> str:
@@ -253,13 +196,6 @@ def _bounds(value: float, n: object, unknown: object) -> tuple[float, float] | N
     return value * known / (known + missing), (value * known + missing) / (known + missing)
 
 
-def _digits(value: float, *, beside: float) -> str:
-    """The share times 100; one decimal where the number it stands beside needs one."""
-    if value in {0.0, 1.0}:
-        return f"{value * 100:.0f}"
-    return f"{value * 100:.1f}" if abs(beside) < 0.0995 or beside > 0.9905 else f"{value * 100:.0f}"
-
-
 def _rests_on(users: float | None, n: float | None, unknown: float | None, of: str) -> str:
     """The denominator where room is short."""
     if unknown and n is not None:
@@ -267,14 +203,6 @@ def _rests_on(users: float | None, n: float | None, unknown: float | None, of: s
     if n is not None and n == users:  # one of each user: they are what is counted
         return _counted(users, "user")
     return "" if n is None else f"{count(n)} {of}"
-
-
-def _signed(value: float, *, signed: bool) -> str:
-    size = abs(value) * 100  # one decimal below three, as the sentences of findings say it
-    magnitude = f"{size:.1f}".removesuffix(".0") if size < 2.95 else f"{size:.0f}"
-    if value < 0 and float(magnitude):
-        return f"{MINUS}{magnitude}"
-    return f"+{magnitude}" if signed and float(magnitude) else magnitude
 
 
 def _counted(value: float | None, noun: str) -> str:

@@ -61,8 +61,8 @@ def quiet(report: Mapping[str, Any]) -> str:
 def lead_of(text: str) -> tuple[str, str]:
     """The first sentence of a text, and the rest: what to read from across the room, and what to read next.
 
-    >>> lead_of("Users began to ask for refunds (6.4–9.6 %). No eval case covers it.")
-    ('Users began to ask for refunds (6.4–9.6 %).', 'No eval case covers it.')
+    >>> lead_of("Users began to ask for refunds (6.4–9.6%). No eval case covers it.")
+    ('Users began to ask for refunds (6.4–9.6%).', 'No eval case covers it.')
     """
     lead, *rest = re.split(r"(?<=[.!?]) (?=[\"“‘A-Z])", text, maxsplit=1)
     return lead, "".join(rest)

@@ -85,10 +85,10 @@ def _numbers(report: Result) -> Markup:
 def _tight(text: object) -> str:
     r"""The text with its numbers tied to their units, so that no line ends between them.
 
-    >>> _tight("62 % of 3 outputs") == "62\N{NO-BREAK SPACE}% of 3 outputs"
+    >>> _tight("7 points, 62%") == "7\N{NO-BREAK SPACE}points, 62%"
     True
     """
-    return re.sub(r"(?<=\d) (?=%|points\b|s\b)", "\N{NO-BREAK SPACE}", str(text))
+    return re.sub(r"(?<=\d) (?=points?\b|s\b)", "\N{NO-BREAK SPACE}", str(text))
 
 
 def _asset(name: str) -> str:

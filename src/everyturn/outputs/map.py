@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from everyturn.analysis.words import counted, percent
 from everyturn.outputs import Result, svg_map
-from everyturn.outputs.figures import counted, fields, figure, has_evals, items, number, percent
+from everyturn.outputs.figures import fields, figure, has_evals, items, number
 from everyturn.outputs.links import intent_anchor
 from everyturn.outputs.transcript import View
 

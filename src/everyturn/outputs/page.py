@@ -9,13 +9,11 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
+from everyturn.analysis.words import UNKNOWN, count, counted, percent, points
 from everyturn.outputs import Result, svg
 from everyturn.outputs.days import day, is_complete, say_day, say_period
 from everyturn.outputs.figures import (
-    UNKNOWN,
     Figure,
-    count,
-    counted,
     coverage_basis,
     coverage_figure,
     depth_of_coverage,
@@ -26,8 +24,6 @@ from everyturn.outputs.figures import (
     items,
     least_points,
     number,
-    percent,
-    points,
     points_span,
     seconds,
 )
@@ -239,8 +235,8 @@ def _intent(intent: Mapping[str, Any], report: Result, links: Mapping[str, View]
         "cases_text": count(cases),
         "evals": evals,
         "gap": gap,
-        "gap_text": points(gap, signed=False).removesuffix(" points") if gap is not None else "",
-        "gap_span": points_span(number(distance.get("low")), number(distance.get("high")), signed=False),
+        "gap_text": points(gap, plus=False).removesuffix(" points") if gap is not None else "",
+        "gap_span": points_span(number(distance.get("low")), number(distance.get("high")), plus=False),
         "gap_absent": _why_no_gap(acceptance, evals, cases),
         "others": [
             ("Edited before keeping", figure(intent.get("edit_rate"), of="kept outputs")),

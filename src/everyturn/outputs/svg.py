@@ -15,8 +15,9 @@ from html import escape
 
 from markupsafe import Markup
 
+from everyturn.analysis.words import count, percent, span
 from everyturn.outputs.days import short_day
-from everyturn.outputs.figures import Figure, count, percent, percent_span
+from everyturn.outputs.figures import Figure
 
 # The pattern that `fill="url(#hatch)"` refers to; the page holds it once.
 HATCH = Markup(
@@ -59,7 +60,7 @@ class Axis:
     def ticks(self) -> list[tuple[float, str]]:
         """Where the grid lines stand, and what they are called."""
         values = [self.low + i * self.step for i in range(round((self.high - self.low) / self.step) + 1)]
-        return [(v, count(v) if self.unit == "count" else f"{round(v * 100, 6):g} %") for v in values]
+        return [(v, count(v) if self.unit == "count" else f"{round(v * 100, 6):g}%") for v in values]
 
 
 def axis(points: Iterable[Point], *, unit: str = "rate") -> Axis:
@@ -67,7 +68,7 @@ def axis(points: Iterable[Point], *, unit: str = "rate") -> Axis:
 
     >>> a = axis([Point(date(2025, 3, 3), 0.62, 0.55, 0.69)])
     >>> [name for _, name in a.ticks]
-    ['55 %', '60 %', '65 %', '70 %']
+    ['55%', '60%', '65%', '70%']
     """
     values = [v for p in points for v in (p.value, p.low, p.high) if v is not None]
     if not values:
@@ -118,7 +119,7 @@ def trend(points: Sequence[Point], on: Axis, *, label: str, since: date | None =
 
 
 def interval(users: Figure, *, evals: float | None, label: str) -> Markup:
-    """A rate's range on 0 to 100 %, with the eval score on the same line and the distance between them."""
+    """A rate's range on 0 to 100%, with the eval score on the same line and the distance between them."""
     if users.value is None and evals is None:
         return Markup()
     parts = ['<line class="track" x1="2%" x2="98%" y1="11" y2="11"/>']
@@ -132,7 +133,7 @@ def interval(users: Figure, *, evals: float | None, label: str) -> Markup:
 
 
 def scale(users: Figure, *, evals: float | None, label: str) -> Markup:
-    """The headline drawn: users and evals on one line from 0 to 100 %, the distance named, the unknowns' bounds pale."""
+    """The headline drawn: users and evals on one line from 0 to 100%, the distance named, the unknowns' bounds pale."""
     if users.value is None and evals is None:
         return Markup()
     parts = ['<line class="track" x1="2%" x2="98%" y1="32" y2="32"/>']
@@ -200,7 +201,7 @@ def coverage_bar(value: float, low: float | None, high: float | None, *, label: 
     parts.append(f'<line class="edge" x1="{_round(100 * value)}%" x2="{_round(100 * value)}%" y1="0" y2="22"/>')
     parts.append('<text class="tick" x="0" y="38">tested</text>')
     parts.append('<text class="tick" x="100%" y="38" text-anchor="end">never tested</text>')
-    return _drawing("coverage-bar", 42, f"{label}: {percent(value)} ({percent_span(low, high)})", "".join(parts))
+    return _drawing("coverage-bar", 42, f"{label}: {percent(value)} ({span(low, high, beside=value)})", "".join(parts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,9 +259,9 @@ def _since(since: date, place: _Place) -> str:
 
 def _dot(p: Point, place: _Place) -> str:
     value = p.value or 0.0
-    span = f" ({percent_span(p.low, p.high, beside=value)})" if p.low is not None and place.on.unit != "count" else ""
+    between = f" ({span(p.low, p.high, beside=value)})" if p.low is not None and place.on.unit != "count" else ""
     n = f", n {count(p.n)}" if p.n is not None else ""
-    said = f"week of {short_day(p.week)}: {place.on.say(value)}{span}{n}{'' if p.complete else ', not over'}"
+    said = f"week of {short_day(p.week)}: {place.on.say(value)}{between}{n}{'' if p.complete else ', not over'}"
     look = "dot" if p.complete else "dot unfinished"
     return f'<circle class="{look}" cx="{place.x(p.week)}%" cy="{place.y(value)}" r="3"><title>{escape(said)}</title></circle>'
 

@@ -15,7 +15,8 @@ from html import escape
 
 from markupsafe import Markup
 
-from everyturn.outputs.figures import Figure, count, counted
+from everyturn.analysis.words import count, counted
+from everyturn.outputs.figures import Figure
 
 _WIDTH, _SIDE, _EDGE = 760.0, 64.0, 54.0  # pixels; the sides and edges leave room for the largest circle and for names
 _LOW, _HIGH = 240.0, 480.0  # of the part where places are

@@ -13,9 +13,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from everyturn.analysis.words import UNKNOWN, count, percent, points
 from everyturn.outputs.days import is_complete
 from everyturn.outputs.diff import Piece
-from everyturn.outputs.figures import UNKNOWN, Figure, count, fields, figure, number, percent, points, points_span
+from everyturn.outputs.figures import Figure, fields, figure, number, points_span
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
 UNFINISHED = "░"
@@ -109,7 +110,7 @@ def distance_lines(row: Mapping[str, Any]) -> tuple[str, str]:
     if value is None:
         return f"not{TIED}tested" if row.get("cases") == 0 else UNKNOWN, ""
     low, high = (number((nested or row).get(key)) for key in ("low", "high"))
-    return points(value, signed=False).split(" ")[0], points_span(low, high, signed=False)
+    return points(value, plus=False).split(" ")[0], points_span(low, high, plus=False)
 
 
 def printable(text: object) -> str:

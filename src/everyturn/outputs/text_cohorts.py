@@ -8,9 +8,10 @@ from typing import Any
 from rich.console import RenderableType
 from rich.text import Text
 
+from everyturn.analysis.words import UNKNOWN, count, counted, percent, span
 from everyturn.outputs import Result
 from everyturn.outputs.days import say_day
-from everyturn.outputs.figures import UNKNOWN, count, counted, fields, figure, items, number, percent, percent_span
+from everyturn.outputs.figures import fields, figure, items, number
 from everyturn.outputs.findings import orders_told
 from everyturn.outputs.terminal import brief, grid, heading, printable, rate_lines, soft, sparkline, strong, two_lines
 from everyturn.outputs.text_findings import draw_findings
@@ -101,9 +102,9 @@ def draw_user(user: Mapping[str, Any]) -> Iterator[RenderableType]:
     else:
         cohort, of_cohort = user.get("cohort"), number(fields(user, "cohort_trust").get("value"))
         beside = f"; for all of {cohort} it is {percent(of_cohort)}" if cohort and of_cohort is not None else ""
-        span = percent_span(number(user.get("low")), number(user.get("high")), beside=value)
+        between = span(number(user.get("low")), number(user.get("high")), beside=value)
         rests = f"{counted(number(user.get('outputs')), 'output')}, pulled towards the cohort"
-        yield Text(printable(f"Trust {percent(value)} ({span}), from {rests}{beside}"))
+        yield Text(printable(f"Trust {percent(value)} ({between}), from {rests}{beside}"))
         yield Text(", ".join(f"{name} {percent(number(of))}" for name, of in fields(user, "parts").items()))
         yield soft("Over all finished weeks. Higher is better in each part, and trust is their mean.")
     table = grid("week", ">accepted", ">known", ">unknown")

@@ -7,19 +7,10 @@ from collections.abc import Iterator
 from rich.console import RenderableType
 from rich.text import Text
 
+from everyturn.analysis.words import UNKNOWN, count, counted, percent
 from everyturn.outputs import Result
 from everyturn.outputs.days import day, say_day
-from everyturn.outputs.figures import (
-    UNKNOWN,
-    count,
-    counted,
-    fields,
-    figure,
-    items,
-    least_points,
-    number,
-    percent,
-)
+from everyturn.outputs.figures import fields, figure, items, least_points, number
 from everyturn.outputs.findings import NO_INTENTS
 from everyturn.outputs.terminal import (
     GAP,

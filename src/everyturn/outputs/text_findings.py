@@ -8,8 +8,9 @@ from typing import Any
 from rich.console import RenderableType
 from rich.text import Text
 
+from everyturn.analysis.words import counted
 from everyturn.outputs import Result
-from everyturn.outputs.figures import counted, items
+from everyturn.outputs.figures import items
 from everyturn.outputs.findings import lead_of
 from everyturn.outputs.terminal import grid, heading, printable, soft, strong
 

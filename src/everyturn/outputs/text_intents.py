@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from rich.console import RenderableType
 from rich.text import Text
 
+from everyturn.analysis.words import count, counted
 from everyturn.outputs import Result
 from everyturn.outputs.days import is_complete, say_day
-from everyturn.outputs.figures import count, counted, fields, items
+from everyturn.outputs.figures import fields, items
 from everyturn.outputs.findings import NO_INTENTS
 from everyturn.outputs.terminal import (
     GAP,

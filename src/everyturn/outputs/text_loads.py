@@ -8,8 +8,9 @@ from typing import Any
 from rich.console import RenderableType
 from rich.text import Text
 
+from everyturn.analysis.words import count, counted
 from everyturn.outputs import Result
-from everyturn.outputs.figures import count, counted, fields, items
+from everyturn.outputs.figures import fields, items
 from everyturn.outputs.terminal import grid, printable, soft, strong
 
 _HELD = {"eval_cases": "eval case", "eval_scores": "score", "actions": "action"}

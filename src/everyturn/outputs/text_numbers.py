@@ -9,19 +9,9 @@ from typing import Any
 from rich.console import RenderableType
 from rich.text import Text
 
+from everyturn.analysis.words import UNKNOWN, count, percent, points
 from everyturn.outputs import Result
-from everyturn.outputs.figures import (
-    UNKNOWN,
-    count,
-    fields,
-    figure,
-    items,
-    least_points,
-    number,
-    percent,
-    points,
-    points_span,
-)
+from everyturn.outputs.figures import fields, figure, items, least_points, number, points_span
 from everyturn.outputs.terminal import brief, grid, printable, soft, strong
 
 DETECTABLE = "Detectable: the smallest change{} that four more weeks would probably show."

@@ -9,10 +9,11 @@ from typing import Any
 from rich.console import RenderableType
 from rich.text import Text
 
+from everyturn.analysis.words import UNKNOWN
 from everyturn.outputs import Result
 from everyturn.outputs.days import day, elapsed, say_day
 from everyturn.outputs.diff import action_diff
-from everyturn.outputs.figures import UNKNOWN, fields, items
+from everyturn.outputs.figures import fields, items
 from everyturn.outputs.lives import lives
 from everyturn.outputs.terminal import grid, heading, printable, soft, strong, word_diff
 from everyturn.outputs.text_cohorts import draw_cohort, draw_trust, draw_user

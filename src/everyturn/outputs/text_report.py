@@ -7,11 +7,10 @@ from typing import Any
 
 from rich.console import RenderableType
 
+from everyturn.analysis.words import UNKNOWN, counted, percent
 from everyturn.outputs import Result
 from everyturn.outputs.days import say_period
 from everyturn.outputs.figures import (
-    UNKNOWN,
-    counted,
     coverage_basis,
     coverage_figure,
     depth_of_coverage,
@@ -20,7 +19,6 @@ from everyturn.outputs.figures import (
     figure,
     items,
     number,
-    percent,
     seconds,
 )
 from everyturn.outputs.findings import quiet

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 from urllib.parse import quote
 
+from everyturn.analysis.words import counted
 from everyturn.outputs.days import day, elapsed, say_day, short_day
 from everyturn.outputs.diff import action_diff
-from everyturn.outputs.figures import counted, fields, items, number
+from everyturn.outputs.figures import fields, items, number
 from everyturn.outputs.verdicts import say_change, say_evidence
 
 View: TypeAlias = dict[str, Any]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from everyturn.outputs.figures import number, percent
+from everyturn.analysis.words import percent
+from everyturn.outputs.figures import number
 
 _SOURCES = {
     "artefact": "from the text that was kept",
@@ -20,7 +21,7 @@ def say_change(outcome: Mapping[str, Any]) -> str:
     """How much of an output was changed, and whether after it was accepted; empty where nothing is known of a change.
 
     >>> say_change({"outcome": "edited", "edit_share": 0.2}), say_change({"outcome": "accepted", "rework": 1.0, "edit_share": 0.7})
-    ('20 % changed', 'redone later, 70 % changed')
+    ('20% changed', 'redone later, 70% changed')
     """
     share = number(outcome.get("edit_share"))
     changed = f"{percent(share)} changed" if share else ""

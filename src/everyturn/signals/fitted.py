@@ -49,7 +49,7 @@ class Fitted:
     """What became of an attempt to fit.
 
     `method` is "rule" where it was not used, and `why` says so. `rule` and `fitted` are areas under the ROC curve on the held
-    part, `gain` their difference with `low` and `high`, a 90 % bootstrap over groups; None where nothing could be compared.
+    part, `gain` their difference with `low` and `high`, a 90% bootstrap over groups; None where nothing could be compared.
     `folds` is the area over grouped folds of all rows. `predict` gives the probability that an output is rejected.
     """
 
@@ -236,7 +236,7 @@ def _pick(rows: Sequence[Row], which: NDArray[np.bool_]) -> list[Row]:
 def _gain(
     truth: NDArray[np.bool_], rule: NDArray[np.float64], scores: NDArray[np.float64], groups: NDArray[np.str_]
 ) -> tuple[float, float, float]:
-    """A 90 % range of the difference of the two areas, and the lower end of the fitted one's own, drawing whole groups."""
+    """A 90% range of the difference of the two areas, and the lower end of the fitted one's own, drawing whole groups."""
     from sklearn.metrics import roc_auc_score
 
     members = [np.flatnonzero(groups == name) for name in sorted(set(groups.tolist()))]

@@ -11,7 +11,7 @@ from everyturn.stats.summaries import Codes, Floats
 
 RAMP_WEEKS = 4  # the slow change looked for beside the sudden one
 WEEKS_BEFORE = 3  # the least history a change is held against
-_NEAR = 3.84  # chi-squared, 95 %, one unknown: starts within it of the best fit about as well
+_NEAR = 3.84  # chi-squared, 95%, one unknown: starts within it of the best fit about as well
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Shapes:
 class Scan:
     """What a scan found: the row of the best shape in `Shapes`, and `p`, one-sided (more than before), for all shapes together.
 
-    A start anywhere from week `first` to week `last` fits about as well as the best one's (95 %, by the likelihood of the shapes).
+    A start anywhere from week `first` to week `last` fits about as well as the best one's (95%, by the likelihood of the shapes).
     """
 
     shape: int

@@ -15,7 +15,7 @@ NEEDED_USERS = 10  # fewer distinct people give no number; the same minimum keep
 
 # The design effect measured from few yes (or few no) answers says little, so it is pulled towards the one that a
 # plausible likeness of two answers of one person implies, with the weight of three answers. Both numbers were chosen
-# on simulated users (rates .05 to .95, 20 to 500 users): the widest that still reaches a true 95 % where it can.
+# on simulated users (rates .05 to .95, 20 to 500 users): the widest that still reaches a true 95% where it can.
 _PRIOR_CORRELATION = 0.2
 _PRIOR_ANSWERS = 3.0
 
@@ -275,7 +275,7 @@ def smallest_change(
     `summary` spans `weeks` weeks; the coming ones are taken to bring as much. Say it where nothing was found: "this much
     data could show a change of 9 points or more". Probably is four times in five.
 
-    Assumes: a step change, one look with a two-sided 95 % range, other people in the coming weeks (the same people
+    Assumes: a step change, one look with a two-sided 95% range, other people in the coming weeks (the same people
     would show a little less).
     Method: (t + z_power) times the standard error of the difference.
 

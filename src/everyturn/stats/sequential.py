@@ -13,13 +13,13 @@ import numpy as np
 from everyturn.stats.summaries import Floats
 
 RATE_SIZES = np.array([-0.8, -0.35, -0.15, 0.15, 0.35, 0.8])
-"""The changes of a rate that are bet on, in log odds: at 72 % about -19, -8 and -3, +3, +7 and +13 points."""
+"""The changes of a rate that are bet on, in log odds: at 72% about -19, -8 and -3, +3, +7 and +13 points."""
 COUNT_SIZES = np.array([-2.0, -1.0, -0.4, 0.4, 1.0, 2.0])
 """The changes of a count that are bet on, as logarithms of its ratio to what is expected."""
 
 HARMFUL = 0.85  # of the evidence goes to the harmful direction: getting better is news, but not as urgent
-INDIFFERENCE = 0.02  # of e(1 - e): a change of 0.4 points at 72 % is not looked for, products drift by that much
-COUNT_SLACK = 0.15  # a count within 15 % of what is expected is not looked for
+INDIFFERENCE = 0.02  # of e(1 - e): a change of 0.4 points at 72% is not looked for, products drift by that much
+COUNT_SLACK = 0.15  # a count within 15% of what is expected is not looked for
 _LEAST = 0.05  # no bet loses more than this leaves, so that one odd answer cannot silence a stream
 _MOST_PAID = 3.0  # by one unit: who always did one thing and now does the other is still one person
 _MOST = 1e30  # any bar is far below
@@ -52,7 +52,7 @@ def rate_bets(expected: Floats, mean: Floats, variance: Floats) -> Floats:
 def count_bets(counts: Floats, expected: Floats) -> Floats:
     """The logarithm of what each bet pays on counts, one column per size of `COUNT_SIZES`.
 
-    Assumes: given the past, a count has a mean within 15 % of `expected` and a Poisson tail or a lighter one.
+    Assumes: given the past, a count has a mean within 15% of `expected` and a Poisson tail or a lighter one.
 
     >>> count_bets(np.array([4.0]), np.array([1.0])).round(2).tolist()
     [[-7.27, -3.46, -1.32, 1.03, 2.02, 0.65]]

@@ -244,7 +244,7 @@ class Workspace:
 
         The comparison is made on the same quarter of the users every time, which the fit has not seen. Where it is clearly better, the
         outputs nobody acted on get a `rejection_risk`, to be measured like any signal; else nothing changes. `rule` and `fitted`
-        are areas under the ROC curve there, `gain` their difference with a 90 % range. New data want a new fit.
+        are areas under the ROC curve there, `gain` their difference with a 90% range. New data want a new fit.
         """
         from everyturn.workspace.fitting import fit_words, fitted_json
 

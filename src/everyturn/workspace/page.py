@@ -39,7 +39,7 @@ DEFINITIONS = (
     ("Covered", "At least one eval case tests what the user asked for. Covered in depth: there are enough cases for two runs to show a fall of 25 points in the score."),
     ("Gap", "Eval score minus acceptance, in points. An intent without eval cases has no score and therefore no gap."),
     ("Detectable change", "The smallest change of acceptance that four more weeks would probably show. A smaller one would go unseen."),
-    ("Range", "Where the true value lies, with 95 % confidence. Ranges count people rather than answers, because the answers of one person resemble each other. In the headline and the findings they stay valid however often you look, which makes them wider than elsewhere. Charts draw them as bars and bands."),
+    ("Range", "Where the true value lies, with 95% confidence. Ranges count people rather than answers, because the answers of one person resemble each other. In the headline and the findings they stay valid however often you look, which makes them wider than elsewhere. Charts draw them as bars and bands."),
 )  # fmt: skip
 
 

@@ -85,7 +85,7 @@ def test_a_fall_at_the_same_requests_is_worse_and_told_with_its_range():
     assert made.verdict == "worse"
     assert made.within.low < -0.1 < made.within.high
     assert made.sentence.startswith(
-        "Acceptance is worse: 68 % → 59 %. For the same requests, −8 points, between −12 and −4"
+        "Acceptance is worse: 68% → 59%. For the same requests, −8 points, between −12 and −4"
     )
     assert compare_sides(sides((0.8, 0.6), (0.7, 0.5)), signal="rework", better="lower").verdict == "better"
 

@@ -156,5 +156,5 @@ def test_rework_in_many_places_is_one_finding_and_everywhere_is_the_product():
     assert '"intent 1" and "intent 4"' in many.sentence
     assert many.low < 0.4 < many.high + 0.01
     (everywhere,) = reworked(*(f"i{k}" for k in range(10)))
-    assert everywhere.sentence.startswith("40 % of the accepted answers are redone elsewhere within 7 days")
+    assert everywhere.sentence.startswith("40% of the accepted answers are redone elsewhere within 7 days")
     assert reworked() == []

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import pytest
 
-from everyturn.outputs.figures import fields, figure, items, percent, percent_span, points
+from everyturn.analysis.words import percent, points, span
+from everyturn.outputs.figures import fields, figure, items
 
 
 def test_an_estimate_keeps_its_range_and_what_it_rests_on() -> None:
     shown = figure({"value": 0.624, "low": 0.597, "high": 0.651, "users": 2118, "n": 14120, "unknown": 5084})
-    assert (shown.text, shown.span) == ("62 %", "60–65")
+    assert (shown.text, shown.span) == ("62%", "60–65")
     assert shown.basis == "14,120 known outputs, 5,084 unknown, 2,118 users"
     assert shown.brief == "14,120 known, 5,084 unknown"
 
@@ -33,13 +34,13 @@ def test_too_little_data_names_the_users_there_are_and_the_users_needed() -> Non
 @pytest.mark.parametrize(
     ("value", "shown"),
     [
-        (0.0, "0 %"),
-        (1.0, "100 %"),
-        (0.0004, "< 0.1 %"),
-        (0.99996, "> 99.9 %"),
-        (0.094, "9.4 %"),
-        (0.0999, "10 %"),
-        (0.504, "50 %"),
+        (0.0, "0%"),
+        (1.0, "100%"),
+        (0.0004, "<0.1%"),
+        (0.99996, ">99.9%"),
+        (0.094, "9.4%"),
+        (0.0999, "10%"),
+        (0.504, "50%"),
     ],
 )
 def test_a_share_is_rounded_without_claiming_all_or_nothing(value: float, shown: str) -> None:
@@ -47,8 +48,8 @@ def test_a_share_is_rounded_without_claiming_all_or_nothing(value: float, shown:
 
 
 def test_a_range_has_the_decimals_of_its_number() -> None:
-    assert percent_span(0.081, 0.113, beside=0.094) == "8.1–11.3"
-    assert percent_span(0.43, None) == ""
+    assert span(0.081, 0.113, beside=0.094) == "8.1–11.3"
+    assert span(0.43, None, beside=0.43) == ""
 
 
 def test_a_difference_that_rounds_to_nothing_has_no_sign() -> None:

@@ -139,7 +139,7 @@ def test_every_circle_says_what_it_shows_and_leads_to_a_row_that_is_there() -> N
         assert page.count(f'id="{(link.get("href") or "")[1:]}"') == 1
         assert link.get("aria-label") == next(e.text for e in link.iter("title"))
     said = next(link.get("aria-label") or "" for link in links if "Dispute" in (link.get("aria-label") or ""))
-    assert re.fullmatch(r"Dispute a charge: 1,260 outputs, \d+ % \(\d+–\d+\) accepted, no eval case, theme Money", said)
+    assert re.fullmatch(r"Dispute a charge: 1,260 outputs, \d+% \(\d+–\d+\) accepted, no eval case, theme Money", said)
 
 
 def test_without_evals_nothing_is_said_of_tests() -> None:

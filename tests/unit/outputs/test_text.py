@@ -24,9 +24,9 @@ def squeezed(text: str) -> str:
 
 def test_the_terminal_page_has_the_headline_findings_intents_and_trust() -> None:
     text = squeezed(render_text(sample_report(), width=110))
-    assert "evals say 94 % (91–97) 187 eval cases" in text
-    assert "users keep 62 % (60–64) 14,120 known outputs, 5,084 unknown, 2,118 users" in text
-    assert "evals cover 75 % (74–76) of 18,640 outputs that fit an intent" in text
+    assert "evals say 94% (91–97) 187 eval cases" in text
+    assert "users keep 62% (60–64) 14,120 known outputs, 5,084 unknown, 2,118 users" in text
+    assert "evals cover 75% (74–76) of 18,640 outputs that fit an intent" in text
     assert all(finding["sentence"] in text for finding in sample_report()["findings"])
     assert "Read its 5 conversations: everyturn show f-7c1e" in text
     assert "Enterprise 312" in text
@@ -34,7 +34,7 @@ def test_the_terminal_page_has_the_headline_findings_intents_and_trust() -> None
     assert "Trust fell before use: 31 users" in text
     assert "Enterprise: Use fell first" in text
     assert "No order shows" not in text  # of a cohort it would say nothing
-    assert "61 % in depth" in text
+    assert "61% in depth" in text
     assert "░: a week that is not over." in text
 
 
@@ -141,9 +141,9 @@ def test_a_fit_says_what_it_did_and_compares_only_what_was_compared() -> None:
 
 
 def test_a_check_says_which_it_is() -> None:
-    checks = [{"verdict": "passed", "name": "acceptance at least 60 %", "sentence": "It is 64 % (61–67)."}]
+    checks = [{"verdict": "passed", "name": "acceptance at least 60%", "sentence": "It is 64% (61–67)."}]
     text = squeezed(render({"verb": "check", "verdict": "passed", "sentence": "1 passed.", "checks": checks}))
-    assert "passed acceptance at least 60 % It is 64 % (61–67)." in text
+    assert "passed acceptance at least 60% It is 64% (61–67)." in text
 
 
 def test_a_list_of_findings_is_short_and_a_finding_alone_is_whole() -> None:
@@ -161,9 +161,9 @@ def test_a_measure_prints_numbers_with_ranges_and_too_little_data_as_such() -> N
         {"group": {"intent": None}, **not_enough(4)},
     ]
     text = squeezed(render({"verb": "measure", "signal": "acceptance", "rows": rows}))
-    assert "Refund status 62 % 56–68 900 80 225" in text
+    assert "Refund status 62% 56–68 900 80 225" in text
     assert "unknown not enough data 4 users, 10 needed" in text
-    assert "Ranges: 95 % user-clustered t." in text
+    assert "Ranges: 95% user-clustered t." in text
 
 
 def test_a_comparison_prints_both_sides_the_difference_and_its_parts() -> None:
@@ -181,7 +181,7 @@ def test_a_comparison_prints_both_sides_the_difference_and_its_parts() -> None:
             }
         )
     )
-    assert text.startswith("rework: worse current 20 % (12–28) 400 outputs, 100 users baseline 12 %")
+    assert text.startswith("rework: worse current 20% (12–28) 400 outputs, 100 users baseline 12%")
     assert (
         "difference +8 points (+3 to +13) from a different mix +1 point (−1 to +2) from the same requests +7 points"
         in text
@@ -216,7 +216,7 @@ def test_a_gap_row_says_when_no_case_tests_it() -> None:
     text = squeezed(render({"verb": "gap", "rows": rows}))
     for told in (
         "Refund (evals",
-        "400 10 94 % 6.0 % (4.1–8.0) 88 264",
+        "400 10 94% 6.0% (4.1–8.0) 88 264",
         "90–97 380 + 20 80 to 95",
         "(users)",
         "Dispute 1,260 0 none not enough not tested",
@@ -234,8 +234,8 @@ def test_cover_prints_the_share_and_what_is_not_tested() -> None:
         "uncovered": [{"intent": "Dispute", "share": 0.101, "acceptance": not_enough(4)}],
     }
     text = squeezed(render(result))
-    assert text.startswith("Eval cases cover 75 % (74–76) of outputs, in that")
-    assert "Dispute 10 % not enough data" in text
+    assert text.startswith("Eval cases cover 75% (74–76) of outputs, in that")
+    assert "Dispute 10% not enough data" in text
     assert "everything" not in render({"verb": "cover", "coverage": None})
     assert render({"verb": "cover", "coverage": None}) == "unknown\n"
 
@@ -284,12 +284,12 @@ def test_a_table_too_wide_for_the_terminal_tells_each_row_in_whole_words() -> No
     text = render({"verb": "gap", "rows": rows}, width=48)
     assert text.startswith("Change a booked delivery\n")
     assert "outputs 1,400 · " in text
-    assert "accepted 62 % (56–68) (900 + 80)" in text
+    assert "accepted 62% (56–68) (900 + 80)" in text
     assert max(map(len, text.splitlines())) <= 48
     assert "Change a booked delivery   " in render({"verb": "gap", "rows": rows}, width=100)
 
 
 def test_no_line_ends_between_a_number_and_its_unit() -> None:
-    finding = {"id": "f", "sentence": "Trust fell, " + "from 77 % to 70 % " * 20, "details": [], "conversations": []}
+    finding = {"id": "f", "sentence": "Trust fell, " + "from 77% to 70% " * 20, "details": [], "conversations": []}
     for width in range(60, 80):
         assert not re.search(r"\d$", render({"verb": "show", "finding": finding}, width=width), re.MULTILINE)

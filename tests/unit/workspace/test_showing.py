@@ -107,7 +107,7 @@ def test_a_user_is_shown_with_trust_weeks_and_the_latest_conversations(tmp_path)
         w["accepted"] for w in trusting["user"]["weeks"]
     )
     assert "u7" in text
-    assert f"Trust {100 * user['trust']:.0f} %" in text
+    assert f"Trust {100 * user['trust']:.0f}%" in text
     assert "u7x" not in str(error.value)
 
 
