@@ -146,7 +146,7 @@ def check(
     with workspace(ctx) as ws:
         result = ws.check(config=config, worse=fail_on == "worse", current=current, baseline=baseline)
     for name, file in files:
-        write_text(FORMS[name].render(result), file)
+        write_text(FORMS[name](result), file)
     print_result(result, as_json=as_json)
     if result["verdict"] == "failed":
         ctx.exit(FAILED)

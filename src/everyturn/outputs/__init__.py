@@ -1,14 +1,13 @@
-"""Results as people and machines read them. There is one JSON form; every face renders that form and nothing else.
+"""Results as people and machines read them: the page (`html`), the terminal (`text`), reports of checks (`checks`), eval cases.
 
-A result is one object with `schema`, `verb` and the verb's own fields. A face is one file that ends in
-`OUTPUT = Output(…)`; it sees results only, never the workspace, so that what a person reads can always be had as data.
-Any field may be missing or null, because data may be missing: a face then says "unknown" or "not enough data".
+A result is one JSON object with `schema`, `verb` and the verb's own fields. Everything here renders that object and never sees the
+workspace, so whatever a person reads can also be had as data. Any field may be missing or null, because data may be missing; what is
+shown then is "unknown" or "not enough data".
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 import orjson
@@ -16,20 +15,6 @@ import orjson
 SCHEMA = "everyturn/1"
 
 Result: TypeAlias = Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Output:
-    """A way to show results.
-
-    `verbs` are the results it can show, empty for all of them; `render` gives the whole text, the same for the same
-    result on every machine.
-    """
-
-    name: str
-    media_type: str
-    verbs: frozenset[str]
-    render: Callable[[Result], str]
 
 
 def to_json(result: Result) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from xml.sax.saxutils import escape, quoteattr
 
 import orjson
 
-from everyturn.outputs import Output, Result
+from everyturn.outputs import Result
 from everyturn.outputs.figures import items
 from everyturn.version import __version__
 
@@ -84,8 +85,4 @@ def sarif(result: Result) -> str:
     return orjson.dumps(document, option=orjson.OPT_INDENT_2).decode() + "\n"
 
 
-FORMS = {
-    "markdown": Output(name="markdown", media_type="text/markdown", verbs=frozenset({"check"}), render=markdown),
-    "junit": Output(name="junit", media_type="application/xml", verbs=frozenset({"check"}), render=junit),
-    "sarif": Output(name="sarif", media_type="application/sarif+json", verbs=frozenset({"check"}), render=sarif),
-}
+FORMS: Mapping[str, Callable[[Result], str]] = {"markdown": markdown, "junit": junit, "sarif": sarif}

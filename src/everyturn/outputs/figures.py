@@ -93,46 +93,6 @@ def eval_figure(estimate: Mapping[str, Any] | None, *, absent: str = UNKNOWN) ->
     return figure({**estimate, "users": None} if estimate else None, of="eval cases", absent=absent)
 
 
-def coverage_figure(report: Mapping[str, Any]) -> Figure:
-    """The share of conversations whose intent an eval case tests; unknown where no evals are loaded.
-
-    >>> report = {"counts": {"eval_cases": 12}, "coverage": {"coverage": 0.748, "low": 0.739, "high": 0.757}}
-    >>> print(coverage_figure(report))
-    75% (74–76)
-    """
-    coverage = fields(report, "coverage")
-    if not has_evals(report):
-        return Figure(UNKNOWN)
-    if fields(coverage, "not_enough"):
-        return figure(coverage)
-    return figure({"value": coverage.get("coverage"), "low": coverage.get("low"), "high": coverage.get("high")})
-
-
-def depth_of_coverage(report: Mapping[str, Any]) -> str:
-    """How much of it is covered in depth, in words; nothing where that is not known.
-
-    >>> depth_of_coverage({"coverage": {"in_depth": {"value": 0.45, "low": 0.44, "high": 0.47}}})
-    '45% in depth'
-    """
-    deep = figure(fields(report, "coverage").get("in_depth"))
-    return f"{deep.text} in depth" if deep.known else ""
-
-
-def coverage_basis(report: Mapping[str, Any]) -> str:
-    """What coverage is a share of: what fits no intent can be neither tested nor untested, and is left out.
-
-    >>> coverage_basis({"coverage": {"estimate": {"n": 15646}}})
-    'of 15,646 outputs that fit an intent'
-    """
-    n = fields(fields(report, "coverage"), "estimate").get("n")
-    return f"of {counted(n, 'output')} that fit an intent" if number(n) is not None else "of outputs that fit an intent"
-
-
-def has_evals(report: Mapping[str, Any]) -> bool:
-    """Whether any eval case or score is loaded."""
-    return bool(fields(report, "counts").get("eval_cases") or fields(report, "headline").get("eval_score"))
-
-
 def number(value: object) -> float | None:
     """The value as a float where it is a finite number, else None: a NaN is never shown.
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import orjson
 from markupsafe import Markup
 
-from everyturn.outputs import Output, Result, encodable, svg
+from everyturn.outputs import Result, encodable, svg
 from everyturn.outputs.page import arrange
 
 if TYPE_CHECKING:
@@ -97,6 +97,3 @@ def _asset(name: str) -> str:
 
 def _hash(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-
-
-OUTPUT = Output(name="html", media_type="text/html", verbs=frozenset({"report"}), render=render_html)

@@ -7,8 +7,9 @@ from typing import Any
 
 from everyturn.analysis.words import counted, percent
 from everyturn.outputs import Result, svg_map
-from everyturn.outputs.figures import fields, figure, has_evals, items, number
+from everyturn.outputs.figures import fields, figure, items, number
 from everyturn.outputs.links import intent_anchor
+from everyturn.outputs.overview import has_evals
 from everyturn.outputs.transcript import View
 
 

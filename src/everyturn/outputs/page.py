@@ -14,22 +14,18 @@ from everyturn.outputs import Result, svg
 from everyturn.outputs.days import day, is_complete, say_day, say_period
 from everyturn.outputs.figures import (
     Figure,
-    coverage_basis,
-    coverage_figure,
-    depth_of_coverage,
     eval_figure,
     fields,
     figure,
-    has_evals,
     items,
     least_points,
     number,
     points_span,
-    seconds,
 )
 from everyturn.outputs.findings import NO_INTENTS, kind_of_change, lead_of, orders_told, quiet
 from everyturn.outputs.links import Links, cohort_anchor, finding_anchor, intent_anchor
 from everyturn.outputs.map import arrange_map
+from everyturn.outputs.overview import coverage_basis, coverage_figure, depth_of_coverage, has_evals, health, sizes
 from everyturn.outputs.transcript import View, arrange_conversation, link, missing_link
 
 
@@ -42,11 +38,7 @@ def arrange(report: Result) -> View:
     return {
         "title": report.get("title") or "Report",
         "period": say_period(fields(report, "period")),
-        "meta": [
-            counted(value, noun)
-            for noun, key in (("conversation", "conversations"), ("user", "users"), ("output", "outputs"))
-            if (value := counts.get(key)) is not None
-        ],
+        "meta": sizes(report),
         "has_evals": has_evals(report),
         "has_actions": counts.get("actions") != 0,
         "headline": _headline(report),
@@ -121,7 +113,7 @@ def _headline(report: Result) -> View:
         "coverage_absent": _why_no_coverage(counts, coverage),
         "scale": svg.scale(users, evals=evals.value, label=f"Evals beside users. {label}"),
         "measures": [{"label": name, "figure": value, "note": note} for name, value, note in measures],
-        "health": _health(fields(report, "dashboard")),
+        "health": [{"label": meaning, "text": text} for text, meaning in health(report)],
     }
 
 
@@ -147,15 +139,6 @@ def _runs_note(runs: Sequence[Any]) -> str:
     low, high = percent(min(scores)), percent(max(scores))
     between = f"always {low}" if low == high else f"between {low} and {high}"
     return f"Mean score of {cases}{when}. {counted(len(scores), 'run')}, {between}."
-
-
-def _health(dashboard: Mapping[str, Any]) -> list[View]:
-    shown = (
-        ("of turns answered", number(dashboard.get("completion_rate")), percent),
-        ("of steps failed", number(dashboard.get("error_rate")), percent),
-        ("mean time to an answer", number(dashboard.get("latency_seconds")), seconds),
-    )
-    return [{"label": label, "text": say(value)} for label, value, say in shown if value is not None]
 
 
 # --- findings -------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 from rich.console import Console, RenderableType
 
-from everyturn.outputs import Output, Result
+from everyturn.outputs import Result
 from everyturn.outputs.terminal import TIED
 from everyturn.outputs.text_cohorts import draw_groups
 from everyturn.outputs.text_evals import draw_coverage, draw_gap
@@ -51,11 +51,6 @@ def render(result: Result, *, width: int = 100, colour: bool = False) -> str:
     return "".join(f"{line.rstrip()}\n" for line in drawn.splitlines())
 
 
-def render_text(report: Result, *, width: int = 100, colour: bool = False) -> str:
-    """The report as a terminal page: the headline, the findings, the intents and the trust of each cohort."""
-    return render({**report, "verb": "report"}, width=width, colour=colour)
-
-
 _DRAWN: dict[str, Callable[[Result], Iterator[RenderableType]]] = {
     "report": draw_report,
     "load": draw_load,
@@ -71,6 +66,3 @@ _DRAWN: dict[str, Callable[[Result], Iterator[RenderableType]]] = {
     "cover": draw_coverage,
     "show": draw_shown,
 }
-
-
-OUTPUT = Output(name="text", media_type="text/plain", verbs=frozenset(), render=render)

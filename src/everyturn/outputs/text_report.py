@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from rich.console import RenderableType
 
-from everyturn.analysis.words import UNKNOWN, counted, percent
+from everyturn.analysis.words import UNKNOWN
 from everyturn.outputs import Result
 from everyturn.outputs.days import say_period
-from everyturn.outputs.figures import (
-    coverage_basis,
-    coverage_figure,
-    depth_of_coverage,
-    eval_figure,
-    fields,
-    figure,
-    items,
-    number,
-    seconds,
-)
+from everyturn.outputs.figures import eval_figure, fields, figure, items
 from everyturn.outputs.findings import quiet
+from everyturn.outputs.overview import coverage_basis, coverage_figure, depth_of_coverage, health, sizes
 from everyturn.outputs.terminal import brief, grid, heading, soft, strong
 from everyturn.outputs.text_cohorts import draw_cohorts
 from everyturn.outputs.text_findings import draw_blind_spots, draw_findings
@@ -30,14 +20,9 @@ from everyturn.outputs.text_intents import draw_contexts, draw_intents
 
 def draw_report(report: Result) -> Iterator[RenderableType]:
     """The whole page: the headline, the findings, the intents and the trust of each cohort."""
-    head, counts = fields(report, "headline"), fields(report, "counts")
-    sizes = [
-        counted(value, noun)
-        for noun, key in (("conversation", "conversations"), ("user", "users"), ("output", "outputs"))
-        if (value := counts.get(key)) is not None
-    ]
+    head = fields(report, "headline")
     yield strong(report.get("title") or "Report")
-    yield soft(", ".join([say_period(fields(report, "period")), *sizes]))
+    yield soft(", ".join([say_period(fields(report, "period")), *sizes(report)]))
     yield ""
     if head.get("sentence"):
         yield strong(head["sentence"])
@@ -78,16 +63,6 @@ def _headline(report: Result) -> Iterator[RenderableType]:
             basis = ", ".join(filter(None, (coverage_basis(report), depth_of_coverage(report))))
         table.add_row(label, strong(brief(f)) if rank < 3 else brief(f), soft(basis))
     yield table
-    if health := _health(fields(report, "dashboard")):
-        yield soft(f"What monitoring sees in the same traces: {health}")
-
-
-def _health(dashboard: Mapping[str, Any]) -> str:
-    completed, errors = number(dashboard.get("completion_rate")), number(dashboard.get("error_rate"))
-    latency = number(dashboard.get("latency_seconds"))
-    parts = [
-        f"{percent(completed)} of turns answered" if completed is not None else "",
-        f"{percent(errors)} of steps failed" if errors is not None else "",
-        f"{seconds(latency)} mean time to an answer" if latency is not None else "",
-    ]
-    return ", ".join(part for part in parts if part)
+    if seen := health(report):
+        told = ", ".join(f"{text} {meaning}" for text, meaning in seen)
+        yield soft(f"What monitoring sees in the same traces: {told}")

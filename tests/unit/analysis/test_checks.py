@@ -109,10 +109,10 @@ def test_every_form_is_well_formed_whatever_the_text():
     odd = check_budget("acceptance", {"intent": '<a href="x">|\n&'}, rate(0.5, 0.45, 0.55), least=0.6, most=None)
     unknown = check_budget("acceptance", {}, NotEnough(1, 10), least=0.6, most=None)
     result = {"sentence": "1 failed.", "config": "everyturn.toml", "checks": [odd.to_json(), unknown.to_json()]}
-    suite = ET.fromstring(FORMS["junit"].render(result))[0]
+    suite = ET.fromstring(FORMS["junit"](result))[0]
     assert (suite.get("tests"), suite.get("failures"), suite.get("skipped")) == ("2", "1", "1")
-    (found,) = json.loads(FORMS["sarif"].render(result))["runs"][0]["results"]
+    (found,) = json.loads(FORMS["sarif"](result))["runs"][0]["results"]
     assert (found["level"], found["ruleId"]) == ("error", "acceptance")
-    table = FORMS["markdown"].render(result).splitlines()[2:]
+    table = FORMS["markdown"](result).splitlines()[2:]
     assert len(table) == 4
-    assert all(form.render({}) for form in FORMS.values())
+    assert all(form({}) for form in FORMS.values())

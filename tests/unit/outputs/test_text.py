@@ -5,7 +5,7 @@ import re
 import pytest
 
 from everyturn.outputs.terminal import sparkline
-from everyturn.outputs.text import render, render_text
+from everyturn.outputs.text import render
 from sample_report import (
     empty,
     estimate,
@@ -23,7 +23,7 @@ def squeezed(text: str) -> str:
 
 
 def test_the_terminal_page_has_the_headline_findings_intents_and_trust() -> None:
-    text = squeezed(render_text(sample_report(), width=110))
+    text = squeezed(render(sample_report(), width=110))
     assert "evals say 94% (91–97) 187 eval cases" in text
     assert "users keep 62% (60–64) 14,120 known outputs, 5,084 unknown, 2,118 users" in text
     assert "evals cover 75% (74–76) of 18,640 outputs that fit an intent" in text
@@ -40,14 +40,14 @@ def test_the_terminal_page_has_the_headline_findings_intents_and_trust() -> None
 
 @pytest.mark.parametrize("width", [60, 80, 100, 120])
 def test_no_line_is_wider_than_asked_and_no_text_is_cut(width: int) -> None:
-    text = render_text(sample_report(), width=width)
+    text = render(sample_report(), width=width)
     assert max(map(len, text.splitlines())) <= width
     assert "…" not in text
 
 
 @pytest.mark.parametrize("state", [without_evals, without_actions, with_few_users, with_nothing_found, empty])
 def test_what_is_missing_is_said_in_words(state) -> None:
-    text = squeezed(render_text(state()))
+    text = squeezed(render(state()))
     said = {
         "without_evals": "evals say no evals loaded",
         "without_actions": "redone after acceptance no actions loaded",
@@ -60,8 +60,8 @@ def test_what_is_missing_is_said_in_words(state) -> None:
 
 
 def test_colour_is_only_there_when_asked_for() -> None:
-    assert "\x1b" not in render_text(sample_report())
-    assert "\x1b[1m" in render_text(sample_report(), colour=True)
+    assert "\x1b" not in render(sample_report())
+    assert "\x1b[1m" in render(sample_report(), colour=True)
 
 
 def test_no_conversation_steers_the_terminal() -> None:
