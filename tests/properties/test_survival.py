@@ -7,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from everyturn.signals.fingerprints import all_fingerprints, letters
-from everyturn.signals.fingerprints import fingerprints as _fingerprints
 from everyturn.signals.survival import Artefact, _coverage, _runs, above, grade, survival
 
 WORD = st.sampled_from(
@@ -83,14 +82,14 @@ def test_coverage_equals_the_slow_reference(output, artefact):
 
 @given(ANY | LINES)
 def test_fingerprints_equal_the_slow_reference(text):
-    assert set(_fingerprints(text).tolist()) == reference_fingerprints(text)
+    assert set(Artefact(text).fingerprints.tolist()) == reference_fingerprints(text)
 
 
 @given(st.lists(ANY | LINES, max_size=8))
 def test_many_texts_have_the_fingerprints_each_has_alone(texts):
     found = all_fingerprints(texts)
     for text, start, end in zip(texts, found.starts[:-1], found.starts[1:], strict=True):
-        own = _fingerprints(text)
+        own = Artefact(text).fingerprints
         if len(own):
             assert set(found.hashes[start:end].tolist()) == set(own.tolist())
         else:  # too short: one print of the whole, if it has a letter
@@ -98,7 +97,10 @@ def test_many_texts_have_the_fingerprints_each_has_alone(texts):
 
 
 def test_fingerprints_are_the_same_in_every_process():
-    assert _fingerprints("return the total of all items").tolist()[:2] == [926452340962640967, 993273352693394137]
+    assert Artefact("return the total of all items").fingerprints.tolist()[:2] == [
+        926452340962640967,
+        993273352693394137,
+    ]
 
 
 @given(TEXT | LINES | ANY)
@@ -162,5 +164,6 @@ def test_an_artefact_that_goes_on_never_keeps_less(output, words, more):
 @given(LINES, st.integers(0, 30))
 def test_code_cut_short_never_keeps_more(output, end):
     whole = f"{output}\nimport os\n{output}".splitlines()
-    assert len(_fingerprints("\n".join(whole[:end]))) <= len(_fingerprints("\n".join(whole)))
-    assert np.isin(_fingerprints("\n".join(whole[:end])), _fingerprints("\n".join(whole))).all()
+    cut, uncut = (Artefact("\n".join(lines)).fingerprints for lines in (whole[:end], whole))
+    assert len(cut) <= len(uncut)
+    assert np.isin(cut, uncut).all()

@@ -75,15 +75,6 @@ def choose(demands: Sequence[Demand], count: int) -> list[Choice]:
     return chosen
 
 
-def value(demands: Sequence[Demand], chosen: Sequence[tuple[int, int]]) -> float:
-    """The value of a set of cases given as (intent, row), beside those there were; the reference for `choose`."""
-    pools = [_Pool(demand) for demand in demands]
-    before = sum(float(pool.demand.weight @ pool.best) for pool in pools)
-    for intent, row in chosen:
-        pools[intent].take(row)
-    return sum(float(pool.demand.weight @ pool.best) for pool in pools) - before
-
-
 class _Pool:
     """One intent's requests and how well each is stood for so far."""
 

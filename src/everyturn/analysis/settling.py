@@ -70,8 +70,7 @@ def settle(totals: pa.Table, *, until: int) -> Settled:
     if not len(block) or days <= FIRST_DAYS:
         none = totals.slice(0, 0)
         return Settled(none.drop_columns(["given"]), none.drop_columns(["block"]), 0, {}, {}, first)
-    given = np.clip(rows["given"].cast(pa.int64()).to_numpy(), block - (LONGEST - 1) * BLOCKS_A_DAY, block)
-    given = np.maximum(given, first * BLOCKS_A_DAY)
+    given = np.maximum(_within_reach(rows["given"].cast(pa.int64()).to_numpy(), block), first * BLOCKS_A_DAY)
     clock = np.arange(first * BLOCKS_A_DAY, until)
     coded = rows["signal"].combine_chunks().dictionary_encode()
     names, signal = coded.dictionary.to_pylist(), coded.indices.to_numpy()
@@ -102,12 +101,18 @@ def horizons_by_signal(lags: pa.Table, *, today: int) -> dict[str, int]:
     for name in pc.unique(lags["signal"]).to_pylist():
         rows = lags.filter(pc.equal(lags["signal"], name))
         known = rows["known"].to_numpy() * BLOCKS_A_DAY
-        given = np.clip(rows["given"].to_numpy() * BLOCKS_A_DAY, known - (LONGEST - 1) * BLOCKS_A_DAY, known)
+        given = _within_reach(rows["given"].to_numpy() * BLOCKS_A_DAY, known)
         first = int(known.min()) // BLOCKS_A_DAY
         days = today - first + 1
         counted = lags_of(given, known, rows["n"].to_numpy(), rows["y"].to_numpy(), first=first, days=days)
         found[name] = int(horizons_of(counted, np.array([days - 1]))[0])
     return found
+
+
+def _within_reach(given: Codes, known: Codes) -> Codes:
+    """The blocks in which outputs were given: no later than their answers became known, and no longer before than the longest lag."""
+    reached: Codes = np.clip(given, known - (LONGEST - 1) * BLOCKS_A_DAY, known)
+    return reached
 
 
 def days_open(asked: Floats, known: Floats) -> int:
@@ -199,7 +204,7 @@ def _later(values: Floats) -> Floats:
 def lags_of(given: Codes, block: Codes, n: Floats, y: Floats, *, first: int, days: int) -> Floats:
     """Answers by the output's day, lag and kind."""
     known = block // BLOCKS_A_DAY
-    lag = np.minimum(known - given // BLOCKS_A_DAY, LONGEST - 1)
+    lag = known - given // BLOCKS_A_DAY
     place = np.clip(known - lag - first, 0, days - 1) * LONGEST + lag
     size = days * LONGEST
     good = np.bincount(place, weights=y, minlength=size)

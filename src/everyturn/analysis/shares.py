@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from everyturn.analysis.alarms import BLOCKS_A_DAY, LIST, LIST_TIMES, PAGE, SHARE, Alarm, Marks, budget_part
 from everyturn.analysis.ledger import Names, encoded, pack, unpack
@@ -53,8 +54,6 @@ class Demand:
 
     def fold(self, asked: pa.Table, *, until: int) -> None:
         """Takes the days after `through` and before `until`: columns day, user_id, cohort, intent_id (null: no request was clear)."""
-        import pyarrow.compute as pc
-
         day = asked["day"].cast(pa.int64())
         rows = asked.filter(pc.and_(pc.greater(day, self.through), pc.less(day, until))).sort_by(
             [(name, "ascending") for name in ("day", "user_id", "cohort", "intent_id")]

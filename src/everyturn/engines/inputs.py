@@ -108,19 +108,6 @@ def tickets(database: Database) -> pa.Table:
     )
 
 
-def days(database: Database) -> pa.Table:
-    """Who asked for what on which day: user_id, intent_id, day; so that an arrival can be dated to the day."""
-    return database.table(
-        """
-        SELECT DISTINCT c.user_id, a.intent_id, coalesce(r."at", c.started_at)::DATE AS day
-        FROM assignments a JOIN conversations c USING (conversation_id)
-        LEFT JOIN requests r ON r.conversation_id = a.conversation_id AND r.request = a.request
-        WHERE c.user_id IS NOT NULL AND a.intent_id IS NOT NULL AND coalesce(r."at", c.started_at) IS NOT NULL
-        ORDER BY ALL
-        """
-    )
-
-
 def counts(database: Database) -> dict[str, Json]:
     """How much of everything there is."""
     names = ("conversations", "users", "actions", "eval_cases", "intents", "unclear_conversations")

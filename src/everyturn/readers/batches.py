@@ -31,7 +31,6 @@ class FileCount:
     rejected: int
     skipped: Mapping[str, int]
     bytes_read: int
-    bytes_total: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +70,6 @@ class RunningCount:
             self.rejected,
             dict(self.skipped),
             self.bytes_read,
-            max(self.total, self.bytes_read),
         )
 
 

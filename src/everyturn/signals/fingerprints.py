@@ -77,11 +77,6 @@ def smallest_of(hashes: Hashes) -> Hashes:
     return np.minimum(pairs[:-2], pairs[2:])
 
 
-def fingerprints(text: str) -> Hashes:
-    """The distinct fingerprints of one text, sorted; none for fewer than 11 letters and digits."""
-    return np.unique(_smallest(letters(text)))
-
-
 def all_fingerprints(texts: Sequence[str]) -> Prints:
     """The fingerprints of many texts at once.
 

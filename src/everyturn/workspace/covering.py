@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -282,8 +283,6 @@ def _case(conversation: Conversation, proposal: Proposal) -> NewCase:
 
 
 def _masked(message: Message) -> Message:
-    import orjson
-
     calls = tuple(
         replace(call, arguments=orjson.loads(mask_json(orjson.dumps(call.arguments).decode())))
         for call in message.tool_calls

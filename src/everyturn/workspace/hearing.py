@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -116,8 +117,6 @@ def _kept(db: Database, totals: pa.Table, asked: pa.Table, marks: Marks) -> tupl
 
 
 def _keep(db: Database, monitor: Monitor, demand: Demand, totals: pa.Table, asked: pa.Table) -> None:
-    import numpy as np
-
     header = {
         "version": _VERSION,
         "marks": _digest_marks(db),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from everyturn.workspace.observing import named_signal, signals
 from everyturn.workspace.result import plain
 from everyturn.workspace.separating import SEPARATED, contexts_of
 from everyturn.workspace.showing_cohort import cohort
-from everyturn.workspace.shown import intent_json, shown_conversations, unknown_id
+from everyturn.workspace.shown import conversation_list, intent_json, shown_conversations, unknown_id
 
 _NAMED = {"cohort": "its name as `cohorts` tells it", "intent": "its id, or its name as `discover` tells it"}
 _AN_ID = "an id as `export conversations` writes it"
@@ -67,7 +67,7 @@ def opened(
         case [name]:
             findings = {finding["id"]: finding for finding in told()}
             if found := findings.get(name):
-                return {"finding": found, "conversations": conversations(db, found["conversations"][:limit])}
+                return {"finding": found, "conversations": conversation_list(db, found["conversations"][:limit])}
     names = [*signals(), *findings]
     told_apart = UnknownName.among("finding or signal", " ".join(what), names, example="everyturn show {}")
     raise UnknownName(
@@ -75,11 +75,6 @@ def opened(
         expected=f"{told_apart.expected}; trust, cohort NAME, intent NAME, user ID or conversation ID",
         try_=told_apart.try_,
     )
-
-
-def conversations(db: Database, ids: Iterable[str]) -> list[dict[str, Json]]:
-    """The conversations of these ids as they are shown; ids that are not stored are left out."""
-    return list(shown_conversations(db, ids).values())
 
 
 def conversation(db: Database, conversation_id: str) -> dict[str, Json]:
@@ -107,7 +102,7 @@ def intent(db: Database, name: str, *, limit: int) -> dict[str, Json]:
         "nearest": _nearest(db, found.intent_id),
         "by_cohort": intents_by_cohort(db).get(found.intent_id, []),
         "contexts": told,
-        "conversations": conversations(db, ids),
+        "conversations": conversation_list(db, ids),
     }
 
 
@@ -148,7 +143,7 @@ def user(db: Database, user_id: str, *, limit: int) -> dict[str, Json]:
         "user": {"user_id": user_id}
         | ({} if found is None else {**found.to_json(), "cohort_trust": of_cohort.get(found.cohort)})
         | {"weeks": _weeks(panel, user_id)},
-        "conversations": conversations(db, ids[:limit]),
+        "conversations": conversation_list(db, ids[:limit]),
     }
 
 
@@ -188,5 +183,5 @@ def signal(db: Database, asked: Signal, *, where: str | None, limit: int) -> dic
             "version": asked.version,
         },
         "contexts": contexts_of(db, asked),
-        "conversations": conversations(db, ids),
+        "conversations": conversation_list(db, ids),
     }

@@ -15,7 +15,7 @@ from everyturn.workspace.comparing import compare_sets, compared_json
 from everyturn.workspace.looking import panel_of
 from everyturn.workspace.measuring import measure_rates
 from everyturn.workspace.observing import named_signal
-from everyturn.workspace.shown import shown_conversations
+from everyturn.workspace.shown import conversation_list
 
 _BEFORE = 4  # weeks the last one is compared with
 
@@ -46,7 +46,7 @@ def cohort(db: Database, name: str, *, told: Sequence[dict[str, Json]], limit: i
             "intents": sorted(by["intent"], key=lambda row: -_not_taken(row)),
         },
         "findings": [finding for finding in told if finding["cohort"] == name],
-        "conversations": list(shown_conversations(db, evidence.examples(db, bad, limit=limit)).values()),
+        "conversations": conversation_list(db, evidence.examples(db, bad, limit=limit)),
     }
 
 

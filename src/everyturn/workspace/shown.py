@@ -96,6 +96,11 @@ def shown_conversations(database: Database, ids: Iterable[str]) -> dict[str, dic
     }
 
 
+def conversation_list(database: Database, ids: Iterable[str]) -> list[dict[str, Json]]:
+    """The values of `shown_conversations`: the conversations of these ids in their order."""
+    return list(shown_conversations(database, ids).values())
+
+
 def _uses(conversation: Conversation) -> list[tuple[int | None, Use]]:
     """The actions in order, each with the turn whose output it is about."""
     answered = [turn for turn in conversation.turns if turn.agent]

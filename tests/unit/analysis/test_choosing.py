@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-from everyturn.analysis.choosing import Demand, choose, value
+from everyturn.analysis.choosing import Demand, choose
 
 
 def demands(seed: int, *, sizes=(6, 4), tested: bool = False) -> list[Demand]:
@@ -21,6 +21,21 @@ def demands(seed: int, *, sizes=(6, 4), tested: bool = False) -> list[Demand]:
         old = sparse.csr_matrix(words[:1]) if tested else None
         made.append(Demand(sparse.csr_matrix(words), rng.random(size), np.arange(size), old))
     return made
+
+
+def value(made: list[Demand], chosen: list[tuple[int, int]]) -> float:
+    """What a set of cases, as (intent, row), adds: over all requests, weight times how much better the best case stands for it."""
+    added = 0.0
+    for intent, demand in enumerate(made):
+        words = demand.words.toarray()
+        before = [] if demand.tested is None else list(demand.tested.toarray())
+        after = [*before, *(words[row] for of, row in chosen if of == intent)]
+        for request, weight in zip(words, demand.weight, strict=True):
+            old, new = (
+                max((0.5 + 0.5 * float(case @ request) for case in cases), default=0.0) for cases in (before, after)
+            )
+            added += weight * (new - old)
+    return added
 
 
 def plain_greedy(made: list[Demand], count: int) -> list[tuple[int, int]]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from everyturn.intents.novelty import WEEKLY_SCHEMA, began, first_weeks, weekly
-from everyturn.model.schemas import ASSIGNMENT_SCHEMA, REQUEST_SCHEMA
+from everyturn.intents.novelty import began, first_weeks
 
 EVEN = np.full(10, 200)
 
@@ -49,23 +48,3 @@ def test_weeks_begin_on_monday_and_requests_without_a_time_do_not_count():
     ]
     nothing = pa.chunked_array([pa.array([None], pa.timestamp("us", tz="UTC"))])
     assert first_weeks(np.array([0]), nothing) == [None]
-
-
-def test_weekly_counts_requests_and_people():
-    at = datetime(2026, 3, 4, tzinfo=UTC)
-    rows = [
-        ("a", "u1", at, "i-1"),
-        ("b", "u1", at, "i-1"),
-        ("c", "u2", at + timedelta(weeks=1), None),
-        ("d", "u3", None, "i-1"),
-    ]
-    requests = [
-        {"conversation_id": c, "request": 0, "turn": 0, "user_id": u, "at": t, "text": "x"} for c, u, t, _ in rows
-    ]
-    given = [{"conversation_id": c, "request": 0, "turn": 0, "intent_id": i, "confidence": 1.0} for c, _, _, i in rows]
-    table = weekly(pa.Table.from_pylist(given, ASSIGNMENT_SCHEMA), pa.Table.from_pylist(requests, REQUEST_SCHEMA))
-    assert table.schema == WEEKLY_SCHEMA
-    assert table.to_pylist() == [
-        {"intent_id": "i-1", "week": date(2026, 3, 2), "requests": 2, "users": 1},
-        {"intent_id": None, "week": date(2026, 3, 9), "requests": 1, "users": 1},
-    ]
