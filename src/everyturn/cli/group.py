@@ -12,6 +12,7 @@ import click
 from everyturn.cli.printing import print_json
 from everyturn.errors import EveryturnError, InputError, UnknownName
 from everyturn.outputs import SCHEMA
+from everyturn.outputs.commands import asking, command
 
 # Exit statuses; what each means is told on top of the package. The last is what shells give to what Ctrl-C ended.
 DONE, FAILED, ERROR, NOT_ENOUGH, STOPPED = 0, 1, 2, 3, 130
@@ -47,7 +48,7 @@ class Group(click.Group):
         try:
             return super().invoke(ctx)
         except (EveryturnError, click.UsageError) as error:
-            told = _misused(error) if isinstance(error, click.UsageError) else error
+            told = _misused(error) if isinstance(error, click.UsageError) else _addressed(error, ctx)
             _tell(told, as_json="--json" in sys.argv)
             ctx.exit(ERROR)
         except KeyboardInterrupt:
@@ -77,6 +78,15 @@ def _tell(error: EveryturnError, *, as_json: bool) -> None:
         print_json({"schema": SCHEMA, "error": error.to_json()})
     else:
         click.echo(str(error), err=True)
+
+
+def _addressed(error: EveryturnError, ctx: click.Context) -> EveryturnError:
+    """The error with the workspace that was named in the command to try, which is to be pasted as it stands."""
+    is_named = ctx.get_parameter_source("db") is click.core.ParameterSource.COMMANDLINE
+    if is_named and error.try_ and error.try_.startswith("everyturn ") and "--db" not in error.try_:
+        with asking({"workspace": ctx.params["db"]}):
+            error.try_ = command(error.try_.removeprefix("everyturn "))
+    return error
 
 
 def _misused(error: click.UsageError) -> EveryturnError:

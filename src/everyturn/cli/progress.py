@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,12 +26,16 @@ def workspace(ctx: click.Context, *, may_create: bool = False) -> Iterator[Works
     """
     from everyturn.workspace import Workspace
 
-    if not may_create and not Path(ctx.obj["db"]).exists():
+    path = Path(ctx.obj["db"])
+    if not may_create and not path.exists():
+        beside = sorted(file.name for file in path.parent.glob("*.db"))
+        again = shlex.join(sys.argv[sys.argv.index(str(ctx.info_name)) :]) if ctx.info_name in sys.argv else "…"
+        named = f"everyturn --db {shlex.quote(str(path.parent / beside[0]))} {again}" if beside else ""
         raise WorkspaceError(
             "there is no workspace here yet",
-            where=ctx.obj["db"],
-            expected="a file that `everyturn load` made",
-            try_="everyturn load traces/, or everyturn --db FILE … to name another file",
+            where=str(path),
+            expected="a file that `everyturn load` made" + (f"; here there is {', '.join(beside)}" if beside else ""),
+            try_=named or "everyturn load traces/, or everyturn --db FILE … to name another file",
         )
     with progress_bars() as report, Workspace(ctx.obj["db"], progress=report) as ws:
         yield ws

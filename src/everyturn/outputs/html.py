@@ -7,12 +7,14 @@ import hashlib
 import re
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import orjson
 from markupsafe import Markup
 
 from everyturn.outputs import Result, encodable, svg
+from everyturn.outputs.commands import asking, command
 from everyturn.outputs.page import arrange
 
 if TYPE_CHECKING:
@@ -30,15 +32,16 @@ def render_html(report: Result) -> str:
         f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
         "img-src data:; base-uri 'none'; form-action 'none'"
     )
-    report = encodable(report)
-    return _template().render(
-        arrange(report),
-        policy=policy,
-        style=Markup(style),  # noqa: S704 - our own file
-        script=Markup(script),  # noqa: S704 - our own file
-        numbers=_numbers(report),
-        hatch=svg.HATCH,
-    )
+    report = encodable({**report, **_by_name(report)})
+    with asking(report):
+        return _template().render(
+            arrange(report),
+            policy=policy,
+            style=Markup(style),  # noqa: S704 - our own file
+            script=Markup(script),  # noqa: S704 - our own file
+            numbers=_numbers(report),
+            hatch=svg.HATCH,
+        )
 
 
 @cache
@@ -53,6 +56,7 @@ def _template() -> Template:
         lstrip_blocks=True,
     )
     environment.filters["tight"] = _tight
+    environment.globals["command"] = command
     return environment.get_template("report.html.j2")
 
 
@@ -67,6 +71,11 @@ def render_fragment(result: Result) -> str:
     from everyturn.outputs.text import render
 
     return str(Markup("<pre>{}</pre>").format(render(result)))
+
+
+def _by_name(report: Result) -> Result:
+    """The workspace by its file's name: a page travels, and where a file lay is no reader's business."""
+    return {"workspace": Path(str(report["workspace"])).name} if report.get("workspace") else {}
 
 
 def _numbers(report: Result) -> Markup:

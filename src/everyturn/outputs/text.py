@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from rich.console import Console, RenderableType
 
 from everyturn.outputs import Result
+from everyturn.outputs.commands import asking
 from everyturn.outputs.terminal import TIED
 from everyturn.outputs.text_cohorts import draw_groups
 from everyturn.outputs.text_evals import draw_coverage, draw_gap
@@ -44,7 +45,7 @@ def render(result: Result, *, width: int = 100, colour: bool = False) -> str:
         emoji=False,
         legacy_windows=False,
     )
-    with console.capture() as capture:
+    with asking(result), console.capture() as capture:
         for part in draw(result):
             console.print(part, soft_wrap=False)
     drawn = capture.get().replace(TIED, " ").strip("\n")

@@ -89,7 +89,6 @@ def draw_cohort(cohort: Mapping[str, Any], findings: Sequence[Any]) -> Iterator[
         if rows := items(cohort, name):
             yield from heading(title)
             yield from draw_rates(rows)
-    yield from heading("Conversations with answers that were not taken, the latest first")
 
 
 def draw_user(user: Mapping[str, Any]) -> Iterator[RenderableType]:

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from everyturn.analysis.words import UNKNOWN, count, counted, percent
 from everyturn.outputs import Result
+from everyturn.outputs.commands import command
 from everyturn.outputs.days import day, say_day
 from everyturn.outputs.figures import fields, figure, items, least_points, number
 from everyturn.outputs.findings import NO_INTENTS
@@ -103,7 +104,7 @@ def draw_coverage(result: Result) -> Iterator[RenderableType]:
             )
         yield table
         if not items(result, "proposed"):
-            yield soft("To write the cases that are missing: everyturn cover --write cases.jsonl")
+            yield soft(f"To write the cases that are missing: {command('cover --write cases.jsonl')}")
     elif f.known:
         yield Text("Every intent has at least one eval case.")
     yield from _suites(result)

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from everyturn.analysis.words import counted
 from everyturn.outputs import Result
+from everyturn.outputs.commands import command
 from everyturn.outputs.figures import items
 from everyturn.outputs.findings import lead_of
 from everyturn.outputs.terminal import grid, heading, printable, soft, strong
@@ -35,9 +36,9 @@ def draw_findings(findings: Sequence[Any], *, otherwise: str, whole: bool = Fals
             table.add_row("", soft(detail))
         if len(details) > len(shown):
             table.add_row("", soft(f"and {len(details) - len(shown)} more"))
-        if finding.get("id"):
+        if finding.get("id") and not whole:
             behind = counted(len(items(finding, "conversations")), "conversation")
-            table.add_row("", soft(f"Read its {behind}: everyturn show {finding['id']}"))
+            table.add_row("", soft(f"Read its {behind}: {command('show ' + finding['id'])}"))
         yield table
         if rank < len(findings):
             yield ""
@@ -57,7 +58,8 @@ def draw_watch(result: Result) -> Iterator[RenderableType]:
     yield from draw_blind_spots(items(result, "blind_spots"))
     if found or listed:
         yield ""
-        yield soft("If a change is intended: everyturn mark normal ID. To hear no more of it: everyturn mark mute ID.")
+        yield soft(f"If a change is intended: {command('mark normal ID')}")
+        yield soft(f"To hear no more of it: {command('mark mute ID')}")
 
 
 def draw_blind_spots(spots: Sequence[Any]) -> Iterator[RenderableType]:

@@ -10,18 +10,24 @@ from rich.text import Text
 
 from everyturn.analysis.words import count, counted
 from everyturn.outputs import Result
+from everyturn.outputs.commands import command
 from everyturn.outputs.figures import fields, items
 from everyturn.outputs.terminal import grid, printable, soft, strong
 
 _HELD = {"eval_cases": "eval case", "eval_scores": "score", "actions": "action"}
 _SHOWN = 5  # reasons, and places of each
 _NEEDS = {
-    "actions": "actions (everyturn load --as actions FILE)",
-    "artefacts": "texts that users kept (everyturn load --as actions FILE)",
+    "actions": "actions",
+    "artefacts": "texts that users kept",
     "feedback": "ratings by users",
     "judge_scores": "scores by a judge",
-    "labels": "labels (everyturn load --as outcomes FILE, then everyturn fit)",
+    "labels": "labels",
     "success_checks": "success checks ([[success]] rules in everyturn.toml)",
+}
+_FROM = {
+    "actions": "load --as actions FILE",
+    "artefacts": "load --as actions FILE",
+    "labels": "load --as outcomes FILE",
 }
 
 
@@ -55,7 +61,7 @@ def draw_load(result: Result) -> Iterator[RenderableType]:
     if labels := result.get("labels"):
         yield Text(
             f"{counted(labels, 'outcome')} belong to conversations whose messages are loaded. The rates count what the messages show; "
-            "everyturn fit uses these outcomes as labels."
+            f"{command('fit')} uses these outcomes as labels."
         )
     nobody = result.get("without_user_id")
     if nobody:
@@ -66,7 +72,7 @@ def draw_load(result: Result) -> Iterator[RenderableType]:
     yield from _silent(result)
     if result.get("data_records"):
         yield ""
-        yield Text("Next: everyturn report page.html")
+        yield Text(f"Next: {command('report page.html')}")
 
 
 def _refused(rejected: Sequence[Mapping[str, Any]]) -> Iterator[RenderableType]:
@@ -92,10 +98,19 @@ def _silent(result: Result) -> Iterator[RenderableType]:
     lacking = fields(result, "silent_because")
     by_need: dict[str, list[str]] = {}
     for signal in items(result, "silent_signals"):
-        needs = " and ".join(_NEEDS.get(str(need), str(need).replace("_", " ")) for need in items(lacking, str(signal)))
+        needs = " and ".join(_need(str(need)) for need in items(lacking, str(signal)))
         by_need.setdefault(needs or "data that is not loaded", []).append(printable(signal))
     if by_need:
         yield ""
         yield soft("Not measured, because the data for it are missing:")
     for needs, signals in by_need.items():
         yield soft(f"  {', '.join(signals)}: no {printable(needs)}")
+
+
+def _need(need: str) -> str:
+    """What is missing, and the command that brings it."""
+    named = _NEEDS.get(need, need.replace("_", " "))
+    if need not in _FROM:
+        return named
+    then = f", then {command('fit')}" if need == "labels" else ""
+    return f"{named} ({command(_FROM[need])}{then})"

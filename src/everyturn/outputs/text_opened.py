@@ -11,6 +11,7 @@ from rich.text import Text
 
 from everyturn.analysis.words import UNKNOWN
 from everyturn.outputs import Result
+from everyturn.outputs.commands import command
 from everyturn.outputs.days import day, elapsed, say_day
 from everyturn.outputs.diff import action_diff
 from everyturn.outputs.figures import fields, items
@@ -28,14 +29,14 @@ def draw_shown(result: Result) -> Iterator[RenderableType]:
     """What is behind a number: a conversation, an intent, a cohort, a user, a finding or a signal, with conversations to read."""
     opened = next((name for name in _OPENED if fields(result, name)), None)
     yield from _OPENED[opened](fields(result, opened), result) if opened else draw_fields(result)
-    if result.get("conversations") == []:
+    if result.get("conversations") == [] and result.get("limit") != 0:
         yield Text("There is no conversation to read for it.")
     for conversation in items(result, "conversations"):
         yield ""
         if isinstance(conversation, Mapping):
             yield from _conversation(conversation)
         else:
-            yield Text(f"everyturn show conversation {printable(conversation)}")
+            yield Text(printable(command(f"show conversation {conversation}")))
 
 
 def _intent(intent: Mapping[str, Any], result: Result) -> Iterator[RenderableType]:
@@ -50,6 +51,12 @@ def _intent(intent: Mapping[str, Any], result: Result) -> Iterator[RenderableTyp
         yield ""
         yield from draw_rates(by_cohort)
     yield from draw_contexts(result)
+
+
+def _cohort(cohort: Mapping[str, Any], result: Result) -> Iterator[RenderableType]:
+    yield from draw_cohort(cohort, items(result, "findings"))
+    if items(result, "conversations"):
+        yield from heading("Conversations with answers that were not taken, the latest first")
 
 
 def _conversation(conversation: Mapping[str, Any]) -> Iterator[RenderableType]:
@@ -95,6 +102,9 @@ def _outcome(outcome: Mapping[str, Any]) -> str:
 
 def _signal(signal: Mapping[str, Any], result: Result) -> Iterator[RenderableType]:
     yield from draw_fields(signal)
+    if rows := items(result, "rows"):
+        yield ""
+        yield from draw_rates(rows)
     yield from draw_contexts(result)
     if items(result, "conversations"):
         yield from heading("Conversations to read, those with the worst answers first")
@@ -103,7 +113,7 @@ def _signal(signal: Mapping[str, Any], result: Result) -> Iterator[RenderableTyp
 _OPENED: dict[str, Callable[[Mapping[str, Any], Result], Iterator[RenderableType]]] = {
     "conversation": lambda conversation, _: _conversation(conversation),
     "intent": _intent,
-    "cohort": lambda cohort, result: draw_cohort(cohort, items(result, "findings")),
+    "cohort": _cohort,
     "user": lambda user, _: draw_user(user),
     "trust": lambda trust, _: draw_trust(trust),
     "finding": lambda finding, _: draw_findings([finding], otherwise="", whole=True),

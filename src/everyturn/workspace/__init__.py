@@ -64,6 +64,10 @@ class Workspace:
         """Closes the file; further use is an error."""
         self.database.close()
 
+    def _result(self, verb: str, **fields: Any) -> Result:
+        """The result of a verb, with the file it came from: the commands it tells ask the same one."""
+        return Result.of(verb, workspace=str(self.database.path), **fields)
+
     def __repr__(self) -> str:
         """The file and what is in it."""
         conversations, users = self.database.rows("SELECT count(*), count(DISTINCT user_id) FROM conversations")[0]
@@ -106,7 +110,7 @@ class Workspace:
             now=now or datetime.now(UTC),
             progress=self.progress,
         )
-        return Result.of("load", **loaded)
+        return self._result("load", **loaded)
 
     def pull(
         self,
@@ -137,7 +141,7 @@ class Workspace:
             keep_personal_data=keep_personal_data,
             now=now or datetime.now(UTC),
         )
-        return Result.of("pull", **pulled)
+        return self._result("pull", **pulled)
 
     def divide_by(self, attribute: str) -> None:
         """Names the attribute that divides users into cohorts; without it the first usual one present does."""
@@ -178,7 +182,7 @@ class Workspace:
             self._ensure_intents()
         self.progress("adding up", 0, None)
         measured = measure_rates(self.database, signal, groups=groups, where=where, unit=unit)
-        return Result.of("measure", **measured)
+        return self._result("measure", **measured)
 
     def compare(self, signal: str, *, current: str, baseline: str) -> Result:
         """How far a signal lies apart between two sets of conversations, paired where the same users are in both.
@@ -192,7 +196,7 @@ class Workspace:
         self._ensure_intents()
         made = compare_sets(self.database, found, current=current, baseline=baseline)
         compared = compared_json(made, current=current, baseline=baseline)
-        return Result.of("compare", signal=signal, **compared)
+        return self._result("compare", signal=signal, **compared)
 
     def check(
         self,
@@ -217,7 +221,7 @@ class Workspace:
         require_users(self.database)
         self._ensure_intents()
         checked = check_all(self.database, settings.budgets, worse=worse, current=current, baseline=baseline)
-        return Result.of("check", config=str(config), **checked)
+        return self._result("check", config=str(config), **checked)
 
     # --- discover -----------------------------------------------------------------------------------------------
 
@@ -237,7 +241,7 @@ class Workspace:
         """
         wishes = Wishes(embedder, read_taxonomy(taxonomy), names, seed)
         made = discover_intents(self.database, wishes, progress=self.progress)
-        return Result.of("discover", **discovered_json(self.database, made))
+        return self._result("discover", **discovered_json(self.database, made))
 
     def fit(self) -> Result:
         """Fits the words to what users of this deployment did and rated, and says whether that beats the word rule.
@@ -250,7 +254,7 @@ class Workspace:
 
         self._refresh()
         self.progress("fitting", 0, None)
-        return Result.of("fit", **fitted_json(fit_words(self.database)))
+        return self._result("fit", **fitted_json(fit_words(self.database)))
 
     # --- watch, gap, cover --------------------------------------------------------------------------------------
 
@@ -270,7 +274,7 @@ class Workspace:
         self.progress("looking for changes", 0, None)
         db = self.database
         seen = findings_of(db, panel_of(db, until=day), evals_of(db), names_of(db), until=day, budget=budget)
-        return Result.of("watch", until=plain(day), budget=budget, **seen.to_json())
+        return self._result("watch", until=plain(day), budget=budget, **seen.to_json())
 
     def _told(self) -> list[dict[str, Any]]:
         """Every finding of both tiers."""
@@ -285,7 +289,7 @@ class Workspace:
         require_users(self.database)
         self._ensure_intents()
         self.progress("grouping users", 0, None)
-        return Result.of("cohorts", **cohorts_of(self.database))
+        return self._result("cohorts", **cohorts_of(self.database))
 
     def mark(self, kind: str | None = None, what: str | None = None, *, remove: bool = False) -> Result:
         """Tells `watch` what people know, and gives all marks.
@@ -299,13 +303,13 @@ class Workspace:
                     "a mark of what?", expected="a day or the id of a finding", try_="everyturn mark release 2026-10-19"
                 )
             add_mark(self.database, kind, what, told=self._told, remove=remove)
-        return Result.of("mark", **marks_of(self.database).to_json())
+        return self._result("mark", **marks_of(self.database).to_json())
 
     def gap(self) -> Result:
         """Evals beside users, per intent, the widest distance first; intents no case tests by how little users accept."""
         require_users(self.database)
         self._ensure_intents()
-        return Result.of("gap", **gap_of(self.database).to_json())
+        return self._result("gap", **gap_of(self.database).to_json())
 
     def cover(
         self,
@@ -332,7 +336,7 @@ class Workspace:
             covering.require_inputs(self.database, self.load(*suites, as_="evals"), suites)
         self._ensure_intents()
         covered = covering.cover(self.database, write=write, to=to, count=count, upload=upload, progress=self.progress)
-        return Result.of("cover", **covered)
+        return self._result("cover", **covered)
 
     # --- show, report -------------------------------------------------------------------------------------------
 
@@ -345,7 +349,7 @@ class Workspace:
         if not showing.is_conversation(what):
             self._ensure_intents()
         opened = showing.opened(self.database, what, where=where, limit=limit, told=self._told)
-        return Result.of("show", **opened)
+        return self._result("show", limit=limit, **opened)
 
     def report(self, file: str | Path | None = None, *, title: str = "Your agent") -> Result:
         """Everything on one page: evals beside users, findings, intents, trust, coverage, and the conversations behind them.
@@ -356,7 +360,7 @@ class Workspace:
             require_place(file)
         self._ensure_intents()
         report = report_on(self.database, title=title, progress=self.progress)
-        result = Result.of("report", **report)
+        result = self._result("report", **report)
         if file is not None:
             from everyturn.outputs.html import render_html
             from everyturn.outputs.tables import write_text
@@ -385,4 +389,4 @@ class Workspace:
         An error where nobody of that id is there.
         """
         owner, count = forget_user(self.database, user)
-        return Result.of("forget", user=owner, conversations=count)
+        return self._result("forget", user=owner, conversations=count)

@@ -37,7 +37,15 @@ def add_mark(
         values = _nodes(db, _finding(what, told()))
     if remove:
         same = [v[1:] for v in values] if kind == "normal" else values
-        kept = [v for v in kept if (v[1:] if kind == "normal" else v) not in same]
+        left = [v for v in kept if (v[1:] if kind == "normal" else v) not in same]
+        if left == kept:
+            raise InputError(
+                "there is no such mark to remove",
+                where=f"{kind} {what}",
+                expected=", ".join(str(v) for v in kept) if kept and kind != "normal" else f"a {kind} that was marked",
+                try_="everyturn mark",
+            )
+        kept = left
     else:
         kept = sorted([*kept, *(v for v in values if v not in kept)], key=str)
     stored[_LISTS[kind]] = kept

@@ -12,13 +12,13 @@ from everyturn.analysis.panel import Panel
 from everyturn.analysis.trust import cohort_trust, user_trust
 from everyturn.engines import evidence, metrics
 from everyturn.engines.local import Database
-from everyturn.errors import InputError, UnknownName
+from everyturn.errors import InputError, NoUserIds, UnknownName
 from everyturn.intents.layout import nearest
 from everyturn.model import Json
 from everyturn.signals import Signal
 from everyturn.workspace.discovering import known
 from everyturn.workspace.looking import evals_of, names_of, panel_of
-from everyturn.workspace.measuring import intents_by_cohort
+from everyturn.workspace.measuring import intents_by_cohort, measure_rates
 from everyturn.workspace.observing import named_signal, signals
 from everyturn.workspace.result import plain
 from everyturn.workspace.separating import SEPARATED, contexts_of
@@ -173,7 +173,7 @@ def trust(db: Database) -> dict[str, Json]:
 
 
 def signal(db: Database, asked: Signal, *, where: str | None, limit: int) -> dict[str, Json]:
-    """One signal with the contexts it is worse in and conversations to read, those where the answer was bad first."""
+    """One signal: its rate, the contexts it is worse in over all conversations, and those to read, with bad answers first."""
     ids = metrics.answered_badly(db, asked.name, better=asked.better, where=where, limit=limit)
     return {
         "signal": {
@@ -182,6 +182,16 @@ def signal(db: Database, asked: Signal, *, where: str | None, limit: int) -> dic
             "better": asked.better,
             "version": asked.version,
         },
-        "contexts": contexts_of(db, asked),
+        "rows": _rate(db, asked.name, where=where),
+        "contexts": [] if where else contexts_of(db, asked),
         "conversations": conversation_list(db, ids),
     }
+
+
+def _rate(db: Database, signal: str, *, where: str | None) -> list[dict[str, Json]]:
+    """The signal's rate; nothing where no answer says whose it is, for conversations can be read all the same."""
+    try:
+        rows: list[dict[str, Json]] = measure_rates(db, signal, groups=(), where=where, unit="user")["rows"]
+    except NoUserIds:
+        return []
+    return rows

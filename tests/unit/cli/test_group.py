@@ -150,3 +150,54 @@ def test_conversations_without_any_user_id_are_told_as_such_by_every_verb(run, t
 def test_the_shell_completes_names(verb, typed, offered):
     found = ShellComplete(cli, {}, "everyturn", "_EVERYTURN_COMPLETE").get_completions(verb.split(), typed)
     assert [item.value for item in found] == offered
+
+
+def test_an_error_tells_the_line_to_paste_with_the_workspace_that_was_named(run, tmp_path):
+    (tmp_path / "one.jsonl").write_text(
+        f'{{"conversation_id": "c1", "user_id": "u1", "at": "{DAY}", "role": "user", "content": "hi"}}\n'
+    )
+    assert run("--db", "my shop.db", "load", "one.jsonl")[0] == 0
+    status, said = run("--db", "my shop.db", "show", "acceptanc")
+    assert (status, said.splitlines()[-1]) == (2, "  try      everyturn --db 'my shop.db' show acceptance")
+
+
+def test_a_workspace_of_another_name_is_pointed_out(run, tmp_path):
+    (tmp_path / "one.jsonl").write_text(
+        f'{{"conversation_id": "c1", "user_id": "u1", "at": "{DAY}", "role": "user", "content": "hi"}}\n'
+    )
+    run("--db", "demo.db", "load", "one.jsonl")
+    status, said = run("watch")
+    assert status == 2
+    assert "here there is demo.db" in said
+    assert "everyturn --db demo.db " in said.splitlines()[-1]
+
+
+def test_a_result_tells_commands_that_ask_the_same_workspace(run, tmp_path):
+    (tmp_path / "one.jsonl").write_text(
+        f'{{"conversation_id": "c1", "user_id": "u1", "at": "{DAY}", "role": "user", "content": "hi"}}\n'
+    )
+    said = run("--db", "demo.db", "load", "one.jsonl")[1]
+    assert "Next: everyturn --db demo.db report page.html" in said
+    run("--db", tmp_path / "demo.db", "report", "page.html")
+    page = (tmp_path / "page.html").read_text()
+    assert "everyturn --db demo.db load SUITE.jsonl" in page
+    assert str(tmp_path) not in page
+
+
+def test_a_mark_that_is_not_there_cannot_be_removed(loaded):
+    assert loaded("mark", "holiday", "2026-12-25")[0] == 0
+    status, said = loaded("mark", "holiday", "2026-12-26", "--remove")
+    assert status == 2
+    assert said.splitlines()[:3] == [
+        "there is no such mark to remove",
+        "  where    holiday 2026-12-26",
+        "  expected 2026-12-25",
+    ]
+    assert loaded("mark", "holiday", "2026-12-25", "--remove")[0] == 0
+
+
+def test_no_conversations_asked_for_are_none_missing(loaded):
+    asked, none = loaded("show", "acceptance"), loaded("show", "acceptance", "--limit", "0")
+    assert "There is no conversation to read for it." not in none[1]
+    assert none[1].strip()
+    assert asked[0] == none[0] == 0

@@ -249,7 +249,7 @@ def test_a_conversation_prints_each_verdict_under_its_output() -> None:
         line.strip()
         for line in render({"verb": "show", "conversation": sample_report()["conversations"]["c-8"]}).splitlines()
     ]
-    assert lines.index("→ accepted, from what the user said next") == lines.index("The file has 1,204 lines.") + 1
+    assert lines.index("→ accepted, from the user's next words") == lines.index("The file has 1,204 lines.") + 1
     assert "then    ticket opened 2 days later" in lines
 
 
