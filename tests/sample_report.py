@@ -258,7 +258,13 @@ def sample_report() -> dict[str, Any]:
             "intents": 12,
             "unclear_conversations": 811,
         },
-        "dashboard": {"latency_seconds": 1.84, "error_rate": 0.0038, "completion_rate": 0.9921},
+        "dashboard": {
+            "latency_seconds": 1.84,
+            "error_rate": 0.0038,
+            "steps": 61300,
+            "completion_rate": 0.9921,
+            "turns": 19204,
+        },
         "headline": {
             "eval_score": estimate(0.94, 187, users=187),
             "eval_runs": [

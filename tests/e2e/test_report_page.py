@@ -234,7 +234,7 @@ def test_a_finding_leads_to_its_intent_and_cohort_and_they_lead_back(opened) -> 
     page.locator(".finding .kind a", has_text="Enterprise").click()
     card = page.locator(".cohort:target")
     assert card.locator("h3").inner_text() == "Enterprise"
-    assert card.locator("a").inner_text() == "Finding 2: Enterprise users check more"
+    assert card.locator("a", has_text="Finding").inner_text() == "Finding 2: Enterprise users check more"
 
 
 def test_the_table_keeps_its_columns_on_a_small_laptop_and_becomes_cards_on_a_phone(opened) -> None:
@@ -242,6 +242,40 @@ def test_the_table_keeps_its_columns_on_a_small_laptop_and_becomes_cards_on_a_ph
     assert page.locator("#intent-table thead").is_visible()
     page.set_viewport_size({"width": 390, "height": 900})
     assert page.locator("#intent-table thead").is_hidden()
+
+
+def test_the_map_fits_the_screen_it_is_looked_at_on_and_leads_to_its_rows(opened) -> None:
+    page = opened()
+    for width, shown, hidden in ((1280, "wide", "narrow"), (640, "narrow", "wide"), (390, "narrow", "wide")):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.locator(f".map.{shown}").is_visible()
+        assert not page.locator(f".map.{hidden}").is_visible()
+        box = page.locator(f".map.{shown}").bounding_box()
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= width
+        assert (
+            page.evaluate(
+                "[...document.querySelectorAll('*')].filter(e => ['auto', 'scroll'].includes(getComputedStyle(e).overflowX)"
+                " && e.scrollWidth > e.clientWidth).length"
+            )
+            == 0
+        )
+    spot = page.locator(".map.narrow a.spot").first
+    row = spot.get_attribute("href")
+    spot.click()
+    assert page.evaluate("decodeURIComponent(location.hash)") == page.evaluate(f"decodeURIComponent('{row}')")
+    assert page.locator("details.opens-row[open]").count() == 1
+
+
+def test_a_cohort_tells_what_it_asks_for_with_the_way_to_each_intent(opened) -> None:
+    page = opened()
+    card = page.locator(".cohort", has=page.locator(".asked")).first
+    assert not card.locator(".asked dl").is_visible()
+    card.locator(".asked summary").focus()
+    page.keyboard.press("Enter")
+    assert card.locator(".asked dl").is_visible()
+    card.locator(".asked dl a").first.click()
+    assert page.locator("details.opens-row[open]").count() == 1
 
 
 def test_print_is_light_whole_and_without_controls(opened) -> None:

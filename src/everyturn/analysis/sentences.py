@@ -16,6 +16,8 @@ from everyturn.analysis.panel import WORSE
 from everyturn.analysis.teller import Teller
 from everyturn.analysis.trust import TrustDrop, cohort_trust
 from everyturn.analysis.words import (
+    NOUNS,
+    PARTS,
     capital,
     counted,
     day,
@@ -43,27 +45,11 @@ _WORDS: Mapping[str, tuple[str, str, str, str]] = {
 }
 """Per signal: the clause of a sentence with room for the place, how it got worse, how better, and the verb of a title."""
 
-_NOUNS: Mapping[str, str] = {
-    "acceptance": "Acceptance",
-    "feedback": "Ratings",
-    "edits": "Answers edited",
-    "edit_share": "Text edited",
-    "rework": "Rework",
-    "complaint": "Complaints",
-    "escalation": "Handovers to a person",
-}
-
 _PART_SIGNALS: Mapping[str, str] = {
     "unmodified acceptance": "acceptance",
     "depth of edits": "edit_share",
     "verification": "complaint",
     "rework": "rework",
-}
-_PART_WORDS: Mapping[str, str] = {
-    "unmodified acceptance": "answers taken unchanged",
-    "depth of edits": "text kept as it was",
-    "verification": "answers taken without a complaint",
-    "rework": "accepted answers left as they were",
 }
 
 
@@ -103,7 +89,7 @@ def say_slide(t: Teller, fact: RateChange) -> Finding:
         details=(
             f"{t.found(fact.found)} {counted(within.users, 'user')}, {counted(within.n, 'known answer')} compared. {t.range_note(within, fact.tier)}",
             *_most_of_it(t, fact),
-            *(f"{_NOUNS[a.signal]} changed with it: {_change(a)}." for a in fact.also),
+            *(f"{NOUNS[a.signal]} changed with it: {_change(a)}." for a in fact.also),
             *_mix(fact.split),
             t.rarity(fact.rarity, fact.tier),
             *t.tier_note(fact.tier),
@@ -122,8 +108,8 @@ def say_trust(t: Teller, fact: TrustDrop, *, tier: str, rarity: float) -> Findin
         ((name, always_valid(change, least=-1.0)) for name, change in fact.parts.items()),
         key=lambda item: (round(item[1].value, 9), item[0]),
     )
-    clear = [f"{_PART_WORDS[name]} {points(change.value)}" for name, change in parts if change.high < 0]
-    largest = f"Most of it: {_PART_WORDS[parts[0][0]]} {points(parts[0][1].value)}." if parts else ""
+    clear = [f"{PARTS[name]} {points(change.value)}" for name, change in parts if change.high < 0]
+    largest = f"Most of it: {PARTS[parts[0][0]]} {points(parts[0][1].value)}." if parts else ""
     steady = ""
     if fact.total is not None and fact.total.low <= 0 <= fact.total.high:
         steady = "The overall figure hides it: trust across all users did not move."
@@ -154,7 +140,7 @@ def say_trust(t: Teller, fact: TrustDrop, *, tier: str, rarity: float) -> Findin
         details=(
             f"{t.found(fact.found_at)} {counted(fell.users, 'user')} compared, each counted once. {t.range_note(fell, tier)}",
             t.rarity(rarity, tier),
-            *(f"{_PART_WORDS[name].capitalize()}: {_clearly(change)}." for name, change in parts),
+            *(f"{PARTS[name].capitalize()}: {_clearly(change)}." for name, change in parts),
             *([f"All other cohorts together: {_clearly(fact.others)}."] if fact.others else []),
             *t.tier_note(tier),
             "Trust is inferred from what people do; nobody was asked.",

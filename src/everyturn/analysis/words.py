@@ -2,10 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 
 UNKNOWN = "unknown"
+NOUNS: Mapping[str, str] = {
+    "acceptance": "Acceptance",
+    "feedback": "Ratings",
+    "edits": "Answers edited",
+    "edit_share": "Text edited",
+    "rework": "Answers redone",
+    "complaint": "Complaints",
+    "escalation": "Handovers to a person",
+}
+"""What a signal measures, as findings and charts call it."""
+PARTS: Mapping[str, str] = {
+    "unmodified acceptance": "answers taken unchanged",
+    "depth of edits": "text kept as it was",
+    "verification": "answers taken without a complaint",
+    "rework": "accepted answers left as they were",
+}
+"""The parts of trust, as sentences and tables say them."""
 _TITLE_LABEL_WORDS = 5  # what a title of nine words has room for
 
 

@@ -148,14 +148,22 @@ def cohorts(database: Database) -> list[dict[str, Any]]:
 
 
 def dashboard(database: Database) -> dict[str, float | None]:
-    """What system health says, from the same data: mean seconds to an answer, share of failed steps, share of turns answered."""
-    latency, completion = database.rows(
+    """What system health says, from the same data: mean seconds to an answer, and the shares of steps failed and turns answered, of how many."""
+    latency, completion, turns = database.rows(
         """
-        SELECT avg(seconds) FILTER (seconds BETWEEN 0 AND 600), avg(answered::INT) FROM (
+        SELECT avg(seconds) FILTER (seconds BETWEEN 0 AND 600), avg(answered::INT), count(*) FROM (
           SELECT epoch(max("at") FILTER (role = 'assistant')) - epoch(min("at") FILTER (role = 'user')) AS seconds,
             bool_or(role = 'assistant') AS answered
           FROM messages WHERE turn IS NOT NULL GROUP BY conversation_id, turn)
         """
     )[0]
-    errors: float | None = database.scalar("SELECT avg((error IS NOT NULL)::INT) FROM spans WHERE NOT is_evaluation")
-    return {"latency_seconds": latency, "error_rate": errors, "completion_rate": completion}
+    errors, steps = database.rows("SELECT avg((error IS NOT NULL)::INT), count(*) FROM spans WHERE NOT is_evaluation")[
+        0
+    ]
+    return {
+        "latency_seconds": latency,
+        "error_rate": errors,
+        "steps": steps,
+        "completion_rate": completion,
+        "turns": turns,
+    }

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from everyturn.analysis.words import NOUNS
 from everyturn.outputs.days import say_period
 from everyturn.outputs.figures import NOT_ENOUGH, fields, figure, number
 
@@ -19,13 +20,13 @@ def kind_of_change(finding: Mapping[str, Any]) -> str:
     >>> kind_of_change({"kind": "new_intent"})
     'New intent'
     >>> kind_of_change({"kind": "level", "signal": "rework", "size": 0.2, "since": "2026-03-02"})
-    'Rework rose'
+    'Answers redone rose'
     """
     kind, size = str(finding.get("kind") or "finding"), number(finding.get("size"))
     moved = "moved" if not size else "rose" if size > 0 else "fell"
     if not finding.get("since"):  # a standing condition: it did not move
         moved = ""
-    signal = str(finding.get("signal") or "rate").replace("_", " ")
+    signal = measured(finding) or "rate"
     words = {
         "level": f"{signal} {moved}".strip(),
         "share": f"demand {moved}",
@@ -35,6 +36,16 @@ def kind_of_change(finding: Mapping[str, Any]) -> str:
     }
     said = words.get(kind, kind.replace("_", " "))
     return said[:1].upper() + said[1:]
+
+
+def measured(finding: Mapping[str, Any]) -> str:
+    """What a finding's signal measures, in the page's words.
+
+    >>> measured({"signal": "rework"}), measured({"signal": "agent_apology"}), measured({})
+    ('answers redone', 'agent apology', '')
+    """
+    signal = str(finding.get("signal") or "")
+    return NOUNS.get(signal, signal.replace("_", " ")).lower()
 
 
 def orders_told(orders: Sequence[Any]) -> list[Mapping[str, Any]]:

@@ -14,7 +14,7 @@ from everyturn.outputs.transcript import View
 
 
 def arrange_map(report: Result) -> View:
-    """The map and its key as the template shows them; the chart is empty with fewer than two intents that have a place."""
+    """The map and its key as the template shows them; the charts are empty with fewer than two intents that have a place."""
     placed = [i for i in items(report, "intents") if number(i.get("x")) is not None and number(i.get("y")) is not None]
     total = fields(report, "counts").get("outputs")
     by_theme: dict[str, list[Mapping[str, Any]]] = {}
@@ -24,10 +24,9 @@ def arrange_map(report: Result) -> View:
     themes = [
         (name, len(within), sum(number(i.get("volume")) or 0.0 for i in within)) for name, within in by_theme.items()
     ]
+    spots, label = [_spot(i, is_scored=has_evals(report)) for i in placed], f"Map of {counted(len(placed), 'intent')}"
     return {
-        "chart": svg_map.draw(
-            [_spot(i, is_scored=has_evals(report)) for i in placed], label=f"Map of {counted(len(placed), 'intent')}"
-        ),
+        "charts": [svg_map.draw(spots, label=label, frame=frame) for frame in (svg_map.WIDE, svg_map.NARROW)],
         "tells_tests": has_evals(report),
         "tells_unknown": any(not figure(i.get("acceptance")).known for i in placed),
         "without_place": len(items(report, "intents")) - len(placed),

@@ -23,13 +23,13 @@ def sizes(report: Mapping[str, Any]) -> list[str]:
 def health(report: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What monitoring sees in the same traces: each figure and what it measures; unknown ones are left out.
 
-    >>> health({"dashboard": {"completion_rate": 1.0, "error_rate": 0.003, "latency_seconds": None}})
-    [('100%', 'of turns answered'), ('0.3%', 'of steps failed')]
+    >>> health({"dashboard": {"completion_rate": 1.0, "turns": 810, "error_rate": 0.003, "latency_seconds": None}})
+    [('100%', 'of 810 turns answered'), ('0.3%', 'of steps failed')]
     """
     dashboard = fields(report, "dashboard")
     shown = (
-        ("of turns answered", number(dashboard.get("completion_rate")), percent),
-        ("of steps failed", number(dashboard.get("error_rate")), percent),
+        (f"of {_counted(dashboard, 'turns')} answered", number(dashboard.get("completion_rate")), percent),
+        (f"of {_counted(dashboard, 'steps')} failed", number(dashboard.get("error_rate")), percent),
         ("mean time to an answer", number(dashboard.get("latency_seconds")), seconds),
     )
     return [(say(value), meaning) for meaning, value, say in shown if value is not None]
@@ -73,3 +73,9 @@ def depth_of_coverage(report: Mapping[str, Any]) -> str:
 def has_evals(report: Mapping[str, Any]) -> bool:
     """Whether any eval case or score is loaded."""
     return bool(fields(report, "counts").get("eval_cases") or fields(report, "headline").get("eval_score"))
+
+
+def _counted(dashboard: Mapping[str, Any], noun: str) -> str:
+    """How many there are, or the bare noun where that is not known."""
+    n = number(dashboard.get(noun))
+    return noun if n is None else counted(n, noun.removesuffix("s"))

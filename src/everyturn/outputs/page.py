@@ -10,7 +10,7 @@ from datetime import date
 from typing import Any
 
 from everyturn.analysis.words import UNKNOWN, count, counted, percent, points
-from everyturn.outputs import Result, svg
+from everyturn.outputs import Result, cells, svg
 from everyturn.outputs.days import day, is_complete, say_day, say_period
 from everyturn.outputs.figures import (
     Figure,
@@ -22,7 +22,7 @@ from everyturn.outputs.figures import (
     number,
     points_span,
 )
-from everyturn.outputs.findings import NO_INTENTS, kind_of_change, lead_of, orders_told, quiet
+from everyturn.outputs.findings import NO_INTENTS, kind_of_change, lead_of, measured, orders_told, quiet
 from everyturn.outputs.links import Links, cohort_anchor, finding_anchor, intent_anchor
 from everyturn.outputs.map import arrange_map
 from everyturn.outputs.overview import coverage_basis, coverage_figure, depth_of_coverage, has_evals, health, sizes
@@ -150,11 +150,12 @@ def _finding(finding: Mapping[str, Any], report: Result, links: Mapping[str, Vie
     since = day(finding.get("since"))
     ns = [int(p.n) for p in series if p.n is not None and p.complete]
     scope = [str(finding[key]) for key in ("cohort", "intent") if finding.get(key)]
-    signal = str(finding.get("signal") or "").replace("_", " ")
+    signal = measured(finding)
     # A user's trust is drawn by its plainest part: a week of one user is too short for the others.
-    measured = "answers taken unchanged" if finding.get("kind") == "user" else signal
-    measured = {"share": "share of outputs"}.get(unit) or measured or {"count": "outputs"}.get(unit, "rate")
+    drawn = "answers taken unchanged" if finding.get("kind") == "user" else signal
+    drawn = {"share": "share of outputs"}.get(unit) or drawn or {"count": "outputs"}.get(unit, "rate")
     counted_in = "users" if signal == "trust" and finding.get("cohort") else "outputs"
+    counted_in = "accepted outputs" if finding.get("signal") == "rework" else counted_in
     details = [str(detail) for detail in items(finding, "details")]
     behind = [links.get(str(i)) or missing_link(str(i)) for i in items(finding, "conversations")]
     lead, rest = lead_of(finding.get("sentence") or "")
@@ -173,8 +174,8 @@ def _finding(finding: Mapping[str, Any], report: Result, links: Mapping[str, Vie
         "rest": rest,
         "details": details,
         "more": " and ".join((["Details"] if details else []) + read),
-        "chart": svg.trend(series, svg.axis(series, unit=unit), label=", ".join([measured, *scope]), since=since),
-        "caption": f"{measured[:1].upper()}{measured[1:]} by week, {_per_week(ns, counted_in)}" if series else "",
+        "chart": svg.trend(series, svg.axis(series, unit=unit), label=", ".join([drawn, *scope]), since=since),
+        "caption": f"{drawn[:1].upper()}{drawn[1:]} by week, {_per_week(ns, counted_in)}" if series else "",
         "conversations": behind,
     }
 
@@ -226,22 +227,10 @@ def _intent(intent: Mapping[str, Any], report: Result, links: Mapping[str, View]
             ("A person asked for", figure(intent.get("escalation"), of="conversations")),
         ],
         "detectable": _detectable(intent),
-        "by_cohort": [_of_cohort(row) for row in items(intent, "by_cohort")],
+        "by_cohort": cells.of_cohorts(intent),
         "more_cohorts": counted(more, "cohort") if (more := number(intent.get("more_cohorts"))) else "",
         "weekly": svg.trend(weekly, svg.axis(weekly), label=f"Acceptance of {name}"),
         "conversations": [links.get(str(i)) or missing_link(str(i)) for i in items(intent, "conversations")],
-    }
-
-
-def _of_cohort(row: Mapping[str, Any]) -> View:
-    """How one cohort took the answers to an intent: what was counted, and where the whole table lets expect it."""
-    raw = fields(row, "raw")
-    share = number(raw.get("value"))
-    return {
-        "name": str(fields(row, "group").get("cohort") or "unnamed"),
-        "counted": "none" if share is None else f"{percent(share)} of {count(raw.get('n'))}",
-        "unknown": count(raw.get("unknown")),
-        "drawn": figure(row.get("drawn")),
     }
 
 
@@ -268,7 +257,7 @@ def _intents_note(report: Result) -> str:
 
 
 def _cohorts(report: Result, to: Links) -> list[View]:
-    cohorts = items(report, "cohorts")
+    cohorts, asked = items(report, "cohorts"), cells.of_intents(report, to)
     series = [_series(items(cohort, "trust_weekly"), report, n="users") for cohort in cohorts]
     shared = svg.axis([p for weekly in series for p in weekly])
     return [
@@ -281,6 +270,7 @@ def _cohorts(report: Result, to: Links) -> list[View]:
             ),
             "anchor": cohort_anchor(cohort),
             "findings": to.findings("cohort", cohort.get("cohort")),
+            "intents": asked.get(str(cohort.get("cohort")), []),
             "trust": figure(cohort.get("trust")),
             "acceptance": figure(cohort.get("acceptance")),
             "detectable": _detectable(cohort),

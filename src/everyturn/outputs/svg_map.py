@@ -18,7 +18,7 @@ from markupsafe import Markup
 from everyturn.analysis.words import count, counted
 from everyturn.outputs.figures import Figure
 
-_WIDTH, _SIDE, _EDGE = 760.0, 64.0, 54.0  # pixels; the sides and edges leave room for the largest circle and for names
+_EDGE = 54.0  # pixels above and below the places; room for the largest circle and for names
 _LOW, _HIGH = 240.0, 480.0  # of the part where places are
 _LARGEST, _SMALLEST = 50.0, 6.0  # radii
 _FULL = 0.16  # of the frame, what all circles cover at most
@@ -27,6 +27,19 @@ _ROUNDS = 60
 _MANY = 150  # circles beyond which none is moved, named or joined: too many to read
 _NAMED = 40
 _LINE, _LETTERS = 14.0, 24  # of a name: height of a line, letters in it
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What the map is drawn into: its width in pixels, and what of it is left free on each side."""
+
+    name: str
+    width: float
+    side: float
+
+
+WIDE, NARROW = Frame("wide", 760.0, 64.0), Frame("narrow", 380.0, 44.0)
+"""A page on a screen and one in a hand: smaller than it was drawn, a map cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +84,7 @@ class _Taken:
         return all(math.hypot(c.x - x, c.y - y) >= c.r + 1 for c, x, y in nearest)
 
 
-def draw(spots: Sequence[Spot], *, label: str) -> Markup:
+def draw(spots: Sequence[Spot], *, label: str, frame: Frame = WIDE) -> Markup:
     """The map; empty with fewer than two intents, which stand near nothing.
 
     All distances are shrunk alike, so what is nearer is more alike; circles that would cover each other are pushed just
@@ -81,19 +94,19 @@ def draw(spots: Sequence[Spot], *, label: str) -> Markup:
     spots = sorted(spots, key=lambda s: (-(s.volume or 0), s.name, s.x, s.y))
     if len(spots) < 2:
         return Markup()
-    circles, height = _placed(spots)
+    circles, height = _placed(spots, frame)
     few = len(circles) <= _MANY
-    sizes, strip = _sizes(spots, height)
+    sizes, strip = _sizes(spots, frame, height)
     drawn = [
         *(_threads(circles) if few else []),
         *(_circle(c) for c in circles),
         '<g class="names" aria-hidden="true">',
-        *(_names(circles, height) if few else []),
+        *(_names(circles, frame, height) if few else []),
         "</g>",
         sizes,
     ]
-    opened = Markup('<svg class="map" viewBox="0 0 {} {}" role="group" aria-label="{}">').format(
-        round(_WIDTH), round(height + strip), label
+    opened = Markup('<svg class="map {}" viewBox="0 0 {} {}" role="group" aria-label="{}">').format(
+        frame.name, round(frame.width), round(height + strip), label
     )
     # Texts of users are escaped where they are put in.
     return opened + Markup("".join(drawn)) + Markup("</svg>")  # noqa: S704
@@ -106,30 +119,30 @@ def _scale(spots: Sequence[Spot], area: float) -> float:
     return min(_LARGEST / math.sqrt(top), math.sqrt(_FULL * area / (math.pi * total))) if top > 0 else 0.0
 
 
-def _placed(spots: Sequence[Spot]) -> tuple[list[_Circle], float]:
+def _placed(spots: Sequence[Spot], frame: Frame) -> tuple[list[_Circle], float]:
     """The circles where they stand, the largest first, and the height they need."""
     left, right = min(s.x for s in spots), max(s.x for s in spots)
     top, bottom = max(s.y for s in spots), min(s.y for s in spots)
     across, down = max(right - left, 1e-6), max(top - bottom, 1e-6)
-    unit = min((_WIDTH - 2 * _SIDE) / across, _HIGH / down)
+    unit = min((frame.width - 2 * frame.side) / across, _HIGH / down)
     inner = min(max(down * unit, _LOW), _HIGH)
     height = inner + 2 * _EDGE
-    scale = _scale(spots, _WIDTH * height)
+    scale = _scale(spots, frame.width * height)
     circles = [
         _Circle(
             s,
-            _WIDTH / 2 + (s.x - (left + right) / 2) * unit,
+            frame.width / 2 + (s.x - (left + right) / 2) * unit,
             height / 2 - (s.y - (top + bottom) / 2) * unit,
             max(_SMALLEST, scale * math.sqrt(s.volume or 0.0)),
         )
         for s in spots
     ]
     if len(circles) <= _MANY:
-        _push_apart(circles, height)
+        _push_apart(circles, frame, height)
     return circles, height
 
 
-def _push_apart(circles: Sequence[_Circle], height: float) -> None:
+def _push_apart(circles: Sequence[_Circle], frame: Frame, height: float) -> None:
     for _ in range(_ROUNDS):
         moved = False
         for i, a in enumerate(circles):
@@ -145,7 +158,7 @@ def _push_apart(circles: Sequence[_Circle], height: float) -> None:
                 b.x, b.y = b.x + ux * over * (1 - share), b.y + uy * over * (1 - share)
                 moved = True
         for c in circles:
-            c.x, c.y = min(max(c.x, c.r + 3), _WIDTH - c.r - 3), min(max(c.y, c.r + 3), height - c.r - 3)
+            c.x, c.y = min(max(c.x, c.r + 3), frame.width - c.r - 3), min(max(c.y, c.r + 3), height - c.r - 3)
         if not moved:
             return
 
@@ -202,9 +215,9 @@ def _threads(circles: Sequence[_Circle]) -> list[str]:
     return lines
 
 
-def _names(circles: Sequence[_Circle], height: float) -> list[str]:
+def _names(circles: Sequence[_Circle], frame: Frame, height: float) -> list[str]:
     """The names that find room beside their circles, the largest first."""
-    taken = _Taken(circles, _WIDTH, height)
+    taken = _Taken(circles, frame.width, height)
     drawn: list[str] = []
     for c in circles[:_NAMED]:
         lines = _lines(c.spot.name)
@@ -254,9 +267,9 @@ def _wide(text: str) -> float:
     return sum(12.5 if unicodedata.east_asian_width(letter) in "WF" else 6.7 for letter in text)
 
 
-def _sizes(spots: Sequence[Spot], height: float) -> tuple[str, float]:
+def _sizes(spots: Sequence[Spot], frame: Frame, height: float) -> tuple[str, float]:
     """Two circles that say what an area is, in a strip below the map, and the strip's height."""
-    scale = _scale(spots, _WIDTH * height)
+    scale = _scale(spots, frame.width * height)
     top = max(s.volume or 0.0 for s in spots)
     if top < 1:
         return "", 0.0

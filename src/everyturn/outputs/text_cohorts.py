@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import RenderableType
 from rich.text import Text
 
-from everyturn.analysis.words import UNKNOWN, count, counted, percent, span
+from everyturn.analysis.words import PARTS, UNKNOWN, count, counted, percent, span
 from everyturn.outputs import Result
 from everyturn.outputs.days import say_day
 from everyturn.outputs.figures import fields, figure, items, number
@@ -54,7 +54,7 @@ def draw_trust(trust: Mapping[str, Any]) -> Iterator[RenderableType]:
         yield Text("No cohort has enough users to show.")
         return
     parts = list(dict.fromkeys(name for cohort in cohorts for name in fields(cohort, "parts")))
-    table = grid("cohort", ">users", "by week", ">trust", *(f">{part}" for part in parts))
+    table = grid("cohort", ">users", "by week", ">trust", *(f">{PARTS.get(part, part)}" for part in parts))
     for cohort in cohorts:
         own = fields(cohort, "parts")
         table.add_row(
@@ -104,7 +104,9 @@ def draw_user(user: Mapping[str, Any]) -> Iterator[RenderableType]:
         between = span(number(user.get("low")), number(user.get("high")), beside=value)
         rests = f"{counted(number(user.get('outputs')), 'output')}, pulled towards the cohort"
         yield Text(printable(f"Trust {percent(value)} ({between}), from {rests}{beside}"))
-        yield Text(", ".join(f"{name} {percent(number(of))}" for name, of in fields(user, "parts").items()))
+        yield Text(
+            ", ".join(f"{PARTS.get(name, name)} {percent(number(of))}" for name, of in fields(user, "parts").items())
+        )
         yield soft("Over all finished weeks. Higher is better in each part, and trust is their mean.")
     table = grid("week", ">accepted", ">known", ">unknown")
     for week in items(user, "weeks"):

@@ -9,7 +9,9 @@ from html.parser import HTMLParser
 
 import pytest
 
+from everyturn.outputs.cells import of_intents
 from everyturn.outputs.html import render_fragment, render_html
+from everyturn.outputs.links import Links
 from everyturn.outputs.transcript import anchor
 from sample_report import (
     HOSTILE,
@@ -68,6 +70,11 @@ def test_the_headline_sets_evals_beside_users_with_both_ranges(read: Reader) -> 
     assert "If all unknown outputs had gone one way: 46% to 72%." in read.text
 
 
+def test_what_monitoring_sees_says_of_how_many(read: Reader) -> None:
+    assert "99.2% of 19,204 turns answered" in read.text
+    assert "0.4% of 61,300 steps failed" in read.text
+
+
 def test_what_could_not_be_seen_and_what_went_first_are_told(page: str) -> None:
     assert "In 1 of 3 cohorts a fall of acceptance by" in page
     assert "Trust fell before use: 31 users" in page
@@ -80,6 +87,25 @@ def test_what_could_not_be_seen_and_what_went_first_are_told(page: str) -> None:
 def test_a_small_cell_is_shown_with_what_was_counted(page: str) -> None:
     assert "counted: 25% of 4, 2 unknown" in page
     assert page.count('3 cohorts more: <code class="command">everyturn show intent') == 1
+
+
+def test_a_cohort_has_its_intents_with_the_most_answers_not_taken_first(page: str) -> None:
+    told = {
+        cohort: [i["name"] for i in rows]
+        for cohort, rows in of_intents(sample_report(), Links(sample_report())).items()
+    }
+    assert told
+    for cohort, names in told.items():
+        lost = {
+            intent["intent"]: row["raw"]["n"] * (1 - row["raw"]["value"])
+            for intent in sample_report()["intents"]
+            for row in intent.get("by_cohort", [])
+            if row["group"]["cohort"] == cohort and row["raw"]["value"] is not None
+        }
+        assert names == sorted((n for n in lost if lost[n]), key=lambda n: -lost[n])[:10]
+    assert page.count("<summary>What they ask for</summary>") == len(
+        told.keys() & {c["cohort"] for c in sample_report()["cohorts"]}
+    )
 
 
 def test_every_finding_has_its_sentence_and_conversations(read: Reader) -> None:

@@ -131,7 +131,7 @@ def test_one_intent_is_no_map() -> None:
 
 def test_every_circle_says_what_it_shows_and_leads_to_a_row_that_is_there() -> None:
     page = render_html(sample_report())
-    drawing = re.search(r'<svg class="map".*?</svg>', page, re.DOTALL)
+    drawing = re.search(r'<svg class="map wide".*?</svg>', page, re.DOTALL)
     assert drawing
     links = list(ET.fromstring(drawing[0]).iter("a"))
     assert len(links) == 12
@@ -143,7 +143,7 @@ def test_every_circle_says_what_it_shows_and_leads_to_a_row_that_is_there() -> N
 
 
 def test_without_evals_nothing_is_said_of_tests() -> None:
-    chart = arrange_map(without_evals())["chart"]
+    chart = arrange_map(without_evals())["charts"][0]
     assert not classed(chart, "untested")
     assert "eval case" not in chart
     assert "Dashed: no eval case" not in render_html(without_evals())
@@ -162,7 +162,7 @@ def test_any_field_of_an_intent_may_be_null_or_missing() -> None:
                 else:
                     del intent[key]
             shown = arrange_map(changed)
-            assert len(circles(shown["chart"])) == (9 if key in {"x", "y"} else 12)
+            assert len(circles(shown["charts"][0])) == (9 if key in {"x", "y"} else 12)
             assert shown["without_place"] == (3 if key in {"x", "y"} else 0)
 
 
