@@ -30,7 +30,7 @@ def test_a_new_intent_is_found_in_its_first_week_and_told_once():
         mine = [f for f in told if f.intent_id == "i10"]
         assert [f.kind for f in mine] == ["new_intent"]
         assert (mine[0].found_at - mine[0].since).days <= 9
-        assert mine[0].low < 0.085
+        assert mine[0].size.low < 0.085
         assert mine[0].high > 0.07
         assert len(told) <= 3
 
@@ -53,7 +53,7 @@ def test_a_slide_is_found_at_its_intent_and_its_size_is_right():
         told = [f for f in watched(tables).findings if f.kind == "level"]
         mine = [f for f in told if f.intent_id == "i2" and f.signal == "acceptance"]
         hits += bool(mine)
-        inside += any(f.low <= -0.17 and f.high >= -0.23 for f in mine)
+        inside += any(f.size.low <= -0.17 and f.size.high >= -0.23 for f in mine)
         assert sum(f.tier == "page" for f in told) <= 2
     assert hits >= 6
     assert inside >= hits - 2

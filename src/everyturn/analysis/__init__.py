@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, NamedTuple, Self, TypeAlias
 
 from everyturn.model import digest
 from everyturn.stats import Estimate, NotEnough
@@ -18,17 +18,33 @@ Unit: TypeAlias = Literal["rate", "share", "count"]
 Weekly: TypeAlias = tuple[date, Estimate | NotEnough]
 
 
+class Size(NamedTuple):
+    """How large a finding is, with its range."""
+
+    value: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, estimate: Estimate) -> Self:
+        """An estimate's value and range."""
+        return cls(estimate.value, estimate.low, estimate.high)
+
+
 @dataclass(frozen=True)
 class Finding:
-    """Something worth a person's attention, in plain words, with the way to its conversations.
+    """Something worth a person's attention, in plain words, and how to find its conversations.
 
-    `size`, `low`, `high` are a difference of two rates (kinds level, share, mix, gap), a share of the traffic (new_intent), the
-    rate itself where a level is no change (`since` None, unit "share"), or a number of people (user; `low` is how many of them
-    are expected to be no accident).
-    `cohort` and `intent` are None where all of them are meant; `since` is the Monday the change began, None for a standing
-    condition; `found_at` the first day the data would have shown it. `where` holds the filters by which conversations are picked
-    (intent_id, cohort, user_ids, weeks, signal, value); `severity` the outputs it has cost so far, for ranking. `tier` is `page`, or `list` where the evidence is only enough for the
-    watch list.
+    `size` depends on `kind`:
+
+    - level, share, mix, gap: a difference of two rates; for a level that did not change (`since` None), the rate itself
+    - new_intent: the intent's share of the traffic
+    - user: a number of people, of whom `low` are expected not to be there by chance
+
+    `cohort` and `intent` are None where the finding concerns all of them. `since` is the Monday the change began, None for a standing
+    condition; `found_at` is the first day on which the data would have shown it. `where` holds the filters that select its
+    conversations (intent_id, cohort, user_ids, weeks, signal, value). `severity` is the number of outputs it has cost so far and serves
+    for ranking. `tier` is "page", or "list" where the evidence suffices only for the watch list.
     """
 
     kind: Kind
@@ -37,9 +53,7 @@ class Finding:
     intent: str | None
     since: date | None
     found_at: date | None
-    size: float
-    low: float
-    high: float
+    size: Size
     title: str
     sentence: str
     unit: Unit = "rate"
@@ -54,12 +68,12 @@ class Finding:
 
     @property
     def id(self) -> str:
-        """A stable id: the same change found again, on another day or machine, has the same."""
+        """An id that the same change keeps when it is found again, on another day or another machine."""
         since = self.since.isoformat() if self.since else None
         return digest(self.kind, self.signal, self.cohort, self.intent_id, since)[:12]
 
     def to_json(self) -> dict[str, Any]:
-        """The finding as every face gives it."""
+        """The finding in the JSON form that `watch`, `show` and the page share."""
         return {
             "id": self.id,
             "kind": self.kind,
@@ -68,9 +82,9 @@ class Finding:
             "intent": self.intent,
             "since": self.since.isoformat() if self.since else None,
             "found_at": self.found_at.isoformat() if self.found_at else None,
-            "size": round(self.size, 6),
-            "low": round(self.low, 6),
-            "high": round(self.high, 6),
+            "size": round(self.size.value, 6),
+            "low": round(self.size.low, 6),
+            "high": round(self.size.high, 6),
             "sentence": self.sentence,
             "conversations": list(self.conversations),
             "title": self.title,
@@ -86,7 +100,7 @@ class Finding:
 
 
 def weekly_json(series: Iterable[Weekly]) -> list[dict[str, Any]]:
-    """A rate week by week as every face gives it."""
+    """A weekly series in the JSON form: one object per week, with its Monday and the estimate's fields."""
     return [{"week": week.isoformat(), **estimate.to_json()} for week, estimate in series]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from everyturn.analysis import Finding
+from everyturn.analysis import Finding, Size
 from everyturn.analysis.demand import NewIntent, ShareChange
 from everyturn.analysis.drift import Node, day_after
 from everyturn.analysis.gap import EVALS_ONLY, USERS_ONLY, GapRow
@@ -60,9 +60,7 @@ def say_new_intent(t: Teller, fact: NewIntent, others: Rows, *, tickets: float) 
         intent=label,
         since=t.panel.weeks[fact.since],
         found_at=fact.found_at,
-        size=share.value,
-        low=share.low,
-        high=share.high,
+        size=Size.of(share),
         title=f"New and untested: {short(label)}" if untested else f"New request: {short(label)}",
         sentence=joined(
             f"Users began asking for {quoted(label)} in {t.started(fact.since)}; it now makes up {percent(share.value)} of all"
@@ -97,9 +95,7 @@ def say_share(t: Teller, fact: ShareChange) -> Finding:
         intent=label,
         since=t.panel.weeks[fact.since],
         found_at=fact.found_at,
-        size=change.value,
-        low=change.low,
-        high=change.high,
+        size=Size.of(change),
         title=f"{short(label)}: asked {how} often",
         sentence=joined(
             f"{t.cohort(fact.cohort) or 'Users'} have asked for {quoted(label)} {how} often since {t.started(fact.since)}:"
@@ -136,9 +132,7 @@ def say_queue(t: Teller, fact: QueueGrowth) -> Finding:
         intent=None,
         since=t.panel.weeks[fact.since],
         found_at=day_after(t.panel, fact.found_week),
-        size=rise,
-        low=fact.low,
-        high=fact.high,
+        size=Size(rise, fact.low, fact.high),
         title="The human queue grows",
         sentence=joined(
             f"The queue of the human team has grown since {t.started(fact.since)}: {per_hundred}"
@@ -170,9 +164,7 @@ def say_mix(t: Teller, split: Split, since: int) -> Finding:
         intent=None,
         since=t.panel.weeks[since],
         found_at=day_after(t.panel, t.panel.complete),
-        size=mix.value,
-        low=mix.low,
-        high=mix.high,
+        size=Size.of(mix),
         title="Acceptance moved because the mix did",
         sentence=joined(
             f"Since {t.started(since)}, a change in who asks and what they ask for has moved total acceptance by"
@@ -239,9 +231,7 @@ def _standing(row: GapRow, size: Estimate, title: str, sentence: str) -> Finding
         intent=row.intent,
         since=None,
         found_at=None,
-        size=size.value,
-        low=size.low,
-        high=size.high,
+        size=Size.of(size),
         title=title,
         sentence=sentence,
         intent_id=row.intent_id,

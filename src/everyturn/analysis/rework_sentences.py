@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from everyturn.analysis import Finding
+from everyturn.analysis import Finding, Size
 from everyturn.analysis.drift import Node, day_after
 from everyturn.analysis.hotspots import Hotspot
 from everyturn.analysis.panel import Mask, Rows
@@ -43,9 +43,7 @@ def say_rework(t: Teller, facts: Sequence[Hotspot]) -> Finding | None:
         intent=None if only.intent is None else t.label(only.intent),
         since=None,
         found_at=day_after(t.panel, max((fact.found_week for fact in facts), default=t.panel.complete)),
-        size=level.value,
-        low=level.low,
-        high=level.high,
+        size=Size.of(level),
         title=_title(t, only),
         sentence=joined(
             f"{percent(level.value)} of the accepted answers{_where(t, ordered)} are redone elsewhere within 7 days"

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from everyturn.analysis import Finding
+from everyturn.analysis import Finding, Size
 from everyturn.analysis.drift import Node, RateChange, day_after
 from everyturn.analysis.erosion import ErodingUser
 from everyturn.analysis.panel import WORSE
@@ -75,9 +75,7 @@ def say_slide(t: Teller, fact: RateChange) -> Finding:
         intent=None if node.intent is None else t.label(node.intent),
         since=fact.since,
         found_at=fact.found,
-        size=within.value,
-        low=within.low,
-        high=within.high,
+        size=Size.of(within),
         title=f"{capital(subject)}: {verb} {how}",
         sentence=joined(
             f"{clause.format(t.place(node))} {how} since about {day(fact.since, t.latest)}: {_change(fact)}.",
@@ -125,9 +123,7 @@ def say_trust(t: Teller, fact: TrustDrop, *, tier: str, rarity: float) -> Findin
         intent=None,
         since=t.panel.weeks[fact.since],
         found_at=fact.found_at,
-        size=fell.value,
-        low=fell.low,
-        high=fell.high,
+        size=Size.of(fell),
         title=f"{capital(cohort)}: less reliance on the answers",
         sentence=joined(
             f"{capital(cohort)} have relied less on the answers since {t.started(fact.since)}: trust"
@@ -176,9 +172,7 @@ def say_erosion(t: Teller, facts: Sequence[ErodingUser], *, found_week: int, fal
         intent=None,
         since=t.panel.weeks[since],
         found_at=day_after(t.panel, found_week),
-        size=float(len(facts)),
-        low=float(len(facts) - by_chance),
-        high=float(len(facts)),
+        size=Size(float(len(facts)), float(len(facts) - by_chance), float(len(facts))),
         title=f"{counted(len(facts), 'steady user')} take fewer answers",
         sentence=joined(
             f"{counted(len(facts), 'user')} come back as often as before ({use[0]:.1f} → {use[1]:.1f} answers a week) but take fewer answers as they"

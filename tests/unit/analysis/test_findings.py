@@ -54,7 +54,7 @@ def test_each_says_since_when_how_large_and_what_evals_said(seen):
         assert re.search("eval", text), text
         assert not re.search(r"p-value|p =|p <|sigma|z-score|NaN|None|nan\b", text), text
         assert len(finding.title.split()) <= 9
-        assert finding.low <= finding.size <= finding.high
+        assert finding.size.low <= finding.size.value <= finding.size.high
         assert finding.severity > 0
     hidden = next(f for f in seen.findings if f.story == "cohort")
     assert re.search("The overall figure hides it|The other cohorts, taken together, did not move", hidden.sentence)

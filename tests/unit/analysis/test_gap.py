@@ -134,7 +134,7 @@ def test_evals_that_fail_where_users_are_content_are_told(product):
     assert row.status == (USERS_ONLY,)
     told = watched(tables | {"evals": evals}).findings
     (finding,) = [f for f in told if f.kind == "gap" and f.intent_id == "i4"]
-    assert finding.high < 0
+    assert finding.size.high < 0
     assert "may test something users do not need" in finding.sentence
 
 
