@@ -5,8 +5,8 @@
 ...     ws.measure("acceptance")["rows"]
 [{'group': {}, 'not_enough': {'users': 0, 'needed': 10}, 'smallest_change': None}]
 
-Every verb is a method of the workspace and gives the object that the command prints with `--json`. Importing this module
-is quick: what a verb needs is imported when it is first used.
+Every verb is a method of the workspace; it returns the object that the command prints with `--json`. This module imports quickly,
+because the libraries a verb needs are imported when it is first called.
 """
 
 from __future__ import annotations
@@ -55,9 +55,10 @@ __all__ = [
 
 
 def open(path: str | Path = "everyturn.db") -> Workspace:  # noqa: A001 - everyturn.open reads as what it does
-    """The workspace at `path`, made where none exists; ":memory:" keeps nothing. One process at a time may have it open.
+    """The workspace in the file `path`, which is created if it does not exist; ":memory:" stores nothing on disk.
 
-    Errors: `WorkspaceError` where the file is no workspace, is of another version, or is open elsewhere.
+    Only one process at a time can have a workspace open. Raises `WorkspaceError` if the file is not a workspace, was written by another
+    version, or is open elsewhere.
     """
     from everyturn.workspace import Workspace
 
@@ -65,7 +66,7 @@ def open(path: str | Path = "everyturn.db") -> Workspace:  # noqa: A001 - everyt
 
 
 def __getattr__(name: str) -> Any:
-    """The public values, imported on first use."""
+    """A public name, imported from its module when it is first used."""
     if name not in _HOMES:
         raise AttributeError(f"module 'everyturn' has no attribute {name!r}")
     from importlib import import_module

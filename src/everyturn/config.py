@@ -1,4 +1,4 @@
-"""`everyturn.toml`: what a team wants held, and how it knows that a task is done. Read strictly: an unknown key is an error.
+"""`everyturn.toml`: the rates a team wants to hold, and how it recognises that a task was done. An unknown key is an error.
 
 cohort = "plan"                    # the attribute that divides users, where it is not a usual one
 
@@ -36,7 +36,7 @@ FILE = "everyturn.toml"
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """A signal's rate that must hold: at least `least`, at most `most` (one of the two), in every group of `by`."""
+    """A bound on a signal's rate in every group of `by`: at least `least` or at most `most`; exactly one of them is given."""
 
     signal: str
     least: float | None = None
@@ -47,7 +47,7 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Success:
-    """What shows that a task of an intent (None: of any) was done: an action in time, or a tool's call and result."""
+    """What shows that a task was done: an action within a time, or a tool's call and its result. `intent` None means every intent."""
 
     intent: str | None
     action: str | None = None
@@ -66,7 +66,9 @@ class Config:
 
 
 def read_config(path: Path) -> Config:
-    """The settings in a file; those of an empty file where there is none and it has the usual name.
+    """The settings in a file; the defaults if there is no file and its name is the usual one.
+
+    Raises InputError if a file of another name does not exist, or if a file cannot be read.
 
     >>> read_config(Path("everyturn.toml"))
     Config(cohort=None, budgets=(), successes=())

@@ -9,8 +9,8 @@
     ├── WorkspaceError        the workspace file cannot be opened or is of another version
     └── MissingPackage        an extra is needed that is not installed
 
-Each carries four fields, the same in text, JSON and HTTP: *what* (plain words), *where*, *expected*, *try*.
-None ever carries the text of a message: conversations are private and logs travel.
+Each carries four fields, the same in text and in JSON: *what* went wrong (in plain words), *where*, what was *expected*, and what to
+*try*. None ever contains the text of a message, because conversations are private and logs are shared.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from collections.abc import Iterable
 
 
 class EveryturnError(Exception):
-    """An error the person at the keyboard can do something about.
+    """An error that the person running the command can fix.
 
     >>> print(InputError("the file is empty", where="day1.jsonl", expected="at least one record"))
     the file is empty
@@ -38,7 +38,7 @@ class EveryturnError(Exception):
         self.try_ = try_
 
     def __str__(self) -> str:
-        """The four fields, one a line; absent ones left out."""
+        """The four fields, one per line, without those that are absent."""
         lines = [self.what]
         for label, value in (("where", self.where), ("expected", self.expected), ("try", self.try_)):
             if value:
@@ -46,12 +46,12 @@ class EveryturnError(Exception):
         return "\n".join(lines)
 
     def to_json(self) -> dict[str, str | None]:
-        """The four fields as the `error` object of every JSON answer."""
+        """The four fields as the `error` object that `--json` prints."""
         return {"what": self.what, "where": self.where, "expected": self.expected, "try": self.try_}
 
 
 class InputError(EveryturnError):
-    """Something you gave cannot be used as it is."""
+    """An argument, option or file cannot be used as it is."""
 
 
 class UnknownFormat(InputError):
@@ -63,7 +63,7 @@ class UnknownName(InputError):
 
     @classmethod
     def among(cls, kind: str, name: str, known: Iterable[str], *, example: str = '"{}"') -> UnknownName:
-        """The error for `name`, listing what is known and offering the nearest.
+        """The error for an unknown `name`: lists the known names and suggests the nearest one.
 
         >>> print(UnknownName.among("signal", "acceptence", ["acceptance", "edits"]))
         no signal named "acceptence"
@@ -80,16 +80,16 @@ class UnknownName(InputError):
 
 
 class BadExpression(InputError):
-    """A condition that is not one, or that names what a condition may not name."""
+    """A `--where` text that is not a condition."""
 
 
 class NoUserIds(EveryturnError):
-    """No ids per person, so no honest range can be given."""
+    """Nothing says which conversations belong to the same person, so no honest range can be given."""
 
 
 class WorkspaceError(EveryturnError):
-    """The workspace file cannot be opened, or another version wrote it."""
+    """The workspace file cannot be opened, or was written by another version."""
 
 
 class MissingPackage(EveryturnError):
-    """An extra is needed that is not installed."""
+    """A package that is only needed for this task is not installed."""

@@ -1,7 +1,8 @@
-"""Asking for JSON over HTTP: again after a passing error, slower when told so.
+"""JSON over HTTP, with retries.
 
-Tried again are connections that fail or break off, replies that are cut, 408, 429 and 5xx; a `Retry-After` is kept to. All else (a wrong
-key, an address that is none, a question the server does not take) ends at once. Redirects are not followed: they would carry keys elsewhere.
+Retried are connections that fail or break off, replies that are cut short, and the statuses 408, 429 and 5xx; `Retry-After` is obeyed.
+Every other error (a wrong key, a wrong address, a request the server does not accept) ends at once. Redirects are not followed, because
+they would carry keys to another server.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ import orjson
 from everyturn.model import Json
 
 _FIRST_WAIT, _LONGEST_WAIT = 0.5, 60.0  # seconds between attempts; doubled each time
-_LONGEST_ASKED = 300.0  # a server that asks for a longer pause is told about, not waited for
+_LONGEST_ASKED = 300.0  # seconds; a server that asks for a longer pause is reported, not waited for
 _TIMEOUT = httpx.Timeout(60.0, connect=10.0)
 
 
 class Reply(NamedTuple):
-    """A reply's decoded JSON, its length in bytes, and its headers."""
+    """A reply: its JSON, decoded; its length in bytes; its headers."""
 
     value: Json
     size: int
@@ -32,7 +33,10 @@ class Reply(NamedTuple):
 
 
 class NoReply(Exception):
-    """There was no whole reply, and why; `refusal` is the status of one after which asking again is no use."""
+    """No complete reply came, for the reason in `problem`, after `attempts` attempts.
+
+    `refusal` is the status with which the server refused, None if the error was one that may pass.
+    """
 
     def __init__(self, problem: str, attempts: int, refusal: int | None = None) -> None:
         super().__init__(problem)
@@ -42,12 +46,12 @@ class NoReply(Exception):
 
 
 def client(headers: Mapping[str, str], *, hooks: Mapping[str, list[Callable[..., None]]] | None = None) -> httpx.Client:
-    """A client that sends these headers; `hooks` see each "request" and "response"."""
+    """A client that sends these headers with every request; `hooks` are called with each "request" and "response"."""
     return httpx.Client(headers=dict(headers), timeout=_TIMEOUT, event_hooks=hooks)
 
 
 def ask(asking: httpx.Client, method: str, url: str, *, attempts: int, **request: Any) -> Reply:
-    """The reply, in as many attempts as it takes; `NoReply` where there is none after so many."""
+    """The reply to a request, made up to `attempts` times; raises `NoReply` if none came. `request` goes to httpx."""
     for attempt in range(1, attempts + 1):
         asked_to_wait = 0.0
         try:
@@ -66,14 +70,14 @@ def ask(asking: httpx.Client, method: str, url: str, *, attempts: int, **request
         if asked_to_wait > _LONGEST_ASKED:
             raise NoReply(f"{problem}, and to wait {asked_to_wait:,.0f} seconds", attempt)
         if attempt < attempts:
-            # Spread, so that clients do not come back together.
+            # Randomised, so that many clients do not all come back at the same moment.
             wait = min(_FIRST_WAIT * 2 ** (attempt - 1), _LONGEST_WAIT) * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
             time.sleep(max(wait, asked_to_wait))
     raise NoReply(problem, attempts)
 
 
 def _retry_after(response: httpx.Response) -> float:
-    """The seconds a reply asks to wait, from a number or a date by the server's clock; 0 where it asks for none."""
+    """How many seconds a reply asks to wait, given as a number or as a date on the server's clock; 0 if it does not ask."""
     told = response.headers.get("retry-after", "")
     try:
         return max(0.0, float(told))
@@ -86,7 +90,7 @@ def _retry_after(response: httpx.Response) -> float:
 
 
 def server_time(response: httpx.Response) -> datetime | None:
-    """The time by the server's clock, to the second; None where the reply does not tell."""
+    """The time on the server's clock, to the second; None if the reply does not state it."""
     try:
         return parsedate_to_datetime(response.headers["date"])
     except (KeyError, ValueError):

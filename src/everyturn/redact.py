@@ -84,15 +84,15 @@ def _mask_json(value: Json) -> Json:
 
 
 def mask_json(text: str) -> str:
-    """A JSON text with every string inside it masked; still JSON."""
+    """A JSON text with every string value in it masked."""
     return orjson.dumps(_mask_json(orjson.loads(text))).decode()
 
 
 def pseudonym(user_id: str, *, salt: str) -> str:
-    """The user id, or a stable stand-in where it is an e-mail address or a phone number.
+    """The user id; if it is an e-mail address or a phone number, a pseudonym that is always the same for it.
 
-    The stand-in is a hash salted by the workspace, so the same person is the same user in every file of one
-    workspace, and nobody can look the address up from outside.
+    The pseudonym is a hash salted with the workspace's own salt: a person is the same user in every file of one workspace, and the
+    address cannot be recovered by hashing likely addresses.
 
     >>> pseudonym("u-17", salt="s"), pseudonym("jo@shop.example", salt="s")[:5]
     ('u-17', 'user-')
@@ -101,7 +101,7 @@ def pseudonym(user_id: str, *, salt: str) -> str:
 
 
 def redact(table: pa.Table, *, salt: str) -> pa.Table:
-    """The table with its text, JSON and user-id columns masked. Other columns and the row count are unchanged."""
+    """The table with its text, JSON and user-id columns masked; other columns and the rows' number and order stay the same."""
     changes: dict[str, Callable[[str], str]] = {
         **dict.fromkeys(TEXT_COLUMNS, mask),
         **dict.fromkeys(JSON_COLUMNS, mask_json),

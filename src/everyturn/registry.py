@@ -1,4 +1,4 @@
-"""Finds plug-ins: every file of a folder that ends in `READER = …` or `SIGNAL = …`, and installed packages' entry points."""
+"""Finds plug-ins: the modules of a package that assign a constant such as `READER`, and the entry points of installed packages."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import Any
 
 @cache
 def find(folder: str, constant: str) -> dict[str, Any]:
-    """The plug-ins of one kind by name, the folder's own in alphabetical order first.
+    """The plug-ins of one kind by name: first those of the sub-package, in alphabetical order, then those of installed packages.
 
-    `folder` is a sub-package such as "readers"; `constant` the name each file assigns, such as "READER". Installed
-    packages add theirs under the entry-point group `everyturn.<folder>`; a name taken twice is an error of the packages.
+    `folder` is a sub-package such as "readers"; `constant` is the name its modules assign, such as "READER". Installed packages add
+    theirs through the entry-point group `everyturn.<folder>`. Raises ValueError if two plug-ins have the same name.
 
     >>> "acceptance" in find("signals", "SIGNAL")
     True

@@ -1,7 +1,7 @@
-"""The nouns: what readers give, what signals see and say. This is where they are imported from.
+"""The data types that the parts of the program exchange: what readers return, what signals are given and what they return.
 
-Records are plain frozen values. Times are aware datetimes in UTC; shares are 0 to 1; text is never cut. How the nouns are written
-stands beside them: as JSON in `model.exchange`, as Arrow tables in `model.schemas`.
+Import them from here. All are plain immutable values. Times are aware datetimes in UTC, shares are between 0 and 1, and text is never
+cut. Their JSON form is in `model.exchange`, their Arrow schemas are in `model.schemas`.
 """
 
 from everyturn.model.conversation import (

@@ -1,4 +1,4 @@
-"""What a conversation is made of, and what a signal says of it."""
+"""A conversation and its parts, and the observation that a signal makes about it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Evidence = Literal["artefact", "action", "words", "silence", "judge"]
 
 @frozen
 class ToolCall:
-    """One call the agent made. `arguments` is a decoded object, or the raw string where the model's JSON was malformed."""
+    """One tool call by the agent. `arguments` is the decoded object, or the raw string if the model's JSON was malformed."""
 
     id: str | None
     name: str
@@ -27,7 +27,7 @@ class ToolCall:
 
 @frozen
 class Message:
-    """One message. `content` None means there was none (a pure tool call); "" means an empty reply was given."""
+    """One message. `content` is None if there was none (a message that only calls tools), "" if the reply was empty."""
 
     role: Role
     content: str | None
@@ -37,12 +37,12 @@ class Message:
     name: str | None = None
 
 
-COMMENT = "comment"  # the name of what a user wrote apart from any rating
+COMMENT = "comment"  # the name of feedback that is a remark without a rating
 
 
 @dataclass(frozen=True, slots=True)
 class Feedback:
-    """A rating. `source` is "user" for a person's, "judge" for a machine's score; `turn` None means the whole conversation."""
+    """A rating, by a person (`source` "user") or by a machine ("judge"). `turn` None means that it is about the whole conversation."""
 
     name: str
     value: float | None = None
@@ -55,10 +55,7 @@ class Feedback:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One user message and all the agent did until the user spoke again.
-
-    `output` is what the agent finally gave: its last message that calls no tool. None where it gave nothing.
-    """
+    """One user message and everything the agent did until the user spoke again."""
 
     index: int
     user: Message
@@ -66,7 +63,7 @@ class Turn:
 
     @property
     def output(self) -> Message | None:
-        """The agent's final message of the turn, or None."""
+        """What the agent finally answered: its last message that calls no tool, None if there is no such message."""
         for message in reversed(self.agent):
             if message.role == "assistant" and not message.tool_calls:
                 return message
@@ -75,10 +72,10 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """Something a user did outside the conversation's words: accepted, copied, edited, sent, opened a ticket, reverted.
+    """Something a user did besides talking to the agent: accepted, copied, edited or sent a text, opened a ticket, reverted a change.
 
-    `artefact` is the text as it stood after the action; `before` as it stood before. `conversation_id` and `turn`
-    are None where the tool that recorded the action does not know them.
+    `artefact` is the text after the action, `before` the text before it. `conversation_id` and `turn` are None if the tool that
+    recorded the action does not know them.
     """
 
     action_id: str
@@ -94,7 +91,7 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class NoiseFloor:
-    """How much of an output the text of a stranger seems to hold in this workspace, as a share of 0 to 1, by what it is."""
+    """The share of an output (0 to 1) that appears to be contained even in an unrelated person's text, for prose and for code."""
 
     prose: float = 0.0
     code: float = 0.0
@@ -107,9 +104,9 @@ NO_NOISE = NoiseFloor()
 class Conversation:
     """Everything under one conversation id, in order, with the actions that followed it.
 
-    `actions` are those that name this conversation, and those of the same user whose tool named none and of which
-    their text came from one of its outputs, or which were about what the user had asked in it (each action belongs to one
-    conversation at most). `noise_floor` is the workspace's.
+    `actions` are those that name this conversation, and those of the same user that name none but whose text came from one of its
+    outputs or whose subject is what the user asked here. An action belongs to one conversation at most. `noise_floor` is that of the
+    whole workspace.
     """
 
     conversation_id: str
@@ -123,7 +120,7 @@ class Conversation:
 
     @cached_property
     def turns(self) -> tuple[Turn, ...]:
-        """The turns, numbered from 0. What the agent said before the user first spoke belongs to none."""
+        """The turns, numbered from 0. What the agent said before the user's first message belongs to no turn."""
         turns: list[Turn] = []
         user: Message | None = None
         agent: list[Message] = []
@@ -141,11 +138,11 @@ class Conversation:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """One signal's answer at one place, with the evidence.
+    """One signal's answer for one turn or one conversation, with its evidence.
 
-    `value` is 0 to 1, or None where the question applies but cannot be answered (unknown). `turn` None means the whole
-    conversation. `label` is the class behind the value ("rejected", "light"); `detail` says what was seen: cue names,
-    action kinds, shares. It never quotes a message.
+    `value` is between 0 and 1, or None if the question applies but cannot be answered (unknown). `turn` None means the whole
+    conversation. `label` is the class behind the value ("rejected", "light"). `final_at` is the time from which the answer can no
+    longer change. `detail` says what was seen (cue names, action kinds, shares) and never quotes a message.
     """
 
     conversation_id: str

@@ -12,12 +12,12 @@ from everyturn.model.values import Json
 
 
 def call_json(call: ToolCall) -> dict[str, Json]:
-    """The exchange form of a tool call."""
+    """A tool call as a JSON object with `id`, `name` and `arguments`."""
     return {"id": call.id, "name": call.name, "arguments": call.arguments}
 
 
 def message_json(message: Message) -> dict[str, Json]:
-    """The exchange form of a message: role, content, at, and tool fields only where there are any."""
+    """A message as a JSON object: `role`, `content`, and of the other fields those that are set."""
     out: dict[str, Json] = {"role": message.role, "content": message.content}
     if message.at is not None:
         out["at"] = message.at
@@ -60,10 +60,10 @@ def decode_messages(text: str) -> tuple[Message, ...]:
 
 
 def encode_calls(calls: Sequence[Mapping[str, Json]]) -> str:
-    """Tool calls in their exchange form as one JSON text."""
+    """Tool calls, as `call_json` gives them, as one JSON text."""
     return orjson.dumps(calls, option=orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS).decode()
 
 
 def decode_tool_calls(calls: Sequence[Mapping[str, Json]] | None) -> tuple[ToolCall, ...]:
-    """Tool calls from their exchange form, `{"id", "name", "arguments"}` each."""
+    """Tool calls from the objects that `call_json` gives; none for None."""
     return tuple(ToolCall(c.get("id"), c["name"], c.get("arguments")) for c in calls or ())

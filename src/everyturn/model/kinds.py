@@ -1,6 +1,6 @@
-"""What the kinds of action mean: which took an output, which turned it away, which sent the matter to people.
+"""What the kinds of action mean: which accept an output, which reject it, which hand the matter to a person.
 
-The kinds are those readers normalise to; others are kept and mean nothing here.
+Kinds are compared in the spelling of `spelt`. Actions of any other kind are stored too; they say nothing about an output.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ ACCEPTING = frozenset(
 REJECTING = frozenset({"rejected", "dismissed", "regenerated", "undone"})
 EDITED = "edited"
 REVERTED = "reverted"
-RETURNED = "returned"  # with the same matter, in another channel
+RETURNED = "returned"  # the user came back with the same matter in another channel
 HUMAN = frozenset({"ticket_opened", "human_requested", "called", "emailed"})
 ASIDE = REJECTING | {REVERTED, "copied"}
-"""The text that goes with these is a part of the output, or what stood there before, and not what became of it."""
+"""Kinds whose text is a part of the output or an earlier state of it, and so does not show what became of it."""
 
 
 def spelt(kind: str) -> str:
-    """A kind as the lists spell it.
+    """A kind in the spelling used here: lower case, words joined by underscores.
 
     >>> spelt("Ticket-Opened")
     'ticket_opened'
@@ -27,7 +27,7 @@ def spelt(kind: str) -> str:
 
 
 def quoted(kinds: frozenset[str]) -> str:
-    """The kinds as a list in SQL.
+    """The kinds as they stand in the brackets of an SQL `IN (…)`.
 
     >>> quoted(frozenset({"sent", "saved"}))
     "'saved', 'sent'"

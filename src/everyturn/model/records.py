@@ -1,4 +1,4 @@
-"""What readers give."""
+"""The records that readers return, one type per kind of data."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ Operation: TypeAlias = Literal["chat", "invoke_agent", "execute_tool", "other"]
 
 @frozen
 class Span:
-    """One recorded step of an agent, whatever the client called it; a late or partial record of the same step merges.
+    """One recorded step of an agent. Several records of the same step, late or partial ones, are merged into one.
 
-    `operation` is the GenAI name: "chat" for one model call, "invoke_agent" for a whole turn, "execute_tool" for one
-    tool; "other" for an application span, kept because ids often sit only there. `input` and `output` are the messages
-    it carries, None where it carries none. `is_evaluation` marks a step that ran for a test, not for a user.
+    `operation` is its name in OpenTelemetry's GenAI conventions: "chat" for a model call, "invoke_agent" for a whole turn,
+    "execute_tool" for a tool call; "other" is an application's own span, kept because ids often stand on these alone. `input` and
+    `output` are its messages, None if it has none. `is_evaluation` marks a step that ran for a test and not for a user.
     """
 
     trace_id: str
@@ -42,9 +42,9 @@ class Span:
 
 
 class TraceEnds(NamedTuple):
-    """How a trace begins and ends: digests of the messages it was given before its first question, and of all it tells.
+    """What links a trace to others: a digest of the history it was given (`begins`) and one of all its messages (`ends`).
 
-    `begins` is None where it was given none: it starts a conversation.
+    A trace continues the one whose `ends` equals its `begins`. `begins` is None if it was given no history: it starts a conversation.
     """
 
     trace_id: str
@@ -57,11 +57,12 @@ class TraceEnds(NamedTuple):
 
 @dataclass(slots=True)
 class MessageRecords:
-    """Messages of one conversation in order, and where they belong: column by column, since of ten nine are a role and a text.
+    """Messages of one conversation, in order, and the ids of that conversation.
 
-    `few` holds what a message may have besides, by column and place in the list: `message_id`, `at`, `tool_calls` (`encode_calls`),
-    `tool_call_id` and `name`. `position` is the first one's in the conversation where the source lists it whole; else order
-    is time, then the order of reading. `record` numbers the input record they came from.
+    Stored by column, because nine messages in ten consist of a role and a text. `few` holds the rarer fields by column and by place in
+    the list: `message_id`, `at`, `tool_calls` (as `encode_calls` writes them), `tool_call_id` and `name`. `position` is the place of the
+    first message in the conversation if the source lists the conversation whole; otherwise messages are ordered by time, then by the
+    order of reading. `record` is the number of the input record they came from.
     """
 
     conversation_id: str
@@ -74,7 +75,7 @@ class MessageRecords:
     few: dict[str, dict[int, Any]] = field(default_factory=dict)
 
     def add(self, message: Message, message_id: str | None = None) -> None:
-        """Takes one more message, with its own id."""
+        """Appends a message and its id."""
         calls = encode_calls([call_json(c) for c in message.tool_calls]) if message.tool_calls else None
         own = {
             "message_id": message_id,
@@ -90,15 +91,15 @@ class MessageRecords:
         self.contents.append(message.content)
 
     def put(self, column: str, value: str | datetime) -> None:
-        """Notes what the message added next has in a column."""
+        """Sets one of the rarer fields of the message that is appended next."""
         self.few.setdefault(column, {})[len(self.roles)] = value
 
 
 @dataclass(frozen=True, slots=True)
 class FeedbackRecord:
-    """A rating and what it hangs on: a span, a trace, a conversation or a model response, any of which may come later.
+    """A rating and what it rates: a span, a trace, a conversation or a model response, which may be read later than the rating.
 
-    A `span_id` without a `trace_id` names the span alone, as clients do whose span ids are unique.
+    A `span_id` without a `trace_id` comes from clients whose span ids are unique by themselves.
     """
 
     feedback_id: str
@@ -109,12 +110,12 @@ class FeedbackRecord:
     response_id: str | None = None
 
 
-DEFAULT_SUITE = "default"  # of cases and results that do not name theirs
+DEFAULT_SUITE = "default"  # the suite of cases and results that do not name one
 
 
 @dataclass(frozen=True, slots=True)
 class EvalCase:
-    """One test of the agent. `input` is the text the case asks (the last user message where it is a conversation)."""
+    """One test of the agent. `input` is the question it asks: the last user message if the case is a conversation."""
 
     suite: str
     case_id: str
@@ -125,7 +126,7 @@ class EvalCase:
 
 @dataclass(frozen=True, slots=True)
 class EvalResult:
-    """One score of one case in one run; `score` 0 to 1."""
+    """One score of one case in one run, between 0 and 1."""
 
     suite: str
     case_id: str
@@ -137,7 +138,7 @@ class EvalResult:
 
 @dataclass(frozen=True, slots=True)
 class OutcomeRecord:
-    """One conversation's outcome from a team that already has them in a warehouse; None is unknown, shares 0 to 1."""
+    """A conversation's outcome from a team's own table. None means unknown; shares are between 0 and 1."""
 
     conversation_id: str
     user_id: str | None
@@ -153,7 +154,7 @@ class OutcomeRecord:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """An input record that was not read: where it stood, what was expected there, what was found. Never message text."""
+    """An input record that could not be read: its place, what was expected there and what was found, never a message's text."""
 
     where: str
     expected: str
