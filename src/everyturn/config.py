@@ -83,7 +83,12 @@ def read_config(path: Path) -> Config:
         given = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         # The parser's words name a place and a token of a settings file, never a message of anyone.
-        raise InputError("this is no TOML", where=str(path), expected="TOML", try_=str(error)) from None
+        raise InputError(
+            "the settings file is not TOML",
+            where=f"{path}: {error}",
+            expected="TOML",
+            try_="the examples in docs/checks.md and docs/success.md",
+        ) from None
     reading = _Reading(str(path))
     reading.allow(given, {"cohort", "check", "success"}, "the file")
     checks = reading.tables(given, "check", "one [[check]] table a budget")

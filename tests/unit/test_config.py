@@ -44,11 +44,11 @@ def test_what_cannot_be_read_is_said_with_its_place(tmp_path, text, where, expec
     assert caught.value.try_
 
 
-def test_what_is_no_toml_is_said(tmp_path):
-    with pytest.raises(InputError, match="this is no TOML"):
+def test_a_file_that_is_not_toml_is_an_error(tmp_path):
+    with pytest.raises(InputError, match="the settings file is not TOML"):
         read(tmp_path, "cohort =")
     Path(tmp_path / "everyturn.toml").write_bytes(b"\xff\xfe")
-    with pytest.raises(InputError, match="this is no TOML"):
+    with pytest.raises(InputError, match="the settings file is not TOML"):
         read_config(tmp_path / "everyturn.toml")
 
 

@@ -1,1 +1,1 @@
-"""Observation -> Summary, at any size: the stored tables and what runs over them."""
+"""The workspace's database: its tables, how records get into them, and the queries that sum them up."""

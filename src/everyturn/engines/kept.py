@@ -1,4 +1,4 @@
-"""Answers that take long to work out from much data, kept with the workspace until anything in it changes."""
+"""A cache of results that are slow to compute, stored in the workspace and valid until its data change."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from everyturn.version import __version__
 
 
 def kept(database: Database, name: str, make: Callable[[], bytes]) -> bytes:
-    """The answer of that name as last worked out, or made now and kept where the data have changed since.
+    """The cached result of that name; if the data have changed since, what `make` returns, which is then cached.
 
-    It must follow from the stored data and what divides users alone. An answer may name users: whoever forgets one forgets all
-    answers (`forget`).
+    The result may depend only on the stored data and on the attribute that divides users. Results may name users, so whoever deletes a
+    user must also call `forget`.
     """
     stands_for = " ".join(
         (__version__, database.meta("revision") or "0", database.meta("cohort_attribute") or "")
@@ -27,5 +27,5 @@ def kept(database: Database, name: str, make: Callable[[], bytes]) -> bytes:
 
 
 def forget(database: Database) -> None:
-    """Deletes all answers kept."""
+    """Deletes all cached results."""
     database.run("DELETE FROM blobs WHERE name LIKE 'kept.%'")

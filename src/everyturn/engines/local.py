@@ -1,4 +1,4 @@
-"""The workspace file: one DuckDB database, owned by one process, within a fixed memory limit."""
+"""The workspace file: a DuckDB database that one process has open, with a fixed memory limit."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from everyturn.engines.tables import SCHEMA_VERSION, TABLES, VIEWS
 from everyturn.errors import WorkspaceError
 from everyturn.model import Json
 
-MEMORY_LIMIT = "800MB"  # ten million turns load and every query runs within it, by spilling beside the file
-_VIEWS = sha256("".join(VIEWS.values()).encode()).hexdigest()  # views hold no data: a file of before gets those of now
+MEMORY_LIMIT = "800MB"  # enough for ten million turns: DuckDB spills to disk beside the file
+_VIEWS = sha256("".join(VIEWS.values()).encode()).hexdigest()  # an older file whose views differ gets the current ones
 
 
 class Database:
-    """One open workspace file and the statements run on it.
+    """An open workspace file, and the statements that are run on it.
 
-    A second process cannot open the file while this one holds it; close it, or use it as a context manager.
+    No other process can open the file until it is closed; use it as a context manager.
 
     >>> with Database(":memory:") as database:
     ...     database.scalar("SELECT count(*) FROM conversations")
@@ -32,7 +32,7 @@ class Database:
 
     def __init__(self, path: str | Path) -> None:
         self.path = str(path)
-        # DuckDB would open a CSV or JSON file too, as a view on it; a database file says DUCK after eight bytes.
+        # DuckDB would also open a CSV or JSON file, as a view on it; a database file has DUCK after its first eight bytes.
         if Path(path).is_file():
             with Path(path).open("rb") as file:
                 head = file.read(12)
@@ -42,7 +42,7 @@ class Database:
             self.connection = duckdb.connect(self.path, config={"memory_limit": MEMORY_LIMIT})
         except duckdb.Error as error:
             raise _cannot_open(self.path, error) from None
-        # Nothing is fetched at run time, and UTC is the only zone.
+        # No extension is downloaded at run time, and all times are UTC.
         for setting in ("TimeZone='UTC'", "autoinstall_known_extensions=false", "enable_progress_bar=false"):
             self.connection.execute(f"SET {setting}")
         self._prepare()
@@ -90,13 +90,13 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All statements inside become durable together, or none does; what was `kept` of the data before stands no more."""
+        """Runs the statements inside as one transaction and, by raising the data's revision, invalidates what `kept` has cached."""
         self.run("BEGIN")
         try:
             yield
             self.set_meta("revision", str(int(self.meta("revision") or 0) + 1))
         except BaseException:
-            with suppress(duckdb.Error):  # where the statement that failed has ended the transaction with it
+            with suppress(duckdb.Error):  # the statement that failed may have ended the transaction already
                 self.connection.execute("ROLLBACK")
             raise
         self.run("COMMIT")
@@ -115,8 +115,8 @@ class Database:
         return self.connection.execute(sql, parameters).fetchall()
 
     def scalar(self, sql: str, parameters: Sequence[Json] = ()) -> Json:
-        """The first column of the first row, None where there is no row."""
-        rows = self.rows(sql, parameters)  # to the end: an open result would block the next query
+        """The first column of the first row, None if there is no row."""
+        rows = self.rows(sql, parameters)  # reads all rows, because an open result would block the next query
         return rows[0][0] if rows else None
 
     def table(self, sql: str, parameters: Sequence[Json] = ()) -> pa.Table:
@@ -124,7 +124,7 @@ class Database:
         return self.connection.sql(sql, params=list(parameters)).to_arrow_table()
 
     def batches(self, sql: str) -> Iterator[pa.RecordBatch]:
-        """A query's result in Arrow batches, on a cursor of its own, so that several can be read side by side."""
+        """A query's result in Arrow batches. Each call has its own cursor, so several results can be read side by side."""
         cursor = self.connection.cursor()
         try:
             cursor.execute("SET TimeZone='UTC'")
@@ -143,21 +143,21 @@ class Database:
         self.connection.unregister("arrow_data")
 
     def meta(self, key: str) -> str | None:
-        """A stored fact about the workspace, or None."""
+        """The value stored under a key of the table `meta`, None if there is none."""
         value: str | None = self.scalar("SELECT value FROM meta WHERE key = ?", [key])
         return value
 
     def set_meta(self, key: str, value: str) -> None:
-        """Stores a fact about the workspace."""
+        """Stores a value under a key of the table `meta`."""
         self.run("INSERT OR REPLACE INTO meta VALUES (?, ?)", [key, value])
 
     def blob(self, name: str) -> bytes | None:
-        """A stored state, or None."""
+        """The bytes stored under a name, None if there are none."""
         value: bytes | None = self.scalar("SELECT value FROM blobs WHERE name = ?", [name])
         return value
 
     def set_blob(self, name: str, value: bytes) -> None:
-        """Stores a state."""
+        """Stores bytes under a name."""
         self.run("INSERT OR REPLACE INTO blobs VALUES (?, ?)", [name, value])
 
 

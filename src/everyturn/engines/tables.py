@@ -1,21 +1,21 @@
-"""The stored tables, and the version of their shape.
+"""The tables of a workspace, and the version of their schema.
 
-Everything a workspace knows stands in these tables. Raw records (spans, feedback, actions, evals) keep their natural
-keys, so that reading the same data again changes nothing; the rest is derived from them and can be made anew.
+Raw records (spans, feedback, actions, evals) are stored under their natural keys, so that loading the same data again changes nothing.
+Everything else is derived from them and can be computed again.
 """
 
 from __future__ import annotations
 
 SCHEMA_VERSION = 3
 
-# Times are stored as TIMESTAMP in UTC: the time zone is a fact of this file, not of each column's type.
+# Times are stored as TIMESTAMP, always in UTC.
 TABLES: dict[str, str] = {
     "meta": "key VARCHAR PRIMARY KEY, value VARCHAR",
     "loads": (
         "load_id INTEGER, loaded_at TIMESTAMP, kind VARCHAR, path VARCHAR, format VARCHAR, records BIGINT, rejected BIGINT,"
         " skipped BIGINT, bytes BIGINT"
     ),
-    # what was read
+    # records as they were read
     "spans": (
         "trace_id VARCHAR, span_id VARCHAR, parent_id VARCHAR, conversation_id VARCHAR, user_id VARCHAR, operation VARCHAR,"
         " name VARCHAR, started_at TIMESTAMP, ended_at TIMESTAMP, input VARCHAR, output VARCHAR, tool_call VARCHAR,"
@@ -29,12 +29,12 @@ TABLES: dict[str, str] = {
         'action_id VARCHAR, "at" TIMESTAMP, user_id VARCHAR, kind VARCHAR, conversation_id VARCHAR, turn INTEGER,'
         " artefact VARCHAR, before VARCHAR, attributes VARCHAR"
     ),
-    "given_outcomes": "conversation_id VARCHAR, accepted DOUBLE",  # of a team's own table, whether the messages are here or not
+    "given_outcomes": "conversation_id VARCHAR, accepted DOUBLE",  # from a team's own table, also for conversations without messages
     "eval_cases": "suite VARCHAR, case_id VARCHAR, input VARCHAR, expected VARCHAR, attributes VARCHAR",
     "eval_results": 'suite VARCHAR, case_id VARCHAR, run_id VARCHAR, metric VARCHAR, score DOUBLE, "at" TIMESTAMP',
-    # what was assembled
+    # assembled from them
     "trace_conversations": "trace_id VARCHAR, conversation_id VARCHAR",
-    "loose_traces": (  # those without a conversation id: digests of how they begin and end, and the first of those they go on
+    "loose_traces": (  # traces without a conversation id: see `model.TraceEnds`; `first_id` is the trace their conversation began with
         "trace_id VARCHAR, user_id VARCHAR, started_at TIMESTAMP, ended_at TIMESTAMP, begins VARCHAR, ends VARCHAR,"
         " first_id VARCHAR"
     ),
@@ -51,11 +51,11 @@ TABLES: dict[str, str] = {
         "conversation_id VARCHAR, turn INTEGER, name VARCHAR, value DOUBLE, label VARCHAR, comment VARCHAR, source VARCHAR,"
         ' "at" TIMESTAMP'
     ),
-    "action_links": "action_id VARCHAR, conversation_id VARCHAR, turn INTEGER",  # turn: whose output the text came from
-    # A user who came back with the same matter in another channel: to which conversation, by which, when.
+    "action_links": "action_id VARCHAR, conversation_id VARCHAR, turn INTEGER",  # turn: the one whose output the text came from
+    # A user came back to `conversation_id` with the same matter in another channel: in `by_conversation`, at that time.
     "returns": 'conversation_id VARCHAR, by_conversation VARCHAR, user_id VARCHAR, "at" TIMESTAMP, channel VARCHAR',
-    # what was concluded
-    "pending": "conversation_id VARCHAR",  # conversations whose observations are to be made anew
+    # concluded from conversations
+    "pending": "conversation_id VARCHAR",  # conversations whose observations are out of date
     "observations": (
         "conversation_id VARCHAR, turn INTEGER, signal VARCHAR, version INTEGER, value DOUBLE, label VARCHAR,"
         " evidence VARCHAR, final_at TIMESTAMP, detail VARCHAR"
@@ -69,9 +69,9 @@ TABLES: dict[str, str] = {
         " first_seen TIMESTAMP, last_seen TIMESTAMP, path VARCHAR[], x DOUBLE, y DOUBLE"
     ),
     "intent_events": 'kind VARCHAR, intent_id VARCHAR, "at" TIMESTAMP, other VARCHAR, chance DOUBLE',
-    "embeddings": "embedder VARCHAR, digest VARCHAR, vector BLOB, PRIMARY KEY (embedder, digest)",  # each text once, ever
-    "turn_intents": "conversation_id VARCHAR, turn INTEGER, intent_id VARCHAR",  # each turn under its latest request
-    "timeouts": "intent_id VARCHAR, seconds DOUBLE, gaps BIGINT, users BIGINT",  # how long a silence lasts until it counts
+    "embeddings": "embedder VARCHAR, digest VARCHAR, vector BLOB, PRIMARY KEY (embedder, digest)",  # so that no text is embedded twice
+    "turn_intents": "conversation_id VARCHAR, turn INTEGER, intent_id VARCHAR",  # the intent of the latest request up to each turn
+    "timeouts": "intent_id VARCHAR, seconds DOUBLE, gaps BIGINT, users BIGINT",  # how long a silence must last to count as leaving
     "case_intents": "suite VARCHAR, case_id VARCHAR, intent_id VARCHAR, confidence DOUBLE",
     "blobs": "name VARCHAR PRIMARY KEY, value BLOB",  # fitted states, Arrow IPC
 }
@@ -85,7 +85,7 @@ NATURAL_KEYS: dict[str, tuple[str, ...]] = {
 }
 
 SEEN_UNTIL = "CROSS JOIN (SELECT max(value)::TIMESTAMP AS until FROM meta WHERE key = 'seen_until') s"
-"""Joins `s.until`, the latest time the workspace has seen, to every row."""
+"""An SQL join that adds `s.until` to every row: the latest time in the workspace's data."""
 
 VIEWS: dict[str, str] = {
     # One row per observation with everything it can be grouped by. An answer that is not final yet is unknown: the window in

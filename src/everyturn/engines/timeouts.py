@@ -1,7 +1,7 @@
-"""Gaps after which users came back -> how long a silence has to last, per intent, until it counts.
+"""How long a silence must last, per intent, before it counts as the user having left.
 
-95 in 100 of the users of an intent who come back do so within its time-out. Once learnt a time-out stays, so that running again
-gives the same numbers; an intent with too few gaps takes that of all intents together, and that failing seven days.
+The time-out of an intent is the time within which 95 in 100 of the users who come back do so. Once learnt it is kept, so that running
+again gives the same numbers. An intent with too few gaps uses the time-out of all intents together; without that, it is seven days.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _GAPS = """
 
 
 def learn(database: Database) -> None:
-    """Adds the time-out of each intent that has none yet and enough gaps, and that of all intents (with an empty id)."""
+    """Adds a time-out for each intent that has none yet and has enough gaps, and one for all intents together (with an empty id)."""
     database.run(
         f"""
         INSERT INTO timeouts
@@ -38,7 +38,7 @@ def learn(database: Database) -> None:
 
 
 def apply(database: Database) -> None:
-    """Sets when the silences at the ends of conversations count: the time-out after the last message."""
+    """Sets the time at which the silence at the end of each conversation counts: its last message plus the time-out."""
     database.run(
         """
         UPDATE observations o SET final_at = s.final_at FROM (

@@ -1,4 +1,4 @@
-"""What the nouns are made of: JSON values, content hashes and frozen values that are quick to make."""
+"""What the data types share: the type of JSON values, content hashes, and immutable classes that are quick to instantiate."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Attributes: TypeAlias = Mapping[str, str]
 
 
 def digest(*parts: str | None) -> str:
-    """A 32-digit content hash of the parts, the same on every machine; None and "" differ.
+    """A hash of the parts as 32 hex digits, the same on every machine; None and "" give different hashes.
 
     >>> digest("a", None) == digest("a", None), digest("a", None) == digest("a", "")
     (True, False)
@@ -30,8 +30,8 @@ T = TypeVar("T")
 
 @dataclass_transform(frozen_default=True)
 def frozen(cls: type[T]) -> type[T]:
-    """A frozen dataclass of which millions are made: frozen for the type checker alone.
+    """A dataclass decorator for types with millions of instances: immutable to the type checker only.
 
-    One that also refuses at run time takes four times as long to make.
+    A dataclass that is also frozen at run time takes four times as long to instantiate.
     """
     return dataclass(slots=True, unsafe_hash=True)(cls)

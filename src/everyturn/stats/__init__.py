@@ -1,19 +1,20 @@
-"""Summary -> Estimate: numbers that say how sure they are. Knows nothing of conversations."""
+"""Statistics: from per-group totals (`Summary`) to numbers with a range (`Estimate`). Knows nothing of conversations."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
-_DIGITS = 6  # what JSON carries: beyond it, only the order of a floating sum
+_DIGITS = 6  # decimals in JSON; later ones depend on the order in which floats were summed
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """One number with its range.
+    """A number with its range.
 
-    `value`, `low`, `high` in the signal's own unit (0 to 1 for rates); `level` the range's confidence; `users` how many
-    independent people it rests on; `n` the outputs (or conversations) with a known answer; `unknown` those without.
+    `value`, `low` and `high` are in the signal's own unit (0 to 1 for rates), `level` is the confidence of the range. `users` is the
+    number of independent people behind it, `n` the number of outputs (or conversations) with a known answer, `unknown` the number
+    without one.
     """
 
     value: float
@@ -30,7 +31,7 @@ class Estimate:
         return f"{self.value:.2f} [{self.low:.2f}, {self.high:.2f}] {self.level:.0%} · {self.users:,} users"
 
     def to_json(self) -> dict[str, Any]:
-        """The fields as a plain dict, numbers to six digits.
+        """The fields as a dict, rounded to six decimals.
 
         >>> Estimate(0.62, 0.55, 0.69, users=214, n=900).to_json()["high"]
         0.69
@@ -49,7 +50,7 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class NotEnough:
-    """Too little data to give a number: not 0, not NaN, and not usable as either."""
+    """Stands for a number that cannot be given because there are too few users: `users` of the `needed` ones."""
 
     users: int
     needed: int
@@ -59,7 +60,7 @@ class NotEnough:
         return f"not enough data: {self.users:,} users, {self.needed} needed"
 
     def to_json(self) -> dict[str, Any]:
-        """The fields under the key every face uses for a number that cannot be given.
+        """The fields under the key that stands for a missing number in every result.
 
         >>> NotEnough(4, 10).to_json()
         {'not_enough': {'users': 4, 'needed': 10}}
@@ -69,10 +70,10 @@ class NotEnough:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The totals of one group: all that statistics may see. Summaries of disjoint sets of users add up.
+    """The totals of one group, the only input of the statistics. Summaries of disjoint sets of users can be added.
 
-    With n_u the known answers of user u and y_u their sum: `users` = how many have n_u > 0, `n` = Σ n_u, `y` = Σ y_u,
-    `nn` = Σ n_u², `ny` = Σ n_u y_u, `yy` = Σ y_u²; `unknown` counts eligible places without an answer.
+    With n_u the number of known answers of user u and y_u their sum: `users` = number of users with n_u > 0, `n` = Σ n_u, `y` = Σ y_u,
+    `nn` = Σ n_u², `ny` = Σ n_u y_u, `yy` = Σ y_u². `unknown` counts the places where an answer could have been but is not known.
     """
 
     users: int
@@ -97,5 +98,5 @@ class Summary:
 
     @property
     def effective_users(self) -> float:
-        """How many users of equal weight would carry the same information: n² / Σ n_u², 0 where nothing is known."""
+        """The number of equally active users that would carry the same information: n² / Σ n_u², 0 if nothing is known."""
         return self.n * self.n / self.nn if self.nn > 0 else 0.0

@@ -1,4 +1,4 @@
-"""Small cells of a two-way table, each drawn to what its row and its column let expect of it."""
+"""Rates in the small cells of a two-way table, each pulled towards what its row and its column lead one to expect."""
 
 from __future__ import annotations
 
@@ -15,21 +15,22 @@ from everyturn.stats.summaries import Floats
 
 METHOD = "drawn to row + column"
 
-# How far rows, columns and cells may lie apart (standard deviations of rates). What is likely of each is learnt from the table; the
-# grid only has to be fine enough, and its upper end is further apart than rates of one product are.
+# Candidate standard deviations of the rates of rows, columns and cells. Which of them are likely is learnt from the table; the grid only
+# has to be fine enough, and its upper end is wider than the rates of any one product are spread.
 _SPREADS = np.array([0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32])
-_USUAL_SPREAD = 0.1  # of the half-Cauchy prior, which says little and matters only where rows or columns are few
-_USUAL_LIKENESS = 0.1  # of two answers of one user
-_FEWEST = 3.0  # effective users of a cell before its spread tells how alike answers are
-_NEAREST = 0.7  # standard errors that a rate stays off 0 and 1: nearer, its range would be all on one side
-_IMAGINED = 5.0  # answers at the table's own rate in every margin, for a first idea of each cell
+_USUAL_SPREAD = 0.1  # scale of the half-Cauchy prior, which is weak and matters only with few rows or columns
+_USUAL_LIKENESS = 0.1  # prior correlation of two answers of one user
+_FEWEST = 3.0  # effective users a cell needs before it is used to estimate that correlation
+_NEAREST = 0.7  # standard errors by which a rate keeps away from 0 and 1; nearer, its range would lie all on one side
+_IMAGINED = 5.0  # answers at the table's overall rate added to every margin for the first estimate of each cell
 
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """The summaries of a two-way table: of each cell with its row and column, and of every row and column as a whole.
+    """The summaries of a two-way table: of each cell (`cells`, at `row` and `column`), of each whole row and of each whole column.
 
-    A user of several cells of a row counts in each of them and once in the row; only so is it known how alike cells err.
+    A user who is in several cells of a row counts in each of them, but only once in the row. The difference between the two shows how
+    correlated the errors of the cells are.
     """
 
     cells: Sequence[Summary]
@@ -41,7 +42,10 @@ class Grid:
 
 @dataclass(frozen=True, slots=True)
 class _Data:
-    """A grid as matrices, rows x columns; the error of a cell has a part of its own and one each with its row and column."""
+    """A grid as matrices, rows x columns: each cell's rate, whether it is `known`, and the variance of its error in three parts.
+
+    `own` is the cell's own part; `with_row` and `with_column` are what its error shares with the other cells of its row and column.
+    """
 
     rate: Floats
     known: Floats
@@ -51,13 +55,14 @@ class _Data:
 
 
 def draw_cells(grid: Grid, *, needed: int = NEEDED_USERS) -> list[Estimate | NotEnough]:
-    """Each cell's rate as the table makes it likely: the fewer answers a cell has, the nearer to row plus column.
+    """The estimated rate of each cell, in the order of `grid.cells`: the fewer answers a cell has, the closer to row plus column.
 
-    Assumes: rates of rows, of columns and of what cells have of their own are each scattered around a mean; answers of one user are
-    as alike in two cells as in one.
-    Method: normal rates in rows, columns and cells; the three spreads and the likeness of a user's answers are estimated from all
-    cells (empirical Bayes, the spreads averaged over what is likely of them rather than fixed), so the range also counts how
-    little they are known. Its ends are those of the beta distribution of that mean and variance.
+    Assumes: the effects of rows, of columns and of single cells each scatter around a mean; two answers of one user are as alike in two
+    cells as they are in one.
+    Method: normally distributed effects of rows, columns and cells. Their three standard deviations and the correlation of a user's
+    answers are estimated from all cells (empirical Bayes). The standard deviations are averaged over their likely values rather than
+    fixed, so the range also covers how uncertain they are. The range's ends are quantiles of the beta distribution with the resulting
+    mean and variance.
     """
     if not grid.cells:
         return []
@@ -65,7 +70,7 @@ def draw_cells(grid: Grid, *, needed: int = NEEDED_USERS) -> list[Estimate | Not
     if people < needed:
         return [NotEnough(cell.users, needed) for cell in grid.cells]
     mean = _first_idea(grid)
-    for _ in range(2):  # the error of a cell depends on its rate, and that is what is sought
+    for _ in range(2):  # the error of a cell depends on its rate, which is what is being estimated
         mean, variance = _posterior(_data(grid, mean))
         mean = np.clip(mean, 0.005, 0.995)
     return [
@@ -87,7 +92,7 @@ def _estimate(cell: Summary, mean: float, variance: float) -> Estimate | NotEnou
 
 
 def _first_idea(grid: Grid) -> Floats:
-    """Row rate plus column rate less the table's own."""
+    """A first estimate of each cell: its row's rate plus its column's rate minus the overall rate."""
     overall = sum(c.y for c in grid.cells) / max(sum(c.n for c in grid.cells), 1e-300)
     rows, columns = (
         np.array([(s.y + _IMAGINED * overall) / (s.n + _IMAGINED) for s in margin])
@@ -98,7 +103,7 @@ def _first_idea(grid: Grid) -> Floats:
 
 
 def _data(grid: Grid, mean: Floats) -> _Data:
-    """The grid's rates and their errors, at the rates the cells are taken to have."""
+    """The grid's rates and their errors, the latter computed at the rates in `mean`."""
     at = (np.array(grid.row), np.array(grid.column))
     totals = np.array([[getattr(cell, name) for cell in grid.cells] for name in ("n", "y", "nn", "ny", "yy")], float)
     n, y, nn, _, _ = totals
@@ -109,7 +114,7 @@ def _data(grid: Grid, mean: Floats) -> _Data:
     own[at] = mean[at] * (1 - mean[at]) * (one * n + alike * np.maximum(nn - n, 0.0)) / answered**2
 
     def shared(axis: int, margin: Sequence[Summary]) -> Floats:
-        # A user's answers in two cells of a row err alike: what is summed over pairs of cells, as a mean of them.
+        # The errors of two cells of a row correlate because users answer in both: their sum over all pairs of cells, as a mean.
         pairs = np.array([s.nn for s in margin]) - squares.sum(axis)
         places = size.sum(axis) ** 2 - (size**2).sum(axis)
         level = (mean * size).sum(axis) / np.maximum(size.sum(axis), 1e-300)
@@ -120,7 +125,7 @@ def _data(grid: Grid, mean: Floats) -> _Data:
 
 
 def _likeness(totals: Floats, chance: Floats) -> tuple[float, float]:
-    """The variance of one answer and the covariance of two of one user, both as parts of what a yes-or-no answer would have."""
+    """The variance of one answer and the covariance of two answers of one user, as multiples of a yes-or-no answer's variance."""
     from scipy.optimize import lsq_linear
 
     telling = (totals[0] > 0) & (totals[0] ** 2 >= _FEWEST * totals[2])
@@ -137,9 +142,9 @@ def _likeness(totals: Floats, chance: Floats) -> tuple[float, float]:
 
 
 def _posterior(data: _Data) -> tuple[Floats, Floats]:
-    """Mean and variance of every cell's rate, averaged over the spreads by how likely the table makes them."""
+    """Mean and variance of every cell's rate, averaged over all combinations of standard deviations by their likelihood."""
     flip = data.rate.shape[0] > data.rate.shape[1]
-    if flip:  # the smaller side is solved for, the larger one only divided by
+    if flip:  # the cost is cubic in rows and linear in columns
         data = _Data(data.rate.T, data.known.T, data.own.T, data.with_column, data.with_row)
     prior = np.log(_SPREADS / (1 + (_SPREADS / _USUAL_SPREAD) ** 2))
     top, total = -math.inf, 0.0
@@ -156,10 +161,10 @@ def _posterior(data: _Data) -> tuple[Floats, Floats]:
 
 
 def _given(data: _Data, rows: float, columns: float, cells: float) -> tuple[float, Floats, Floats]:
-    """The likelihood of three spreads (as variances), and mean and variance of every cell's rate were they true."""
+    """For given variances of rows, columns and cells: their log likelihood, and mean and variance of every cell's rate."""
     p = data.known / (data.own + cells)
     row_spread, column_spread = rows + data.with_row, columns + data.with_column
-    # Unknown are the table's mean and each row's effect; the columns' effects are solved for in terms of them.
+    # The unknowns are the overall mean and each row's effect; the columns' effects are eliminated.
     across, down = p.sum(1), p.sum(0)
     d = down + 1 / column_spread
     w = np.vstack([down, p])
@@ -175,7 +180,8 @@ def _given(data: _Data, rows: float, columns: float, cells: float) -> tuple[floa
     fit = (p * data.rate**2).sum() - (q * q / d).sum() - right @ x
     logs = np.log((data.own + cells)[data.known > 0]).sum() + np.log(row_spread).sum() + np.log(column_spread).sum()
     log = -0.5 * (logs + np.linalg.slogdet(s)[1] + np.log(d).sum() + fit)
-    # A cell is `own` of its rate and for the rest the mean, row and column; of a row only what is no error of its users.
+    # A cell's estimate is its own rate with weight `own`, and mean + row + column for the rest; what rows and columns share because of
+    # the same users' errors is no effect of theirs and is left out.
     own = cells / (data.own + cells) * data.known
     by_row, by_column = (rows / row_spread)[:, None] - own, (columns / column_spread)[None, :] - own
     mean = own * data.rate + (1 - own) * x[0] + by_row * x[1:, None] + by_column * b[None, :]

@@ -1,4 +1,4 @@
-"""Courses a weekly series may take, and whether counts without a person behind them rose by one of them."""
+"""The shapes a change in a weekly series may have, and a test for whether weekly counts rose by one of them."""
 
 from __future__ import annotations
 
@@ -9,25 +9,28 @@ import numpy as np
 
 from everyturn.stats.summaries import Codes, Floats
 
-RAMP_WEEKS = 4  # the slow change looked for beside the sudden one
-WEEKS_BEFORE = 3  # the least history a change is held against
-_NEAR = 3.84  # chi-squared, 95%, one unknown: starts within it of the best fit about as well
+RAMP_WEEKS = 4  # length of the gradual change that is looked for beside the sudden one
+WEEKS_BEFORE = 3  # the shortest history a change is compared with
+_NEAR = 3.84  # 95% quantile of chi-squared with one degree: starts whose fit is within it of the best are as plausible
 
 
 @dataclass(frozen=True, slots=True)
 class Shapes:
-    """The courses a change may take: one row of weekly weights each, 0 before it begins and 1 when it is complete."""
+    """The shapes a change may have, a row each: weekly `weights` from 0 before it begins to 1 when it is complete.
+
+    `since` is the week each begins in, `settled` the first week in which it is complete.
+    """
 
     weights: Floats
     since: Codes
-    settled: Codes  # the first week at full size
+    settled: Codes
 
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """What a scan found: the row of the best shape in `Shapes`, and `p`, one-sided (more than before), for all shapes together.
+    """The result of a scan: the row of the best-fitting shape (-1 for none), and the one-sided p-value of a rise over all shapes.
 
-    A start anywhere from week `first` to week `last` fits about as well as the best one's (95%, by the likelihood of the shapes).
+    The change may have begun in any week from `first` to `last`: these starts fit about as well as the best (95%, by likelihood).
     """
 
     shape: int
@@ -38,9 +41,9 @@ class Scan:
 
 @cache
 def shapes(weeks: int, *, before: int = WEEKS_BEFORE) -> Shapes:
-    """Every step and every four-week ramp that leaves `before` weeks of history, in order of their middles.
+    """Every step and every four-week ramp that leaves `before` weeks of history, ordered by their midpoints.
 
-    None in too short a series. Neighbours are alike, which keeps the price of looking at all of them low.
+    There are none in a series that is too short. Neighbouring rows are similar, which keeps the correction for testing all of them small.
 
     >>> shapes(5).weights.tolist()
     [[0.0, 0.0, 0.0, 1.0, 1.0], [0.0, 0.0, 0.0, 0.0, 1.0], [0.0, 0.0, 0.0, 0.25, 0.5]]
@@ -57,7 +60,7 @@ def shapes(weeks: int, *, before: int = WEEKS_BEFORE) -> Shapes:
 
 
 def z_values(influence: Floats) -> Floats:
-    """One standard normal score per column of users' influences: their sum over its user-clustered error.
+    """One standard normal score for each column of `influence` (a row per user): the column's sum over its user-clustered error.
 
     With S = Σψ/sqrt(Σψ²) and g effective users, S sqrt((g-1)/(g-S²)) is Student's t with g-1 degrees. g is three times
     (Σψ²)²/Σψ⁴, which is the number of users where influences are normal and alike (Satterthwaite); without the three the
@@ -67,17 +70,17 @@ def z_values(influence: Floats) -> Floats:
 
     squared = influence * influence
     squares, fourth = squared.sum(0), (squared * squared).sum(0)
-    live = squares > 1e-18  # a column of rounding errors is no evidence
+    live = squares > 1e-18  # anything smaller is rounding error
     score = np.divide(influence.sum(0), np.sqrt(squares), out=np.zeros_like(squares), where=live)
     users = np.divide(3 * squares**2, fourth, out=np.full_like(squares, 2.0), where=live)
-    # Few effective users cannot make a large score certain, however many small ones agree: hence the half.
+    # The half keeps a few effective users from making a large score certain.
     t = score * np.sqrt((users - 1) / np.maximum(users - score**2, users / 2))
     z: Floats = -np.sign(score) * ndtri(np.maximum(stdtr(users - 1, -np.abs(t)), 1e-300))
     return z
 
 
 def _any_as_large(z: float, influence: Floats) -> float:
-    """An upper bound on the chance that any of the correlated columns reaches z when nothing changed."""
+    """An upper bound on the probability that any of the correlated columns reaches z if nothing changed."""
     from scipy.special import ndtr, owens_t
 
     norms = np.sqrt((influence**2).sum(0))
@@ -89,11 +92,13 @@ def _any_as_large(z: float, influence: Floats) -> float:
 
 
 def scan_counts(counts: Floats, exposure: Floats, courses: Shapes) -> Scan:
-    """Whether weekly counts per exposure rose by one of the courses; weeks are the unit, so it takes a clear rise.
+    """Whether weekly counts per unit of exposure rose by one of the shapes in `courses`.
 
-    Assumes: weeks independent, counts Poisson or more spread out; no person behind a count is known.
-    Method: score contrasts of the counts with their expected share of exposure; the variance is the weeks' own around the
-    contrast's two levels, a Poisson's at least; t with two degrees fewer than weeks; all courses together by an upper bound on the chance that any of them reaches so far.
+    Assumes: weeks are independent; counts vary as much as Poisson counts or more. Nothing is known of the people behind a count, so the
+    week is the unit and only a clear rise is found.
+    Method: score contrasts of the counts with their expected share of the exposure. The variance is that of the weeks around the
+    contrast's two levels, at least a Poisson's; the reference is t with two degrees fewer than weeks. The p-value for all shapes
+    together is an upper bound on the probability that any of them reaches the largest score.
     """
     from scipy.special import ndtri, stdtr
 

@@ -1,4 +1,4 @@
-"""Many comparisons made together, and one difference split into who came and how it went."""
+"""Corrections for many comparisons, and the split of one difference of rates into mix shift and rate change."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from everyturn.stats import Estimate
 from everyturn.stats.intervals import half_width
 from everyturn.stats.summaries import Codes, Floats, sum_by
 
-_OTHERS = 5.0  # answers that draw a small group's rate to its period's; 2 makes no difference
+_OTHERS = 5.0  # imagined answers that pull a small group's rate towards its period's; with 2 the results are the same
 
 
 def benjamini_hochberg(p: Sequence[float] | Floats, *, share: float) -> NDArray[np.bool_]:
-    """Which of a family of p-values to believe so that at most `share` of the believed are expected to be false.
+    """Which p-values of a family to accept so that at most `share` of the accepted are expected to be false: True or False for each.
 
     Assumes: independent or positively dependent p-values.
     Method: Benjamini & Hochberg 1995.
@@ -37,7 +37,7 @@ def benjamini_hochberg(p: Sequence[float] | Floats, *, share: float) -> NDArray[
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What one group adds to a split difference."""
+    """What one group contributes to the two parts of a split difference."""
 
     group: int
     mix: Estimate
@@ -46,7 +46,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """A difference of two rates as mix shift (the groups' weights moved) plus rate change (the groups' own rates moved)."""
+    """A difference of two rates, split into `mix` (the groups' weights changed) and `within` (the groups' own rates changed)."""
 
     total: Estimate
     mix: Estimate
@@ -57,15 +57,15 @@ class Split:
 def split_difference(
     user: Codes, group: Codes, is_current: NDArray[np.bool_], n: Floats, y: Floats, *, level: float = 0.95
 ) -> Split:
-    """Current rate minus baseline rate, split over groups, each part with a range that counts users.
+    """Current rate minus baseline rate, split over groups; the range of each part counts users.
 
-    Rows are users' totals in one group and period; they may repeat. A group seen in one period alone adds to the mix
-    only, at the rate it has there. The parts add up to `mix` and `within`, and those to `total`, exactly.
+    Each row holds a user's totals (`n` answers with sum `y`) in one group and period; rows may repeat. A group that occurs in one period
+    only contributes to the mix alone, at its rate there. The parts add up exactly to `mix` and `within`, and these to `total`.
 
-    Assumes: users independent; the same user on both sides is paired with themselves.
-    Method: symmetric Kitagawa (1955) split; each user's influence on a part, squared and summed. For the rate change a user is held
-    against what the others of their group did, drawn to the period's rate by five answers: against a rate that is partly their own,
-    the few users of a small group would look more alike than they are.
+    Assumes: users are independent; a user in both periods is paired with themselves.
+    Method: symmetric Kitagawa (1955) split; the variance of a part is the sum of the users' squared influences on it. For the rate
+    change a user is compared with the other users of their group, whose rate is pulled towards the period's by five imagined answers:
+    compared with a rate that is partly their own, the few users of a small group would look more alike than they are.
 
     >>> one = np.ones(4, dtype=bool)
     >>> s = split_difference(np.arange(8), np.array([0, 0, 1, 1] * 2), np.r_[one, ~one], np.ones(8), np.array([1, 0, 0, 0, 1, 1, 0, 0.0]))
@@ -88,10 +88,10 @@ def split_difference(
 
     d_mix, d_within = np.zeros(users), np.zeros(users)
     parts = []
-    for g in range(groups):  # one group at a time: memory stays that of one row of users
+    for g in range(groups):  # one group at a time, so that memory does not grow with groups x users
         here = group == g
         n_u, y_u = (_by_period(who[here], period[here], values[here], users) for values in (n, y))
-        # Each user's influence on this group's rate and weight, per period; a rate of one period alone serves for both.
+        # Each user's influence on this group's rate and weight, by period; a rate known in one period only is used for both.
         others = (y_group[g] - y_u + _OTHERS * overall) / (n_group[g] - n_u + _OTHERS)
         d_r, d_apart = (
             np.divide(y_u - rate * n_u, n_group[g], out=np.zeros_like(y_u), where=known[g]) for rate in (r[g], others)
@@ -113,12 +113,12 @@ def split_difference(
 
 
 def _by_period(code: Codes, period: Codes, values: Floats, size: int) -> Floats:
-    """The sums of `values`, a row per code, the baseline's beside the current ones."""
+    """The sums of `values` by code (rows) and period (columns: baseline, current)."""
     return sum_by(code * 2 + period, values, size * 2).reshape(size, 2)
 
 
 def _estimate(value: float, influence: Floats, n_user: Floats, level: float) -> Estimate:
-    """A number with the range its users' influences give; `n_user` is how many answers each of them counts."""
+    """A number with the range that its users' influences give; `n_user` is each user's number of answers."""
     value, half = float(value), half_width(influence, level=level)
     people, answers = int(np.count_nonzero(n_user.sum(1))), round(float(n_user.sum()))
     return Estimate(value, value - half, value + half, people, answers, 0, level, "Kitagawa, user-clustered t")

@@ -13,15 +13,15 @@ from everyturn.stats.summaries import Floats, Joint
 
 NEEDED_USERS = 10  # fewer distinct people give no number; the same minimum keeps small groups unnamed
 
-# The design effect measured from few yes (or few no) answers says little, so it is pulled towards the one that a
-# plausible likeness of two answers of one person implies, with the weight of three answers. Both numbers were chosen
-# on simulated users (rates .05 to .95, 20 to 500 users): the widest that still reaches a true 95% where it can.
+# A design effect measured on few yes (or few no) answers is unreliable. It is pulled, with the weight of three answers, towards the one
+# that a plausible correlation of two answers of one person implies. Both numbers were chosen on simulated users (rates .05 to .95,
+# 20 to 500 users) so that ranges cover the truth in 95% of cases wherever that is possible.
 _PRIOR_CORRELATION = 0.2
 _PRIOR_ANSWERS = 3.0
 
-_WATCHED_USERS = 20  # an eighth of how many a range that is watched is narrowest for
+_WATCHED_USERS = 20  # an eighth of the number of users at which `always_valid` widens a range least
 
-_SHRUNK_CORRELATION = 0.99  # of two estimates at most: a difference of two numbers is never known without error
+_SHRUNK_CORRELATION = 0.99  # at most, of two estimates: a difference of two numbers is never known without error
 
 
 def _t(degrees: float, level: float) -> float:
@@ -39,7 +39,7 @@ def _z(probability: float) -> float:
 
 
 def _variance(summary: Summary) -> float:
-    """The linearised variance of y/n with users as clusters; 0 where one user or no difference between users shows."""
+    """The linearised variance of y/n with users as clusters; 0 if there is one user or users do not differ."""
     if summary.users < 2:
         return 0.0
     r = summary.y / summary.n
@@ -48,7 +48,7 @@ def _variance(summary: Summary) -> float:
 
 
 def _effective_answers(r: float, variance: float, summary: Summary) -> float:
-    """How many independent answers would give r this precision."""
+    """The number of independent answers that would give the rate r the precision it has."""
     binomial = r * (1 - r)
     evidence = min(summary.y, summary.n - summary.y) if summary.users > 1 else 0.0
     measured = variance / binomial if binomial > 0 else 0.0
@@ -62,19 +62,19 @@ def _score_range(r: float, answers: float, quantile: float) -> tuple[float, floa
     t2 = quantile * quantile / answers
     middle = (r + t2 / 2) / (1 + t2)
     half = quantile / (1 + t2) * math.sqrt((r * (1 - r) + t2 / 4) / answers)
-    # Rounding may leave a bound a hair beside r or outside 0..1.
+    # Without this, rounding could put a bound on the wrong side of r or outside 0 to 1.
     return max(min(middle - half, r), 0.0), min(max(middle + half, r), 1.0)
 
 
 def _known(summary: Summary, needed: int) -> NotEnough | None:
-    """Why no number can be given, or None where one can."""
+    """The reason why no number can be given, None if one can."""
     if summary.users < max(needed, 1) or summary.n <= 0:
         return NotEnough(summary.users, max(needed, 1))
     return None
 
 
 def rate(summary: Summary, *, level: float = 0.95, needed: int = NEEDED_USERS) -> Estimate | NotEnough:
-    """The share Σy/Σn with a range that counts users, not answers.
+    """The rate Σy/Σn with a range that counts users, not answers; `NotEnough` for fewer than `needed` users.
 
     Assumes: answers between 0 and 1 (yes-or-no or graded); users independent of each other, answers of one user not.
     Method: linearised variance with users as clusters and t with n²/Σn_u² - 1 degrees, set into Wilson's score range by
@@ -101,12 +101,12 @@ def always_valid(estimate: Estimate, *, least: float = 0.0) -> Estimate: ...
 @overload
 def always_valid(estimate: Estimate | NotEnough, *, least: float = 0.0) -> Estimate | NotEnough: ...
 def always_valid(estimate: Estimate | NotEnough, *, least: float = 0.0) -> Estimate | NotEnough:
-    """The same number with a range that still holds when someone looks at it every day and stops when they like.
+    """The same number with a range that stays valid however often someone looks at it and whenever they stop.
 
-    `least` is the lowest value there can be: 0 for a rate, -1 for a difference of rates.
+    `least` is the lowest possible value: 0 for a rate, -1 for a difference of rates.
 
-    Assumes: the range counts users and is about a mean (a rate, a difference of rates, a mean over users); what is estimated stands
-    still while it is watched, or is the mean of what was.
+    Assumes: the range counts users and is about a mean (a rate, a difference of rates, a mean over users); the quantity does not change
+    while it is watched, or its mean over time is what is estimated.
     Method: asymptotic confidence sequence (Waudby-Smith et al. 2024): the error's multiple becomes
     sqrt((1 + 1/(gη)) log((1 + gη)/α²)) for g users, η = 1/20: 1.55 to 1.9 times as wide from 15 users on, narrowest at 160.
 
@@ -122,13 +122,13 @@ def always_valid(estimate: Estimate | NotEnough, *, least: float = 0.0) -> Estim
 
 
 def picked(estimate: Estimate, *, share: float) -> Estimate:
-    """A difference that is told because it came out far from 0 among many, with a range that allows for that.
+    """A difference that was selected out of many because it is far from 0, with a range that allows for the selection.
 
-    As `always_valid`; but the end towards 0 holds at the level that is left when this place may have `share` of all errors. What
-    was picked for being extreme is hardly ever larger than it looks, so the other end stays.
+    Like `always_valid`, except that the end towards 0 is widened to the level that remains if this place is granted `share` of all
+    errors. Something selected for being extreme is hardly ever larger than it looks, so the other end stays as it is.
 
-    Assumes: as `always_valid`; the shares of all places that could have been told add up to no more than are told.
-    Method: the level of Benjamini & Yekutieli (2005) for ranges of what was selected, weighted by the place's share.
+    Assumes: as `always_valid`; the shares of all places that could have been selected add up to no more than the number selected.
+    Method: the level of Benjamini & Yekutieli (2005) for intervals after selection, weighted by the place's share.
 
     >>> fell = Estimate(-0.20, -0.28, -0.12, users=160, n=900)
     >>> print(always_valid(fell, least=-1.0), "|", picked(fell, share=0.1))
@@ -142,7 +142,7 @@ def picked(estimate: Estimate, *, share: float) -> Estimate:
 
 
 def _watched(estimate: Estimate, error: float) -> float:
-    """How many times as wide a side is that goes wrong in `error` of cases however often it is looked at."""
+    """The factor by which one side must widen to fail in at most `error` of cases however often it is looked at."""
     watched = max(estimate.users, 1) / _WATCHED_USERS
     return math.sqrt((1 + 1 / watched) * math.log((1 + watched) / error**2)) / _z(0.5 + estimate.level / 2)
 
@@ -161,7 +161,7 @@ def wilson(y: float, n: int) -> Estimate | NotEnough:
 
 
 def unknown_bounds(summary: Summary) -> tuple[float, float]:
-    """What the rate would be had every unknown been a no, and had every unknown been a yes; (0, 1) with no data.
+    """The rate if every unknown answer were a no, and the rate if every one were a yes; (0, 1) without data.
 
     >>> unknown_bounds(Summary(users=2, n=8, y=4, nn=40, ny=20, yy=10, unknown=2))
     (0.4, 0.6)
@@ -183,7 +183,7 @@ def _combine(current: Estimate, baseline: Estimate, correlation: float) -> tuple
 
 
 def subtract(current: Estimate, baseline: Estimate) -> Estimate:
-    """The difference of two rates measured on different people (or on cases and people), with its range.
+    """Current minus baseline, with its range, of two rates measured on different people (or on cases and people).
 
     Assumes: the two are independent, and their ranges are at one level.
     Method: recovers each side's variance from its own range (Zou & Donner 2008), so skew near 0 and 1 is kept.
@@ -207,10 +207,10 @@ def subtract(current: Estimate, baseline: Estimate) -> Estimate:
 def difference(
     current: Summary, baseline: Summary, joint: Joint | None = None, *, needed: int = NEEDED_USERS
 ) -> Estimate | NotEnough:
-    """How far the current rate lies above the baseline rate, from -1 to 1, with its range.
+    """The current rate minus the baseline rate (-1 to 1), with its range; `NotEnough` if either side has too few users.
 
-    With `joint` (the cross totals of the users on both sides) the comparison is paired by user: what stays the same in
-    a person cancels. Without it the sides are taken as different people, which is wrong when they are the same ones.
+    With `joint` (the cross totals of the users on both sides) the comparison is paired by user, so that differences between people
+    cancel. Without it the two sides are taken to be different people; if they are not, the range is wrong.
 
     Assumes: as `rate`, on each side.
     Method: each side's own range, joined as Zou & Donner (2008) do, with the user-level covariance of the two rates.
@@ -244,9 +244,9 @@ def difference(
 
 
 def chained(first: Summary, second: Summary, joint: Joint | None) -> Estimate | NotEnough:
-    """The share that passes two steps, the second asked only of what passed the first: rate(first) x rate(second).
+    """The share that passes two steps, where only what passed the first reaches the second: rate(first) x rate(second).
 
-    Assumes: what is known of the second step stands for all that passed the first (some answers may still be open).
+    Assumes: the known answers of the second step are representative of everything that passed the first (some may still be open).
     Method: linearised variance of the product, users as clusters; `joint` carries the users seen in both steps.
 
     >>> step = Summary(users=40, n=80, y=56, nn=176, ny=122, yy=102)
@@ -270,10 +270,10 @@ def chained(first: Summary, second: Summary, joint: Joint | None) -> Estimate | 
 def smallest_change(
     summary: Summary, *, weeks: float, ahead: float = 4.0, needed: int = NEEDED_USERS
 ) -> float | NotEnough:
-    """The smallest change of the rate that `ahead` further weeks would probably show, in the rate's own unit.
+    """The smallest change of the rate that `ahead` further weeks would show with a probability of 80%, in the rate's own unit.
 
-    `summary` spans `weeks` weeks; the coming ones are taken to bring as much. Say it where nothing was found: "this much
-    data could show a change of 9 points or more". Probably is four times in five.
+    `summary` covers `weeks` weeks, and the coming ones are assumed to bring as many answers per week. It is worth stating where nothing
+    was found: "this much data could show a change of 9 points or more".
 
     Assumes: a step change, one look with a two-sided 95% range, other people in the coming weeks (the same people
     would show a little less).
@@ -286,16 +286,16 @@ def smallest_change(
         return short
     r = min(max(summary.y / summary.n, 0.0), 1.0)
     answers = _effective_answers(r, _variance(summary), summary)
-    # At 0 or 1 the binomial variance says nothing could ever differ; one imagined answer each way keeps it honest.
+    # At 0 or 1 the binomial variance would be 0; one imagined answer of each kind avoids that.
     near = (r * answers + 1) / (answers + 2)
     error = math.sqrt(near * (1 - near) / answers * (1 + weeks / ahead))
     return min((_t(summary.effective_users - 1, 0.95) + _z(0.8)) * error, 1.0)
 
 
 def half_width(influence: Floats, *, level: float = 0.95) -> float:
-    """Half the range of any sum of users' influences: t times its user-clustered error, 0 where none has any.
+    """Half the width of the range of a sum of users' influences: t times its user-clustered error; 0 for fewer than two users.
 
-    Assumes: one entry per user, summing to the number or centred on it; users independent.
+    Assumes: one entry per user, which are centred or add up to the number itself; users are independent.
     Method: t with 3 (Σψ²)²/Σψ⁴ - 1 degrees, Satterthwaite's where influences are normal.
 
     >>> round(half_width(np.array([0.1, -0.1, 0.05, -0.05])), 2)

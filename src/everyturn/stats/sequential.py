@@ -1,9 +1,10 @@
-"""Evidence that may be looked at at any time: it crosses a bar of γ days at most once in γ days when nothing changes.
+"""Evidence for a change that may be looked at at any time: if nothing changes, it crosses a bar of γ days at most once in γ days.
 
-Everything here is a mixture Shiryaev-Roberts e-detector (Shin, Ramdas & Rinaldo 2022; Ram & Ramdas 2026). Each stream holds one running
-product per size of change looked for; a new day adds one fair bet begun that day, and every answer multiplies them. If nothing
-changed, a product minus the days begun is a supermartingale, so the bar is the mean time between false alarms: nothing to
-calibrate, no assumption on how streams depend on each other, and expected alarms of many streams add up.
+Everything here is a mixture Shiryaev-Roberts e-detector (Shin, Ramdas & Rinaldo 2022; Ram & Ramdas 2026). A stream keeps one running
+product for each size of change that is looked for. Each new day adds a fair bet that the change began that day, and every answer
+multiplies all bets by what they pay. If nothing changes, a product minus the number of days begun is a supermartingale, so the bar is the
+mean time between false alarms. There is nothing to calibrate, streams may depend on each other in any way, and the expected numbers of
+false alarms of many streams add up.
 """
 
 from __future__ import annotations
@@ -17,21 +18,23 @@ RATE_SIZES = np.array([-0.8, -0.35, -0.15, 0.15, 0.35, 0.8])
 COUNT_SIZES = np.array([-2.0, -1.0, -0.4, 0.4, 1.0, 2.0])
 """The changes of a count that are bet on, as logarithms of its ratio to what is expected."""
 
-HARMFUL = 0.85  # of the evidence goes to the harmful direction: getting better is news, but not as urgent
-INDIFFERENCE = 0.02  # of e(1 - e): a change of 0.4 points at 72% is not looked for, products drift by that much
-COUNT_SLACK = 0.15  # a count within 15% of what is expected is not looked for
-_LEAST = 0.05  # no bet loses more than this leaves, so that one odd answer cannot silence a stream
-_MOST_PAID = 3.0  # by one unit: who always did one thing and now does the other is still one person
-_MOST = 1e30  # any bar is far below
+HARMFUL = 0.85  # share of the evidence given to the harmful direction: an improvement is news, but less urgent
+INDIFFERENCE = (
+    0.02  # of e(1 - e): changes this small (0.4 points at 72%) are ignored, because products drift by as much
+)
+COUNT_SLACK = 0.15  # counts within 15% of what is expected are ignored
+_LEAST = 0.05  # the least a bet can be multiplied by, so that one odd answer cannot silence a stream
+_MOST_PAID = 3.0  # the most one person can multiply a bet by, even one who always did one thing and now does the other
+_MOST = 1e30  # products stop growing here, far above any bar
 
 
 def rate_bets(expected: Floats, mean: Floats, variance: Floats) -> Floats:
-    """The logarithm of what each bet pays, one row per unit, one column per size of `RATE_SIZES`.
+    """The logarithm of what each bet pays: one row per unit, one column for each of `RATE_SIZES`.
 
-    `expected` is what the mean of a unit's answers was predicted to be from the past alone (0 to 1), `mean` what it is minus
-    that, `variance` the variance of that mean.
+    `expected` is the mean of a unit's answers as predicted from the past alone (0 to 1), `mean` is the actual mean minus `expected`, and
+    `variance` is the variance of that mean.
 
-    Assumes: E[mean | past] = 0 where nothing changed; units independent given the past (a unit is one person in one block).
+    Assumes: E[mean | past] = 0 if nothing changed; units (a person in one block) are independent given the past.
 
     >>> rate_bets(np.array([0.7]), np.array([-0.7]), np.array([0.21])).round(2).tolist()
     [[0.48, 0.23, 0.1, -0.11, -0.26, -0.62]]
@@ -50,7 +53,7 @@ def rate_bets(expected: Floats, mean: Floats, variance: Floats) -> Floats:
 
 
 def count_bets(counts: Floats, expected: Floats) -> Floats:
-    """The logarithm of what each bet pays on counts, one column per size of `COUNT_SIZES`.
+    """The logarithm of what each bet on a count pays: one row per count, one column for each of `COUNT_SIZES`.
 
     Assumes: given the past, a count has a mean within 15% of `expected` and a Poisson tail or a lighter one.
 
@@ -63,7 +66,7 @@ def count_bets(counts: Floats, expected: Floats) -> Floats:
 
 
 def direction_weights(worse: int) -> Floats:
-    """How the evidence of the six sizes is mixed where `worse` (+1 or -1) is the harmful direction.
+    """The weights with which the evidence of the sizes is mixed; `worse` (+1 or -1) is the harmful direction.
 
     >>> direction_weights(-1).round(3).tolist()
     [0.283, 0.283, 0.283, 0.05, 0.05, 0.05]
@@ -74,13 +77,13 @@ def direction_weights(worse: int) -> Floats:
 
 
 def factors(paid: Floats) -> Floats:
-    """What products are multiplied by, from the logarithms of what bets paid."""
+    """The factors that products are multiplied by, from the logarithms of what bets paid."""
     grown: Floats = np.exp(np.minimum(paid, 60.0))
     return grown
 
 
 def accumulate(products: Floats, days: Floats, factor: Floats) -> Floats:
-    """The running products after a block: `days` new bets begun, then all multiplied by what the block paid.
+    """The running products after a block: `days` new bets are added, then all are multiplied by what the block paid.
 
     >>> accumulate(np.zeros((1, 2)), np.array([1.0]), np.array([[2.0, 0.5]])).tolist()
     [[2.0, 0.5]]

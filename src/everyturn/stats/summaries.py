@@ -1,4 +1,4 @@
-"""Per-user totals -> Summary: all groups in one pass, no user counted twice within a group."""
+"""From per-user totals to summaries: all groups in one pass, with no user counted twice within a group."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Joint:
-    """The cross totals of two groups over the users seen in both: what makes their comparison a paired one.
+    """The cross totals of two groups over the users seen in both, from which a paired comparison is computed.
 
-    `nn` = Σ n¹_u n²_u, `ny` = Σ n¹_u y²_u, `yn` = Σ y¹_u n²_u, `yy` = Σ y¹_u y²_u. Disjoint sets of users add up.
+    `nn` = Σ n¹_u n²_u, `ny` = Σ n¹_u y²_u, `yn` = Σ y¹_u n²_u, `yy` = Σ y¹_u y²_u, where ¹ and ² are the two groups. Cross totals of
+    disjoint sets of users can be added.
     """
 
     users: int
@@ -68,9 +69,10 @@ def summarise(
     *,
     groups: int,
 ) -> list[Summary]:
-    """One summary per group code 0 … groups-1, from any number of rows per user and group.
+    """One summary for each group code 0 … groups-1; there may be any number of rows per user and group.
 
-    Users are codes 0, 1, …; a user with nothing but unknowns adds to `unknown` alone.
+    `user` holds codes from 0 on, `n`, `y` and `unknown` a row's number of known answers, their sum and the number of unknown ones. A
+    user who has only unknown answers counts in `unknown` alone.
 
     >>> summarise([0, 0, 1], [0, 0, 1], [1, 2, 1], [1, 1, 0], groups=2)[0]
     Summary(users=1, n=3.0, y=2.0, nn=9.0, ny=6.0, yy=4.0, unknown=0)
@@ -103,9 +105,9 @@ def summarise_one(
 
 
 def join(user: Sequence[int] | Codes, current: tuple[Floats, Floats], baseline: tuple[Floats, Floats]) -> Joint:
-    """The cross totals of two groups, from rows that carry (n, y) of the current and of the baseline group.
+    """The cross totals of two groups, from rows with the (n, y) of the current and of the baseline group.
 
-    A row of one group alone has zeros for the other; rows of one user are added up first.
+    A row that belongs to one group only has zeros for the other. Rows of the same user are added up first.
 
     >>> zero, one = np.zeros(2), np.ones(2)
     >>> join([0, 0], (np.array([1.0, 0.0]), zero), (np.array([0.0, 2.0]), one))
