@@ -1,4 +1,4 @@
-"""Whole conversations as Arrow tables, some thousands at a time: the unit of work that can travel to another process."""
+"""Whole conversations as Arrow tables, up to two thousand at a time: the unit of work that is sent to other processes."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from everyturn.engines.rows import conversations_of
 from everyturn.model import NO_NOISE, Conversation, NoiseFloor
 
 CONVERSATIONS = 2_000  # in one fragment; about 10 MB of ordinary talk
-MESSAGES = 50_000  # in one fragment, but for a single conversation that has more
+MESSAGES = 50_000  # in one fragment, unless a single conversation has more
 
 
 @dataclass(frozen=True, slots=True)
 class Fragment:
-    """Some whole conversations in order of their ids, with all that belongs to them; the columns are those of `conversations_of`."""
+    """Whole conversations, ordered by id, with all that belongs to them; the tables' columns are those of `rows.conversations_of`."""
 
     headers: pa.Table
     messages: pa.Table
@@ -34,7 +34,7 @@ class Fragment:
         return rows
 
     def conversations(self) -> Iterator[Conversation]:
-        """The conversations, one in memory at a time."""
+        """The conversations, built one at a time."""
         yield from conversations_of(
             *(table.to_batches() for table in (self.headers, self.messages, self.feedback, self.actions)),
             noise_floor=self.noise_floor,
@@ -42,10 +42,10 @@ class Fragment:
 
 
 def fragments(database: Database, *, among: str | None = None) -> Iterator[Fragment]:
-    """Every conversation once, in order of their ids, in fragments of at most 2,000; one fragment in memory at a time.
+    """All conversations, ordered by id, in fragments of at most 2,000; one fragment is in memory at a time.
 
-    `among` is a table of our own with a column `conversation_id` (such as "pending"); None takes all. Conversations that came as
-    ready outcomes have no messages and are left out.
+    With `among`, the name of one of our tables with a column `conversation_id` (such as "pending"), only those in it. Conversations
+    that are known only from a team's table of outcomes have no messages and are left out.
     """
     only = f"SEMI JOIN {among} p ON p.conversation_id = x.conversation_id" if among else ""
     messages, feedback, actions = (
@@ -80,7 +80,7 @@ def fragments(database: Database, *, among: str | None = None) -> Iterator[Fragm
 
 
 def _cut(headers: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
-    """The headers in runs of at most `CONVERSATIONS` rows and, but for single rows, `MESSAGES` messages."""
+    """The headers in slices of at most `CONVERSATIONS` rows and `MESSAGES` messages; a single row may have more."""
     for batch in headers:
         running = pc.cumulative_sum(pc.fill_null(batch["messages"], 0).cast(pa.int64())).to_pylist()
         table = pa.Table.from_batches([batch]).drop_columns(["messages"])
@@ -93,7 +93,7 @@ def _cut(headers: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
 
 
 class _Sorted:
-    """A stream of batches ordered by conversation id in byte order, taken id range by id range."""
+    """A stream of batches ordered by conversation id (in byte order), consumed range by range."""
 
     def __init__(self, batches: Iterator[pa.RecordBatch]) -> None:
         self._batches = batches
@@ -101,7 +101,7 @@ class _Sorted:
         self._schema = self._rest.schema if self._rest is not None else pa.schema([("conversation_id", pa.string())])
 
     def up_to(self, last: str) -> pa.Table:
-        """The rows not yet taken whose id is at most `last`."""
+        """The rows up to and including the id `last` that have not been taken yet."""
         taken = []
         while self._rest is not None:
             ids = self._rest["conversation_id"]

@@ -1,7 +1,7 @@
-"""How old an output has to be before what is known of it counts: what that is learnt from, and where it is kept.
+"""Horizons: how old an output must be before its answer counts, the data they are learnt from, and where they are stored.
 
-The view `facts` and the monitor take an answer for unknown while its output is younger than the signal's horizon
-(`analysis/settling.py`), as they do while it is not final.
+While an output is younger than its signal's horizon (`analysis/settling.py`), the view `facts` and the monitor treat its answer as
+unknown, as they do while an answer is not final.
 """
 
 from __future__ import annotations
@@ -17,11 +17,14 @@ from everyturn.engines.tables import SEEN_UNTIL
 GIVEN_AT = """
     SELECT conversation_id, turn, max("at") AS given_at FROM messages WHERE role = 'assistant' AND conversation_id IN
       (SELECT conversation_id FROM conversations WHERE ended_at > started_at + INTERVAL 1 DAY) GROUP BY ALL
-"""  # when outputs were given; in conversations of a day or less they are as old as the conversation
+"""  # when outputs were given, in conversations longer than a day; in shorter ones the conversation's start is used
 
 
 def lags(database: Database) -> pa.Table:
-    """Final answers by signal, the output's day, the day they were known (since 1970): columns signal, given, known, n, y."""
+    """Final answers by signal, day of the output and day on which they became known: columns signal, given, known, n, y.
+
+    Days are counted from 1 January 1970.
+    """
     return database.table(
         f"""
         SELECT o.signal, (epoch_us(coalesce(m.given_at, c.started_at)) // 86400000000)::BIGINT AS given,
@@ -37,7 +40,7 @@ def lags(database: Database) -> pa.Table:
 
 
 def untimed(database: Database) -> pa.Table:
-    """Outputs whose answer has no time of its own, by signal and age in days: columns signal, age, asked, known."""
+    """Outputs whose answers carry no time, by signal and age in days: columns signal, age, asked, known (how many of them are)."""
     return database.table(
         f"""
         SELECT o.signal, date_diff('day', c.started_at, s.until)::BIGINT AS age, count(*)::DOUBLE AS asked,
@@ -50,17 +53,17 @@ def untimed(database: Database) -> pa.Table:
 
 
 def horizon(database: Database, signal: str) -> int:
-    """The signal's horizon in days, 0 where nobody waits."""
+    """The signal's horizon in days, 0 if its answers count at once."""
     return int(database.meta(f"horizon.{signal}") or 0)
 
 
 def open_days(database: Database) -> int:
-    """The days at the end that are not over for answers without a time."""
+    """How many of the latest days still lack answers, for signals whose answers carry no time."""
     return int(database.meta("open_days") or 0)
 
 
 def keep(database: Database, horizons: Mapping[str, int], *, open_days: int) -> None:
-    """Keeps the horizons, in days, of the signals that have one."""
+    """Stores the horizon of each signal and `open_days`, both in days."""
     database.run("DELETE FROM meta WHERE key LIKE 'horizon.%'")
     for signal, days in horizons.items():
         if days:

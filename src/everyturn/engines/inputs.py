@@ -1,4 +1,4 @@
-"""The tables that analyses and the page are made from, beside the per-user totals of `metrics.cells`."""
+"""The queries behind the analyses and the page, besides the per-user totals of `metrics.cells`."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from everyturn.model.kinds import HUMAN, quoted
 
 
 def intents(database: Database) -> pa.Table:
-    """The named intents: intent_id, intent (its name), first_seen (a date), users."""
+    """The intents: columns intent_id, intent (its name), first_seen (a date), users."""
     return database.table(
         "SELECT intent_id, label AS intent, first_seen::DATE AS first_seen, users FROM intents ORDER BY intent_id"
     )
 
 
 def evals(database: Database) -> pa.Table:
-    """Every eval case with each of its scores: suite, case_id, intent_id (null: covers none), run_id, at, score.
+    """Every eval case with each of its scores: columns suite, case_id, intent_id (null: it tests no intent), run_id, at, score.
 
-    A case without a score has one row with a null score. Several metrics of one run are averaged case by case.
+    A case without a score has one row with a null score. If a run has several metrics, their mean is the score of a case.
     """
     return database.table(
         """
@@ -39,7 +39,7 @@ def evals(database: Database) -> pa.Table:
 
 
 def cases(database: Database) -> pa.Table:
-    """Every eval case: suite, case_id, input (null: it has scores alone), intent_id (null: inside none)."""
+    """Every eval case: columns suite, case_id, input (null: only its scores are known), intent_id (null: it tests no intent)."""
     return database.table(
         """
         SELECT c.suite, c.case_id, e.input, i.intent_id
@@ -51,10 +51,10 @@ def cases(database: Database) -> pa.Table:
 
 
 def requests(database: Database) -> pa.Table:
-    """Every request that is of an intent, with how its answers failed, if they did.
+    """Every request that belongs to an intent, and the first of its answers that failed, if one did.
 
-    conversation_id, request, turn (where it begins), user_id, intent_id, text, day, failed_turn (the first output of it that was
-    rejected, abandoned, edited or redone; null: none was) with that output's label, evidence and detail, and reworked.
+    Columns conversation_id, request, turn (where it begins), user_id, intent_id, text, day; failed_turn (the first output that was
+    rejected, abandoned, edited or redone; null if none was) and that output's label, evidence, detail and reworked.
     """
     return database.table(
         """
@@ -82,7 +82,10 @@ def requests(database: Database) -> pa.Table:
 
 
 def said(database: Database, wanted: pa.Table) -> pa.Table:
-    """The user's messages in the turns `wanted` (conversation_id, turn and any others) as `content`, in the order of `number` and `is_first`."""
+    """The rows of `wanted` with the user's message of that turn as `content`, in the order of `number` and `is_first`.
+
+    `wanted` has the columns conversation_id, turn, number and is_first. Turns without a text are left out.
+    """
     database.connection.register("wanted_turns", wanted)
     try:
         return database.table(
@@ -96,7 +99,7 @@ def said(database: Database, wanted: pa.Table) -> pa.Table:
 
 
 def tickets(database: Database) -> pa.Table:
-    """How many matters went to people: week (Monday), intent_id (null: not known of what), n."""
+    """How many matters were handed to people: columns week (Monday), intent_id (null: not known which), n."""
     return database.table(
         f"""
         SELECT date_trunc('week', a."at")::DATE AS week, i.intent_id, count(*)::BIGINT AS n
@@ -109,7 +112,7 @@ def tickets(database: Database) -> pa.Table:
 
 
 def counts(database: Database) -> dict[str, Json]:
-    """How much of everything there is."""
+    """How many conversations, users, outputs and so on there are: the `counts` of the report."""
     names = ("conversations", "users", "actions", "eval_cases", "intents", "unclear_conversations")
     row = database.rows(
         """
@@ -148,7 +151,7 @@ def cohorts(database: Database) -> list[dict[str, Any]]:
 
 
 def dashboard(database: Database) -> dict[str, float | None]:
-    """What system health says, from the same data: mean seconds to an answer, and the shares of steps failed and turns answered, of how many."""
+    """System health from the same data: mean seconds to an answer, the share of failed steps of how many, that of answered turns of how many."""
     latency, completion, turns = database.rows(
         """
         SELECT avg(seconds) FILTER (seconds BETWEEN 0 AND 600), avg(answered::INT), count(*) FROM (

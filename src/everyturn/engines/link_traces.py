@@ -1,4 +1,4 @@
-"""Traces without a conversation id: which go on where another ended, kept up as traces come in any order."""
+"""Traces without a conversation id: finds which trace each continues, and updates this as traces arrive in any order."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ _SCHEMA = pa.schema(
 
 
 class Threads(NamedTuple):
-    """How traces are linked: `ends` gives the beginnings and ends of traces, `link` the first trace of those that go one on."""
+    """The two functions that link traces: `ends` gives the `TraceEnds` of spans, `link` the first trace of each that continues one."""
 
     ends: Callable[[Sequence[Span]], Sequence[TraceEnds]]
     link: Callable[[Iterable[TraceEnds]], dict[str, str]]
 
 
 def link_traces(database: Database, threads: Threads, alone: Sequence[str]) -> None:
-    """Gives the touched traces that have no conversation id (`alone`) the conversation they go on, and others theirs anew.
+    """Assigns the touched traces without a conversation id (`alone`) to the conversation they continue.
 
-    Assumes the temporary tables `regrouped` (the touched traces), `affected` and `touched`. Everything that could be linked otherwise
-    because of the touched traces is linked again: what ends or begins alike, and what hangs on it.
+    Assumes the temporary tables `regrouped` (the touched traces), `affected` and `touched`. Other traces that may now be linked
+    differently, because they begin or end like the touched ones, are linked again as well.
     """
     run = database.run
     keys = _keys(database, "SELECT begins, ends FROM loose_traces WHERE trace_id IN (SELECT trace_id FROM regrouped)")
@@ -75,7 +75,7 @@ def _keys(database: Database, sql: str) -> set[str]:
 
 
 def _around(database: Database, keys: set[str]) -> list[_Stored]:
-    """The traces that begin or end in one of the ways, and in turn those that begin or end as these do."""
+    """The traces with one of these digests as beginning or end, and in turn those that share a digest with them."""
     found: dict[str, _Stored] = {}
     seen: set[str] = set()
     while keys:

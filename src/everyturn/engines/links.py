@@ -1,10 +1,15 @@
-"""Which conversation each action belongs to: one at most.
+"""Links each action to the conversation it belongs to, at most one.
 
-In this order: the conversation it names; for an action with a text, the output that text came from, of those its user was given in
-the seven days before; failing that, the conversation of the user's latest action on the same document; for a ticket or a mail, the
-conversation whose words it resembles most; for what has no text, the user's latest conversation of the seven days before. A text
-that came from no output and is of no known document belongs to none: whatever it is, it tells nothing of an output. So a draft
-that was rewritten to the last word is seen only where an id ties the two together.
+The first of these that applies decides:
+
+1. the conversation it names;
+2. for an action with a text: the output that the text came from, among those its user was given in the seven days before;
+3. the conversation of the user's previous action on the same document;
+4. for a ticket or mail: the conversation in which the user asked for most nearly the same;
+5. for an action without a text, for a copied part and for a ticket that matches nothing: the user's latest conversation of the seven days before.
+
+A text that came from no output and belongs to no known document is not linked, because it says nothing about an output. A draft that was
+rewritten completely is therefore only recognised if an id connects the two.
 """
 
 from __future__ import annotations
@@ -20,17 +25,18 @@ from everyturn.engines.local import Database
 from everyturn.model import NO_NOISE, NoiseFloor
 from everyturn.model.kinds import ASIDE, HUMAN, quoted
 
-# outputs, artefacts (each with user, at in microseconds, text) -> output (its row, -1 for none) and share, by artefact
+# Takes outputs and artefacts (columns user, at in microseconds, text); returns a row per artefact: the row of the output it came from
+# (-1 for none) and the share of that output found in it.
 Match = Callable[[pa.Table, pa.Table], pa.Table]
-MeasureNoise = Callable[[pa.Table, pa.Table], NoiseFloor]  # outputs, artefacts: user, text
+MeasureNoise = Callable[[pa.Table, pa.Table], NoiseFloor]  # takes outputs and artefacts (columns user, text)
 
 WINDOW_DAYS = 7
 WINDOW = WINDOW_DAYS * 86_400_000_000
-_LEAST = 0.1  # the share above the floor from which a text is held to come from an output
-_TOGETHER = 8_000_000  # characters matched at once, outputs and artefacts; bounds memory, nothing else
-_SAMPLE = 300  # texts of each side that the noise floor is measured on
-_SAME_MATTER = 0.5  # of the words of a conversation's user that come back in another channel: the same matter, not only the same shop
-_CHANNEL = "channel"  # the attribute of a conversation that names it
+_LEAST = 0.1  # share above the noise floor from which a text is taken to come from an output
+_TOGETHER = 8_000_000  # characters of outputs and artefacts matched at once; only bounds memory
+_SAMPLE = 300  # texts of each side on which the noise floor is measured
+_SAME_MATTER = 0.5  # share of the user's words that must come back in another channel to be the same matter, not just the same shop
+_CHANNEL = "channel"  # the attribute that names a conversation's channel
 _KEYS = pa.schema([("asked", pa.int64()), ("candidate", pa.int64())])
 _DOCUMENT_NAMES = (
     "document_id",
@@ -38,10 +44,10 @@ _DOCUMENT_NAMES = (
     "ticket_id",
     "file_id",
     "object_id",
-)  # attributes that say which document it was
+)  # attributes that identify the document an action was on
 _HUMAN, _NO_ARTEFACT = quoted(HUMAN), quoted(ASIDE)
 
-# The last agent message of a turn that calls no tool. Found by its place first: a window over the texts themselves would hold them all.
+# The last agent message of each turn that calls no tool. Found by position first, because a window over the texts would hold them all.
 _OUTPUTS = """
   SELECT c.user_id, m.conversation_id, m.turn, m.content AS text, coalesce(m."at", c.started_at) AS "at"
   FROM messages m JOIN (
@@ -55,7 +61,7 @@ _OUTPUTS = """
 
 @dataclass(frozen=True, slots=True)
 class Matching:
-    """What tells texts apart: which output a text came from, which request a ticket repeats, and what strangers' texts share."""
+    """How texts are compared: `texts` finds the output a text came from, `words` the request a ticket repeats; `noise` is what unrelated texts share."""
 
     texts: Match
     words: Match
@@ -63,15 +69,16 @@ class Matching:
 
 
 def noise_floor(database: Database) -> NoiseFloor:
-    """The workspace's noise floor as last measured."""
+    """The workspace's noise floor, as last measured."""
     stored = database.meta("noise_floor")
     return NoiseFloor(*(float(part) for part in stored.split())) if stored else NO_NOISE
 
 
 def link_actions(database: Database, matching: Matching, *, staged: str | None) -> None:
-    """Links actions, and finds returns, anew where conversations or actions changed; adds to `touched` the conversations concerned.
+    """Links the actions of all users whose conversations or actions changed, and finds their returns; adds what changed to `touched`.
 
-    Runs inside the load's transaction, after `touched` names what was loaded; `staged` is the table of the actions loaded, if any.
+    Runs inside the load's transaction, when `touched` holds the conversations loaded; `staged` is the table of the actions loaded, if
+    there is one.
     """
     run = database.run
     is_new = _measure(database, matching.noise)
@@ -116,7 +123,7 @@ def link_actions(database: Database, matching: Matching, *, staged: str | None) 
               (SELECT * FROM {now} EXCEPT SELECT * FROM {before}) UNION ALL (SELECT * FROM {before} EXCEPT SELECT * FROM {now}))
             """
         )
-    if is_new:  # every share kept is counted anew
+    if is_new:  # every share that was kept depends on the noise floor
         run(
             """
             INSERT INTO touched SELECT l.conversation_id FROM action_links l JOIN actions USING (action_id)
@@ -130,8 +137,8 @@ def link_actions(database: Database, matching: Matching, *, staged: str | None) 
 
 
 def _measure(database: Database, measure: MeasureNoise) -> bool:
-    """Measures the noise floor on a sample drawn by the ids' digests, whatever was loaded first; says whether it is another than before."""
-    # The sample is drawn before its texts are read: a load must not read all there are.
+    """Measures the noise floor on a sample chosen by hashes of ids, so independent of the order of loading; says whether it changed."""
+    # The sample is drawn before any text is read, so that a load does not read them all.
     artefacts = database.table(
         f"""
         SELECT coalesce(a.user_id, c.user_id) AS user, artefact AS text FROM actions a
@@ -162,7 +169,7 @@ def _measure(database: Database, measure: MeasureNoise) -> bool:
 
 
 def _link_by_text(database: Database, match: Match) -> None:
-    """Links texts to the outputs they came from. A part of an output that came from none still belongs to the latest."""
+    """Links texts to the outputs they came from."""
     among = "c.user_id IN (SELECT user_id FROM unnamed WHERE role <> 'ticket' AND text <> '')"
     database.run(
         f"""
@@ -177,12 +184,12 @@ def _link_by_text(database: Database, match: Match) -> None:
 
 
 def _document(attributes: str) -> str:
-    """The SQL of the document an action was on, NULL where its attributes do not say."""
+    """An SQL expression for the document an action was on, NULL if its attributes do not name one."""
     return "coalesce(" + ", ".join(f"json_extract_string({attributes}, '$.{name}')" for name in _DOCUMENT_NAMES) + ")"
 
 
 def _link_by_document(database: Database) -> None:
-    """Links texts that hold nothing of any output by the document they are: to where their user's action before on it belongs."""
+    """Links texts that match no output to the conversation of their user's previous action on the same document."""
     database.run(
         f"""
         INSERT INTO action_links
@@ -198,7 +205,7 @@ def _link_by_document(database: Database) -> None:
 
 
 def _link_by_words(database: Database, match: Match) -> None:
-    """Links tickets and mails that have a text to the conversation in which the user asked most nearly that."""
+    """Links tickets and mails with a text to the conversation in which their user asked for most nearly the same."""
     _ask(database, "SELECT * FROM unnamed WHERE role = 'ticket'")
     _offer_requests(database)
     _match(database, match, least=0.0)
@@ -206,9 +213,9 @@ def _link_by_words(database: Database, match: Match) -> None:
 
 
 def _find_returns(database: Database, match: Match) -> None:
-    """Finds the users who came back with the same matter in another channel: the conversation theirs resembles most is of another one."""
+    """Finds users who came back with the same matter: a conversation whose most similar earlier one is in another channel."""
     channel = f"json_extract_string(c.attributes, '$.{_CHANNEL}')"
-    # A moment before it began, or a conversation would resemble itself most.
+    # A microsecond before it began, because a conversation would otherwise be most similar to itself.
     _ask(
         database,
         f"""
@@ -232,12 +239,12 @@ def _find_returns(database: Database, match: Match) -> None:
 
 
 def _ask(database: Database, sql: str) -> None:
-    """Names the texts that are to be matched: columns user_id, at, text and any others; those without a text are left out."""
+    """Makes `asked`, the texts to be matched, from a query with the columns user_id, at, text and any others."""
     database.run(f"CREATE OR REPLACE TEMP TABLE asked AS SELECT * FROM ({sql}) WHERE text <> ''")
 
 
 def _offer_requests(database: Database) -> None:
-    """Offers what the users of `asked` said in each conversation to be matched with."""
+    """Makes `candidates` from what the users of `asked` said in each of their conversations."""
     database.run(
         """
         CREATE OR REPLACE TEMP TABLE candidates AS
@@ -256,12 +263,12 @@ def _link_matched(database: Database) -> None:
 
 
 def _match(database: Database, match: Match, *, least: float) -> None:
-    """Makes `matched`: each row of `asked` with the conversation and turn of the best of `candidates`, where there is one.
+    """Makes `matched`: the rows of `asked` that have a match, with the conversation and turn of the best of `candidates`.
 
-    Takes a bounded number of characters at a time.
+    A bounded number of characters is compared at a time.
     """
     run = database.run
-    # Users are packed together up to a number of characters. One user with more is taken week by week, with the week before.
+    # Users are packed together up to a number of characters. A user with more is compared week by week, each with the week before.
     run(
         f"""
         CREATE OR REPLACE TEMP TABLE packs AS
@@ -296,7 +303,7 @@ def _match(database: Database, match: Match, *, least: float) -> None:
 
 
 def _groups(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
-    """The rows of each pack and week whole."""
+    """The rows of each pack and week as one table."""
     held: list[pa.RecordBatch] = []
     for batch in batches:
         marks = [batch.column(name).to_numpy() for name in ("pack", "week")]
@@ -314,7 +321,7 @@ def _groups(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
 
 
 def _matched(group: pa.Table, match: Match, *, least: float) -> pa.Table:
-    """The keys of the texts of a group that came from a candidate, and of that candidate."""
+    """The matches within a group, as pairs of keys: a text's and that of the candidate it came from."""
     users = group.column("user_id").combine_chunks().dictionary_encode().indices
     table = pa.table({"user": users, **{name: group.column(name) for name in ("side", "key", "at", "text")}})
     given, asked = (table.filter(pc.equal(table.column("side"), side)) for side in (0, 1))
@@ -326,7 +333,7 @@ def _matched(group: pa.Table, match: Match, *, least: float) -> pa.Table:
 
 
 def _own_batches(database: Database, sql: str) -> Iterator[pa.RecordBatch]:
-    """A query's batches on the connection itself: another would not see what the transaction has made."""
+    """A query's batches, streamed on the database's own connection, which sees the open transaction."""
     yield from database.connection.sql(sql).to_arrow_reader(10_000)
 
 
@@ -334,7 +341,7 @@ def _own_batches(database: Database, sql: str) -> Iterator[pa.RecordBatch]:
 
 
 def _link_to_latest(database: Database) -> None:
-    """Links what has no text, and parts and tickets that resemble nothing, to their user's latest conversation of the seven days before."""
+    """Links actions without a text, and parts and tickets without a match, to their user's latest conversation of the seven days before."""
     database.run(
         f"""
         INSERT INTO action_links

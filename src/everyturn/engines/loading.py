@@ -1,7 +1,7 @@
-"""From Arrow batches of records to stored conversations: staged, joined by natural key, merged in one transaction.
+"""From Arrow batches of records to stored conversations: batches are staged, then merged by natural key in one transaction.
 
-Reading the same data again changes nothing; late and partial records complete what is there; a second, different
-record under the same id is refused and named, never silently joined.
+Loading the same data again changes nothing. Late and partial records complete what is stored. A record that contradicts a stored one
+under the same id is refused and reported.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ _STAGED = {
 
 @dataclass(slots=True)
 class Merged:
-    """What a load did: the conversations its records belong to, their users, and the records it had to refuse.
+    """What a load did: how many conversations and users its records belong to, and which records it refused.
 
-    `model_calls` are those among its spans, `without_content` the ones that nothing is known of that they were given or gave.
-    `without_id` counts conversations of which no span has an id: traces by themselves, or linked by the history they repeat.
-    `labels` counts ready outcomes of conversations whose messages are here.
+    `model_calls` counts the model calls among its spans, `without_content` those recorded without input and output. `without_id` counts
+    the conversations none of whose spans has a conversation id. `labels` counts the outcomes from a team's table whose conversations'
+    messages are loaded.
     """
 
     conversations: int = 0
@@ -48,7 +48,7 @@ class Merged:
 
 
 class Loading:
-    """One load: `stage` any number of batches, then `merge` once. Nothing is stored before `merge` returns."""
+    """One load: call `stage` for any number of batches, then `merge` once. Nothing is stored until `merge` returns."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
@@ -57,10 +57,12 @@ class Loading:
             database.run(f"DROP TABLE IF EXISTS temp.{name}")
 
     def stage(self, kind: str, table: pa.Table) -> None:
-        """Takes a batch of one kind of record (a key of the workspace's raw tables, `messages` or `outcomes`)."""
+        """Stages a batch of one kind of record: messages, spans, feedback, actions, eval_cases, eval_results or outcomes."""
         if not table.num_rows:
             return
-        kind = "ratings" if kind == "feedback" else kind  # feedback as it came; `feedback` is what it became
+        kind = (
+            "ratings" if kind == "feedback" else kind
+        )  # `ratings` is feedback as it came, `feedback` what it was placed on
         name = _STAGED[kind]
         self.database.connection.register("arrow_data", table)
         verb = f"INSERT INTO temp.{name}" if kind in self._staged else f"CREATE TEMP TABLE {name} AS"
@@ -112,7 +114,7 @@ class Loading:
         return merged
 
     def _count_gaps(self, merged: Merged) -> None:
-        """Counts what the staged spans lack, now that all their parts are joined."""
+        """Counts what the staged spans lack, after all parts of a span have been merged."""
         if "spans" not in self._staged:
             return
         (counts,) = self.database.rows(
@@ -128,7 +130,7 @@ class Loading:
     # --- records with a natural key ---------------------------------------------------------------------------
 
     def _upsert(self, kind: str) -> None:
-        """The last record read under a key stands; earlier ones of the same key go."""
+        """Stores the staged records; of several with the same key the last one read replaces the others."""
         keys = ", ".join(NATURAL_KEYS[kind])
         staged = f"temp.{_STAGED[kind]}"
         run = self.database.run
@@ -141,9 +143,10 @@ class Loading:
             self._name_suites()
 
     def _merge_cases(self) -> list[Rejected]:
-        """The last record of a case stands, but what it leaves out stays: a run's log knows the question and no answer.
+        """Stores the staged eval cases; a field that the last record of a case leaves out keeps its value.
 
-        Two questions under one case in one load are two suites of one name: the first stands, the other is refused and named.
+        A run's log, for example, has the question but no expected answer. If one load has two different inputs under one case id, two
+        suites probably have the same name: the first is stored, the other refused and returned.
         """
         refused = [
             Rejected(
@@ -180,10 +183,9 @@ class Loading:
         return refused
 
     def _name_suites(self) -> None:
-        """Gives results that do not name their suite to the only suite that has a case of that id.
+        """Moves results that do not name their suite to the suite that has a case of that id, if there is exactly one.
 
-        Platforms name the case alone where a score was given; which suite the case is in stands in the dataset, which may come
-        before or after. Where several suites have such a case, the results stay where they are.
+        Platforms record only the case beside a score; which suite it belongs to is in the dataset, which may be loaded before or after.
         """
         run = self.database.run
         run(
@@ -212,9 +214,9 @@ class Loading:
     # --- outcomes from a warehouse ------------------------------------------------------------------------------
 
     def _merge_outcomes(self) -> int:
-        """Rows of a team's own outcome table become conversations with ready observations.
+        """Stores the rows of a team's own table of outcomes as conversations with observations; returns the number of labels.
 
-        Of a conversation whose messages are here what was seen in it counts; the row is kept beside it, as a label of the whole.
+        If a conversation's messages are loaded, its observations come from these and the row is kept only as a label.
         """
         run = self.database.run
         run("INSERT INTO touched SELECT DISTINCT conversation_id FROM temp.in_outcomes")

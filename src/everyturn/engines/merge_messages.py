@@ -1,7 +1,7 @@
-"""Conversations that come as messages: keys, conflicts, positions and headers.
+"""Storing conversations that come as messages: their keys, conflicts, positions and header rows.
 
-All functions run inside the load's transaction, over the staged table `in_messages`, and note the conversations they change in
-the temporary table `touched`.
+All functions run inside the load's transaction, read the staged table `in_messages`, and add the conversations they change to the
+temporary table `touched`.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from everyturn.model import Rejected
 
 
 def merge_messages(database: Database) -> list[Rejected]:
-    """Stores staged messages under their keys; gives the records that contradict what stands."""
+    """Stores the staged messages; returns the records that contradict what is already stored."""
     run, scalar = database.run, database.scalar
     load = int(database.meta("loads") or 0) + 1
     database.set_meta("loads", str(load))
-    # A message's key is its place where the source gives one, else its id, else what it says and when: the n-th
-    # equal message of one file is the n-th of any other, so overlapping exports add nothing twice. What it says stays in
-    # the staged table, found by its row: sorting whole messages would move every text several times.
+    # A message's key is its position if the source gives one, else its id, else its content and time: the n-th equal message of one
+    # file is the n-th of any other, so that overlapping exports add nothing twice. The texts stay in the staged table and are found by
+    # row, because sorting whole messages would move every text several times.
     run(
         f"""
         CREATE OR REPLACE TEMP TABLE keyed AS
@@ -39,11 +39,11 @@ def merge_messages(database: Database) -> list[Rejected]:
     )
     run("INSERT INTO touched SELECT DISTINCT conversation_id FROM keyed")
     conflicts: list[Rejected] = []
-    # First the whole records that disagree with what stands or with the first of their id, then those that
-    # disagree with each other beyond it.
+    # First the records that contradict what is stored or the first record of their conversation, then those that contradict each other
+    # beyond it.
     for scope in ("first", "all"):
         conflicts += _refuse_conflicts(database, scope)
-    # only messages not there yet; identical ones are the same message
+    # Only messages that are not stored yet; identical ones are the same message.
     run(
         """
         CREATE OR REPLACE TEMP TABLE fresh AS
@@ -60,7 +60,7 @@ def merge_messages(database: Database) -> list[Rejected]:
 
 
 def _refuse_conflicts(database: Database, scope: str) -> list[Rejected]:
-    """Takes records out of `keyed` that put a different message under a key already taken."""
+    """Removes from `keyed` the records that have a different message under a key already taken; returns them."""
     base = (
         "SELECT conversation_id, min(record) AS record FROM keyed GROUP BY conversation_id"
         if scope == "first"
@@ -101,7 +101,7 @@ def _refuse_conflicts(database: Database, scope: str) -> list[Rejected]:
 
 
 def _place_messages(database: Database) -> None:
-    """Gives every message of the touched conversations its position and turn, and renews their rows."""
+    """Sets position and turn of every message of the touched conversations, and updates their header rows."""
     run = database.run
     run(
         """
@@ -206,7 +206,7 @@ def _write_headers(database: Database, ids: str, *, origin: str) -> None:
 
 
 def place_ratings(database: Database) -> None:
-    """Stores the feedback of conversations that came as messages, which name their conversation and turn themselves."""
+    """Stores the feedback on conversations that came as messages; such feedback names its conversation and turn itself."""
     run = database.run
     run(
         """

@@ -1,7 +1,7 @@
-"""Conversations that come as spans: merged by id, grouped by trace and conversation, assembled anew when touched.
+"""Storing conversations that come as spans: spans are merged by id and grouped, and the conversations they touch assembled again.
 
-All functions run inside the load's transaction, over the staged tables `in_spans` and `in_ratings`, and note the conversations
-they change in the temporary table `touched`.
+All functions run inside the load's transaction, read the staged tables `in_spans` and `in_ratings`, and add the conversations they
+change to the temporary table `touched`.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ Merge = Callable[[Span, Span], Span]
 Assemble = Callable[[list[Span], list[FeedbackRecord]], list[Conversation]]
 Resolve = Callable[[list[Span]], dict[str, frozenset[str]]]
 
-_GROUPS_AT_ONCE = 2_000  # conversations assembled in one step; bounds memory, nothing else
+_GROUPS_AT_ONCE = 2_000  # conversations assembled in one step; only bounds memory
 
 
 def merge_spans(
     database: Database, staged: set[str], *, merge: Merge, resolve: Resolve, assemble: Assemble, threads: Threads
 ) -> None:
-    """Stores staged spans and rebuilds every conversation that they, or staged feedback, belong to."""
+    """Stores the staged spans and rebuilds every conversation that they or the staged feedback belong to."""
     run = database.run
     run("CREATE OR REPLACE TEMP TABLE touched_traces (trace_id VARCHAR)")
     if "spans" in staged:
@@ -83,13 +83,13 @@ def _store_spans(database: Database, merge: Merge) -> None:
 
 
 def _own_batches(database: Database, sql: str) -> list[pa.RecordBatch]:
-    """Batches read on this connection, where the temporary tables and the open transaction are seen."""
+    """A query's batches, read whole on the database's own connection, which sees temporary tables and the open transaction."""
     batches: list[pa.RecordBatch] = database.table(sql).to_batches(10_000)
     return batches
 
 
 def _map_traces(database: Database, resolve: Resolve, threads: Threads) -> None:
-    """Renews which conversations each touched trace belongs to, and marks all of these as touched."""
+    """Determines again which conversations each touched trace belongs to, and marks these conversations as touched."""
     run = database.run
     run("CREATE OR REPLACE TEMP TABLE regrouped AS SELECT DISTINCT trace_id FROM touched_traces")
     run(
@@ -124,7 +124,7 @@ def _map_traces(database: Database, resolve: Resolve, threads: Threads) -> None:
 def _assemble_groups(database: Database, assemble: Assemble) -> None:
     """Rebuilds the affected conversations from all spans of all their traces."""
     run, rows = database.run, database.rows
-    # Traces and conversations that touch form one group; nearly always one conversation with its traces.
+    # Traces and conversations that are connected form one group: nearly always a conversation and its traces.
     group_of = _components(
         rows(
             "SELECT trace_id, conversation_id FROM trace_conversations WHERE conversation_id IN"
@@ -174,7 +174,7 @@ def _assemble_groups(database: Database, assemble: Assemble) -> None:
             """
         )
         _write_conversations(database, assemble(spans, list(ratings_of(ratings))))
-    run(  # what is no longer told at all: nothing concluded from it may stay
+    run(  # conversations that no longer exist: what was concluded from them must go too
         "INSERT INTO touched SELECT conversation_id FROM affected"
         " WHERE conversation_id NOT IN (SELECT conversation_id FROM conversations)"
     )
@@ -183,7 +183,7 @@ def _assemble_groups(database: Database, assemble: Assemble) -> None:
 
 
 def _write_conversations(database: Database, conversations: list[Conversation]) -> None:
-    """Stores assembled conversations, but not over one that was given whole."""
+    """Stores assembled conversations, except where the same conversation was loaded whole, as messages."""
     taken = {
         row[0]
         for row in database.rows(
@@ -205,10 +205,10 @@ def _span_key(span: Span) -> tuple[str, str]:
 
 
 def _components(pairs: Iterable[tuple[str, str]], more: Callable[[list[str]], list[tuple[str, str]]]) -> dict[str, str]:
-    """The group of each trace: traces that share a conversation, and conversations that share a trace, are one.
+    """The group of each trace: traces that share a conversation are in one group, and so are conversations that share a trace.
 
-    `more` gives the pairs of further traces; it is asked until nothing new turns up. A group's name is its smallest
-    conversation id.
+    `pairs` are (trace id, conversation id); `more` gives all pairs of the traces named and is called until nothing new turns up. A
+    group's name is its smallest conversation id.
     """
     parent: dict[str, str] = {}
 

@@ -1,6 +1,6 @@
-"""Observation -> Summary: the SQL behind every number, in DuckDB's dialect and shown to users on request.
+"""The SQL behind every number: from observations to totals per group. `measure --sql` shows these queries.
 
-Totals are kept in millionths as integers, so that sums are the same in any order and on any number of threads.
+Values are summed as integers, in millionths, so that sums do not depend on the order of rows or the number of threads.
 """
 
 from __future__ import annotations
@@ -13,8 +13,15 @@ import pyarrow as pa
 from everyturn.engines.local import Database
 from everyturn.errors import BadExpression, UnknownName
 
-SCALE = 1_000_000  # values are counted in millionths
-COHORT_ATTRIBUTES = ("cohort", "segment", "plan", "tier", "team", "role")  # the first one present divides users
+SCALE = 1_000_000  # values are summed in millionths
+COHORT_ATTRIBUTES = (
+    "cohort",
+    "segment",
+    "plan",
+    "tier",
+    "team",
+    "role",
+)  # if none is declared, the first one present divides users
 BEHAVIOUR = "behaviour"
 _BEHAVIOUR = "coalesce((SELECT any_value(behaviour) FROM behaviours WHERE member = user_id), 'new')"
 _TIME = {
@@ -32,14 +39,16 @@ _FIXED = {
     "conversation": "conversation_id",
     "turn": "turn",
 }
-_UNITS = {"user": "user_id", "conversation": "conversation_id"}  # what counts as independent
+_UNITS = {"user": "user_id", "conversation": "conversation_id"}  # what is taken to be independent of each other
 
-SINGLE = frozenset({"user", "outcome", "evidence", "conversation", "turn"})  # not slices of the users
+SINGLE = frozenset(
+    {"user", "outcome", "evidence", "conversation", "turn"}
+)  # dimensions that do not divide users into groups
 TIMES = frozenset(_TIME)
 
 
 def attribute_names(database: Database) -> list[str]:
-    """The attributes conversations carry, alphabetically."""
+    """The names of all attributes of conversations, in alphabetical order."""
     return [
         row[0]
         for row in database.rows(
@@ -50,7 +59,7 @@ def attribute_names(database: Database) -> list[str]:
 
 
 def cohort_attribute(database: Database) -> str | None:
-    """The attribute that divides users into cohorts: the declared one, else the first usual one present, else None."""
+    """The attribute that divides users into cohorts: the declared one, else the first usual one that is present, else None."""
     declared = database.meta("cohort_attribute")
     if declared:
         return declared
@@ -64,7 +73,7 @@ def _attribute(name: str) -> str:
 
 
 def dimensions(database: Database) -> dict[str, str]:
-    """What numbers can be grouped and filtered by: name -> SQL expression over `facts`."""
+    """What numbers can be grouped and filtered by: names and their SQL expressions over the view `facts`."""
     cohort = cohort_attribute(database)
     found = {name: _attribute(name) for name in attribute_names(database)}
     found |= {BEHAVIOUR: _BEHAVIOUR} if knows_behaviour(database) else {}
@@ -73,15 +82,15 @@ def dimensions(database: Database) -> dict[str, str]:
 
 
 def knows_behaviour(database: Database) -> bool:
-    """Whether users were grouped by how they use the product."""
+    """Whether users have been grouped by how they use the product (`everyturn cohorts`)."""
     return bool(database.scalar("SELECT count(*) FROM duckdb_tables() WHERE table_name = 'behaviours'"))
 
 
 def condition(text: str, dims: Mapping[str, str]) -> str:
-    """The SQL of a `--where` text over the dimensions.
+    """A `--where` text as SQL over the dimensions.
 
-    Allowed: comparisons, IN, BETWEEN, LIKE, IS NULL, AND, OR, NOT, text, numbers and the dimensions' names. Anything else is
-    a BadExpression, an unknown name an UnknownName; nothing of the text reaches the database unparsed.
+    Allowed are comparisons, IN, BETWEEN, LIKE, IS NULL, AND, OR, NOT, texts, numbers and the names of dimensions. Raises BadExpression
+    for anything else and UnknownName for an unknown name. Nothing of the text reaches the database without having been parsed.
 
     >>> condition("intent = 'refund' AND week >= '2026-09-07'", {"intent": "intent", "week": "week"})
     "(intent) = 'refund' AND (week) >= '2026-09-07'"
@@ -125,7 +134,7 @@ def _person(unit: str) -> str:
 
 
 def summary_sql(by: Sequence[str], dims: Mapping[str, str], *, where: str | None, unit: str) -> str:
-    """The query behind `measure`: the six totals and the unknowns of each group. Its one parameter is the signal's name."""
+    """The query behind `measure`, a row per group with the fields of a `Summary`; its only parameter is the signal's name."""
     for name in by:
         if name not in dims:
             raise UnknownName.among("group", name, dims)
@@ -158,15 +167,16 @@ def summarise(
 ) -> pa.Table:
     """The totals of one signal by group: columns `by…, users, n, y, nn, ny, yy, unknown, coming, without_user`.
 
-    `coming` is how many of the unknown may yet become known: not final, or of outputs younger than the signal's horizon.
+    `coming` counts the unknown answers that may still become known, because they are not final or because their outputs are younger
+    than the signal's horizon. `without_user` counts the answers that belong to no user and are in none of the other totals.
     """
     return database.table(summary_sql(by, dimensions(database), where=where, unit=unit), [signal])
 
 
 def weeks_known(database: Database, signal: str, *, where: str | None = None, unit: str = "user") -> int:
-    """In how many weeks there is a known answer: what the coming weeks are held against in "detectable" (docs/meanings.md).
+    """The number of weeks with a known answer, from which "detectable" is computed (docs/meanings.md).
 
-    `analysis.panel.Panel.weeks_known` says the same of a panel.
+    `analysis.panel.Panel.weeks_known` gives the same number for a panel.
     """
     filters = f" AND ({condition(where, dimensions(database))})" if where else ""
     found: int = database.scalar(
@@ -177,7 +187,10 @@ def weeks_known(database: Database, signal: str, *, where: str | None = None, un
 
 
 def sides(database: Database, signal: str, *, current: str, baseline: str) -> pa.Table:
-    """Per-user totals of two sets of answers by intent: columns user_id, intent_id, is_current, n, y, unknown; an answer in both is in both."""
+    """Per-user totals of two sets of answers by intent: columns user_id, intent_id, is_current, n, y, unknown.
+
+    An answer that meets both conditions counts on both sides.
+    """
     dims = dimensions(database)
     each = " UNION ALL ".join(
         f"SELECT user_id, intent_id, {side} AS is_current, value FROM answers WHERE {condition(text, dims)}"
@@ -196,7 +209,7 @@ def sides(database: Database, signal: str, *, current: str, baseline: str) -> pa
 
 
 def answered_badly(database: Database, signal: str, *, better: str, where: str | None, limit: int) -> list[str]:
-    """Conversation ids whose answer to the signal is bad, the most recent first and no two of one user; then the others."""
+    """Up to `limit` conversation ids, those with the worst answers to the signal first, then the most recent; one per user."""
     dims = dimensions(database)
     filters = f" AND ({condition(where, dims)})" if where else ""
     worst = "min(value)" if better == "higher" else "-max(value)"
@@ -217,7 +230,7 @@ def answered_badly(database: Database, signal: str, *, better: str, where: str |
 
 
 def all_summaries(database: Database) -> pa.Table:
-    """The totals of every signal by intent, cohort and week: columns as in `summarise`, with `signal` first."""
+    """The totals of every signal by intent, cohort and week: the columns of `summarise`, preceded by `signal`."""
     dims = dimensions(database)
     query = summary_sql(("intent", "cohort", "week"), dims, where=None, unit="user")
     names = [row[0] for row in database.rows("SELECT DISTINCT signal FROM observations ORDER BY signal")] or [
@@ -228,10 +241,10 @@ def all_summaries(database: Database) -> pa.Table:
 
 
 def cells(database: Database, *, until: date | None = None) -> pa.Table:
-    """Per-user totals by cohort, intent, week and signal: what the analyses see, up to the end of the day `until`.
+    """Per-user totals by cohort, intent, week and signal, which the analyses are computed from; up to the end of the day `until`.
 
-    Columns user_id, cohort, intent_id, week (Monday), signal, n, y, unknown, in no order. Conversations without a user or a time
-    are not in it; `measure` counts them.
+    Columns user_id, cohort, intent_id, week (Monday), signal, n, y, unknown; rows are in no particular order. Conversations without a
+    user or a time are left out; `measure` counts them.
     """
     dims = dimensions(database)
     past = f" AND started_at < DATE '{until + timedelta(days=1)}'" if until else ""
@@ -246,9 +259,9 @@ def cells(database: Database, *, until: date | None = None) -> pa.Table:
 
 
 def last_complete_week(database: Database, *, until: date | None = None) -> date | None:
-    """The Monday of the last week that is over: the data reach its Sunday. None where no conversation has a time.
+    """The Monday of the last complete week, the last one whose Sunday the data reach; None if no conversation has a time.
 
-    With `until`, the last week that was over by the end of that day.
+    With `until`, the last week that was complete at the end of that day.
     """
     latest: datetime | None = database.scalar("SELECT max(started_at) FROM conversations")
     if latest is None:

@@ -1,4 +1,4 @@
-"""Stored rows <-> the nouns: spans, ratings, messages, actions."""
+"""Conversion between stored rows and the model's types: spans, ratings, messages, actions, conversations."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import orjson
 import pyarrow as pa
 
 from everyturn.model import Action, Conversation, Feedback, FeedbackRecord, Message, NoiseFloor, Span, digest
-from everyturn.model.exchange import decode_messages, decode_tool_calls, encode_messages, message_json
+from everyturn.model.exchange import call_json, decode_messages, decode_tool_calls, encode_messages, message_json
 from everyturn.model.schemas import FEEDBACK_SCHEMA, SPAN_SCHEMA
 
 
 def utc(at: datetime | None) -> datetime | None:
-    """A stored time as the instant it is: columns hold UTC without saying so."""
+    """A stored time as an aware datetime: the columns hold UTC without a time zone."""
     return at.replace(tzinfo=UTC) if at is not None else None
 
 
@@ -44,9 +44,7 @@ def span_table(spans: Sequence[Span]) -> pa.Table:
         row["input"] = encode_messages(span.input) if span.input is not None else None
         row["output"] = encode_messages(span.output) if span.output is not None else None
         call = span.tool_call
-        row["tool_call"] = (
-            _json({"id": call.id, "name": call.name, "arguments": call.arguments}) if call is not None else None
-        )
+        row["tool_call"] = _json(call_json(call)) if call is not None else None
         row["attributes"] = _json(dict(sorted(span.attributes.items())))
         rows.append(row)
     return pa.Table.from_pylist(rows, SPAN_SCHEMA)
@@ -170,13 +168,13 @@ def feedback_rows(conversations: Sequence[Conversation]) -> pa.Table:
 
 
 def _columns(batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[Any, ...]]:
-    """Rows as tuples, decoded a column at a time."""
+    """The rows as tuples; columns are decoded whole, which is faster than row by row."""
     for batch in batches:
         yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
 
 
 class _Follower:
-    """Rows of one stream ordered by conversation id, taken conversation by conversation beside another such stream."""
+    """A stream of rows ordered by conversation id, read in step with another such stream."""
 
     def __init__(self, rows: Iterator[tuple[Any, ...]]) -> None:
         self._rows = rows
@@ -201,7 +199,7 @@ def conversations_of(
     *,
     noise_floor: NoiseFloor,
 ) -> Iterator[Conversation]:
-    """Whole conversations from four streams, each ordered by conversation id in byte order. Holds one at a time.
+    """Whole conversations from four streams, each ordered by conversation id (in byte order); one is in memory at a time.
 
     Columns: headers `conversation_id, user_id, started_at, attributes`; messages `conversation_id, role, content, at,
     tool_calls, tool_call_id, name`; feedback `conversation_id, name, value, label, comment, turn, source, at`; actions

@@ -1,4 +1,4 @@
-"""The shape of users' conversations: how many hold which intent, which tool, how long, at what hour, in which language."""
+"""How users use the product: per user, how many conversations have which intent, tool, length, hour and language."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from everyturn.engines.local import Database
 from everyturn.engines.metrics import knows_behaviour
 
 LANGUAGE_ATTRIBUTES = ("language", "locale", "lang")
-LONG = 4  # turns, from which on a conversation counts as long
+LONG = 4  # turns; a conversation with at least as many counts as long
 
 
 def shapes(database: Database) -> pa.Table:
-    """Per user: user_id, kind (intent, tool, length, hour, language, conversations), value, n (conversations).
+    """The number of conversations by user, kind and value: columns user_id, kind, value, n.
+
+    Kinds are intent, tool, length, hour, language, and conversations (all of a user's, with a null value).
 
     Hours are UTC: early morning 0-6, morning 6-12, afternoon 12-18, evening 18-24. Conversations without a user are left out.
     """
@@ -41,7 +43,10 @@ def shapes(database: Database) -> pa.Table:
 
 
 def store(database: Database, members: Mapping[str, tuple[str, float]], names: Mapping[str, str]) -> None:
-    """Keeps each user's group; `measure --by behaviour` reads it, and so does `watch` where users are divided by it."""
+    """Stores the group of each user: `members` holds group id and firmness by user, `names` the groups' names by id.
+
+    `measure --by behaviour` reads them, and so does `watch` if users are divided by behaviour.
+    """
     users = sorted(members)
     groups, firmness = zip(*(members[user] for user in users), strict=True) if users else ((), ())
     rows = pa.table(
@@ -61,7 +66,7 @@ def store(database: Database, members: Mapping[str, tuple[str, float]], names: M
 
 
 def stored(database: Database) -> dict[str, str]:
-    """Each user's group id of the last look; empty where there was none."""
+    """The stored group id of each user; empty if users have not been grouped."""
     if not knows_behaviour(database):
         return {}
     return dict(database.rows("SELECT member, group_id FROM behaviours"))

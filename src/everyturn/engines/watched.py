@@ -1,4 +1,4 @@
-"""What the monitor reads: totals per person and block of six hours, by when an answer became final; and who asked for what each day."""
+"""What the monitor reads: totals per user and block of six hours, by when an answer became final; and who asked for what each day."""
 
 from __future__ import annotations
 
@@ -28,11 +28,10 @@ _TOTALS = """
 
 
 def totals(database: Database, signals: Iterable[str]) -> pa.Table:
-    """Known, final answers of these signals, by when the output was given and when the answer was final.
+    """The known, final answers of these signals, by when the output was given and when its answer became final.
 
-    Columns given and block (numbers of six hours since 1970), signal (with its version), user_id, cohort, intent_id, n, y, ordered
-    by all keys; sums are made in millionths, so they are the same in any order and on any number of threads.
-    `edits` says the same as `edit_share` where that is known, and is left out then.
+    Columns given and block (six-hour blocks since 1970), signal (with its version), user_id, cohort, intent_id, n, y, ordered by all of
+    these. Where `edit_share` is known, `edits` adds nothing to it and is left out.
     """
     graded = database.scalar("SELECT count(*) FROM observations WHERE signal = 'edit_share'")
     heard = [signal for signal in signals if not (graded and signal == "edits")]
@@ -41,7 +40,7 @@ def totals(database: Database, signals: Iterable[str]) -> pa.Table:
 
 
 def asked(database: Database) -> pa.Table:
-    """Who asked for what on which day: day (since 1970), user_id, cohort, intent_id (null: no request was clear)."""
+    """Who asked for what on which day: columns day (since 1970), user_id, cohort, intent_id (null: no intent fits the request)."""
     cohort = dimensions(database)["cohort"]
     return database.table(
         f"""
@@ -55,7 +54,7 @@ def asked(database: Database) -> pa.Table:
 
 
 def closed_block(database: Database) -> int:
-    """The first block that is not over yet: the data reach to somewhere inside it."""
+    """The number of the block in which the data end; all earlier ones are over."""
     found: int | None = database.scalar(
         "SELECT (epoch_us(max(value)::TIMESTAMP) // 21600000000)::BIGINT FROM meta WHERE key = 'seen_until'"
     )
@@ -63,7 +62,7 @@ def closed_block(database: Database) -> int:
 
 
 def digest(database: Database, rows: pa.Table) -> str:
-    """The number of rows and the sum of their hashes: the same for the same rows in any order."""
+    """A digest of the rows that does not depend on their order: their number and the sum of their hashes."""
     if not rows.num_rows:
         return "0"
     database.connection.register("heard_rows", rows)
