@@ -31,7 +31,7 @@ def test_a_new_intent_is_found_in_its_first_week_and_told_once():
         assert [f.kind for f in mine] == ["new_intent"]
         assert (mine[0].found_at - mine[0].since).days <= 9
         assert mine[0].size.low < 0.085
-        assert mine[0].high > 0.07
+        assert mine[0].size.high > 0.07
         assert len(told) <= 3
 
 

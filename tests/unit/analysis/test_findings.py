@@ -154,7 +154,7 @@ def test_rework_in_many_places_is_one_finding_and_everywhere_is_the_product():
     (many,) = reworked("i1", "i4")
     assert many.intent_id is None
     assert '"intent 1" and "intent 4"' in many.sentence
-    assert many.low < 0.4 < many.high + 0.01
+    assert many.size.low < 0.4 < many.size.high + 0.01
     (everywhere,) = reworked(*(f"i{k}" for k in range(10)))
     assert everywhere.sentence.startswith("40% of the accepted answers are redone elsewhere within 7 days")
     assert reworked() == []
