@@ -15,7 +15,7 @@ from everyturn.analysis.panel import Mask, Panel, codes_in, has_both_sides
 from everyturn.stats import Estimate, NotEnough
 from everyturn.stats.compare import Split, split_difference
 from everyturn.stats.intervals import difference, rate
-from everyturn.stats.summaries import Codes, Floats, join, summarise_one
+from everyturn.stats.summaries import Codes, Floats, distinct, join, summarise_one
 
 _WARM_UP = 3  # weeks in which every intent is new, because everything is
 _NEW_USERS = 5  # distinct people, before an intent is more than somebody's
@@ -214,7 +214,7 @@ def mix_shift(panel: Panel) -> Split | None:
     is_current = rows.week >= weeks - MIX_WEEKS
     if weeks < 2 * MIX_WEEKS or not has_both_sides(rows, is_current):
         return None
-    _, group = np.unique(rows.cohort * len(panel.intents) + rows.intent, return_inverse=True)
+    _, group = distinct(rows.cohort * len(panel.intents) + rows.intent)
     strict = split_difference(rows.user, group, is_current, rows.n, rows.y, level=0.998)
     if abs(strict.mix.value) < _WORTH or strict.mix.low <= 0 <= strict.mix.high:
         return None

@@ -16,7 +16,7 @@ from everyturn.stats import Estimate
 from everyturn.stats.changes import z_values
 from everyturn.stats.compare import Split, split_difference
 from everyturn.stats.intervals import NEEDED_USERS, picked
-from everyturn.stats.summaries import Codes, Floats, per_user, sum_by
+from everyturn.stats.summaries import Codes, Floats, distinct, per_user, sum_by
 
 _QUIET = 2.0  # standard errors: below it a node counts as not having moved
 _WORTH = 0.005  # what is smaller than half a point by the time it is told was explained by something else
@@ -141,9 +141,7 @@ def nodes(panel: Panel, rows: Rows) -> Iterator[Node]:
 
 def strata(panel: Panel, rows: Rows) -> Codes:
     """Cohort and intent together, numbered from 0: within a stratum a change of mix can neither hide nor feign one of rate."""
-    _, codes = np.unique(rows.cohort * len(panel.intents) + rows.intent, return_inverse=True)
-    numbered: Codes = codes.astype(np.int64)
-    return numbered
+    return distinct(rows.cohort * len(panel.intents) + rows.intent)[1]
 
 
 def day_after(panel: Panel, weeks: int) -> date:

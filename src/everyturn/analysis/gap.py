@@ -13,7 +13,7 @@ import pyarrow as pa
 from everyturn.analysis import Weekly, weekly_json
 from everyturn.analysis.blind import least_change
 from everyturn.analysis.evals import Evals, Run
-from everyturn.analysis.opening import Opened, share_trend, when_opened
+from everyturn.analysis.opening import Opened, share_trends, when_opened
 from everyturn.analysis.panel import Panel, Rows
 from everyturn.stats import Estimate, NotEnough, Summary
 from everyturn.stats.intervals import always_valid, chained, rate, subtract, unknown_bounds
@@ -171,6 +171,7 @@ def measure_gap(panel: Panel, evals: Evals, names: Mapping[str, str], *, only: C
     volume = sum_by(traffic.intent, traffic.n, size)
     by_week = sum_by(traffic.intent * weeks + traffic.week, traffic.n, size * weeks).reshape(size, weeks)
     known = _by_intent(panel, "acceptance")
+    trends = share_trends(panel)
     beside = {name: _by_intent(panel, signal) for name, signal in BESIDE.items() if len(panel.rows(signal))}
     rows = []
     for code, intent_id in enumerate(panel.intents):
@@ -196,7 +197,7 @@ def measure_gap(panel: Panel, evals: Evals, names: Mapping[str, str], *, only: C
                 beside={name: rate(totals[code]) for name, totals in beside.items()},
                 lost=_lost(acceptance, head.acceptance),
                 status=_status((cases, acceptance, distance), head, any_cases=evals.cases > 0),
-                trend=share_trend(panel, code),
+                trend=trends.get(code),
                 opened=when_opened(panel, evals, code, distance),
                 smallest_change=least_change(known[code], weeks_known),
             )

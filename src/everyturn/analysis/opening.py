@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
 
 from everyturn.analysis.evals import Evals
-from everyturn.analysis.panel import Panel, Rows, contrast
-from everyturn.stats import Estimate
+from everyturn.analysis.panel import Panel, Rows
+from everyturn.stats import Estimate, Summary
 from everyturn.stats.changes import shapes, z_values
-from everyturn.stats.intervals import NEEDED_USERS, rate
-from everyturn.stats.summaries import sum_by
+from everyturn.stats.intervals import NEEDED_USERS, difference, rate
+from everyturn.stats.summaries import Joint, distinct, sum_by
 
 TREND_WEEKS = 4
 _NEAR = 5.99  # chi-squared, 95%, for two unknowns: the start and the course
@@ -78,7 +79,7 @@ def _fall(own: Rows, weeks: int, *, chance: float) -> tuple[int, int, int] | Non
     courses = shapes(weeks)
     if not len(own) or not len(courses.weights):
         return None
-    users, who = np.unique(own.user, return_inverse=True)
+    users, who = distinct(own.user)
     cell = who * weeks + own.week
     n = sum_by(cell, own.n, len(users) * weeks).reshape(len(users), weeks)
     y = sum_by(cell, own.y, len(users) * weeks).reshape(len(users), weeks)
@@ -108,12 +109,27 @@ def _first_promise(evals: Evals, intent_id: str | None, above: float) -> date | 
     return day - timedelta(days=day.weekday())
 
 
-def share_trend(panel: Panel, code: int) -> Estimate | None:
-    """How the intent's share of all outputs changed from four finished weeks to the next four, paired by user."""
+def share_trends(panel: Panel) -> dict[int, Estimate]:
+    """How each intent's share of all outputs changed from four finished weeks to the next four, paired by user; by intent."""
     if panel.complete < 2 * TREND_WEEKS:
-        return None
-    traffic = panel.traffic
+        return {}
+    traffic, users = panel.traffic, len(panel.users)
     rows = traffic.take((traffic.week < panel.complete) & (traffic.week >= panel.complete - 2 * TREND_WEEKS))
-    share = replace(rows, y=rows.n * (rows.intent == code))
-    change = contrast(share, rows.week >= panel.complete - TREND_WEEKS)
-    return change if isinstance(change, Estimate) else None
+    late = (rows.week >= panel.complete - TREND_WEEKS).astype(np.int64)
+    n = sum_by(late * users + rows.user, rows.n, 2 * users).reshape(2, users)
+    people, shared = np.count_nonzero(n, axis=1).tolist(), int(np.count_nonzero(n.all(axis=0)))
+    order = np.argsort(rows.intent, kind="stable")
+    ends = np.searchsorted(rows.intent[order], np.arange(len(panel.intents) + 1))
+    found = {}
+    for code, (start, end) in enumerate(pairwise(ends.tolist())):
+        own = order[start:end]
+        y = sum_by(late[own] * users + rows.user[own], rows.n[own], 2 * users).reshape(2, users)
+        before, since = (
+            Summary(asked, float(m.sum()), float(v.sum()), float(m @ m), float(m @ v), float(v @ v))
+            for asked, m, v in zip(people, n, y, strict=True)
+        )
+        joint = Joint(shared, float(n[1] @ n[0]), float(n[1] @ y[0]), float(y[1] @ n[0]), float(y[1] @ y[0]))
+        change = difference(since, before, joint)
+        if isinstance(change, Estimate):
+            found[code] = change
+    return found

@@ -54,14 +54,15 @@ class Rows:
 
     def take(self, keep: Mask) -> Rows:
         """The rows where `keep` holds."""
+        at = np.flatnonzero(keep)  # once, for all seven columns
         return Rows(
-            self.user[keep],
-            self.cohort[keep],
-            self.intent[keep],
-            self.week[keep],
-            self.n[keep],
-            self.y[keep],
-            self.unknown[keep],
+            self.user[at],
+            self.cohort[at],
+            self.intent[at],
+            self.week[at],
+            self.n[at],
+            self.y[at],
+            self.unknown[at],
         )
 
     @cached_property

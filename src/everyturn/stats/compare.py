@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from everyturn.stats import Estimate
 from everyturn.stats.intervals import half_width
-from everyturn.stats.summaries import Codes, Floats, sum_by
+from everyturn.stats.summaries import Codes, Floats, distinct, sum_by
 
 _OTHERS = 5.0  # imagined answers that pull a small group's rate towards its period's; with 2 the results are the same
 
@@ -72,7 +72,7 @@ def split_difference(
     >>> round(s.total.value, 3), round(s.mix.value, 3), round(s.within.value, 3)
     (-0.25, 0.0, -0.25)
     """
-    _, who = np.unique(user, return_inverse=True)
+    _, who = distinct(user)
     users, groups = int(who.max()) + 1, int(group.max()) + 1
     period = is_current.astype(np.int64)
     n_user = _by_period(who, period, n, users)
@@ -88,8 +88,10 @@ def split_difference(
 
     d_mix, d_within = np.zeros(users), np.zeros(users)
     parts = []
+    order = np.argsort(group, kind="stable")
+    ends = np.searchsorted(group[order], np.arange(groups + 1))
     for g in range(groups):  # one group at a time, so that memory does not grow with groups x users
-        here = group == g
+        here = order[ends[g] : ends[g + 1]]
         n_u, y_u = (_by_period(who[here], period[here], values[here], users) for values in (n, y))
         # Each user's influence on this group's rate and weight, by period; a rate known in one period only is used for both.
         others = (y_group[g] - y_u + _OTHERS * overall) / (n_group[g] - n_u + _OTHERS)

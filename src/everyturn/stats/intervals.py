@@ -301,9 +301,10 @@ def half_width(influence: Floats, *, level: float = 0.95) -> float:
     >>> round(half_width(np.array([0.1, -0.1, 0.05, -0.05])), 2)
     0.42
     """
-    squares = float((influence**2).sum())
+    squared = influence**2
+    squares = float(squared.sum())
     users = int(np.count_nonzero(influence))
     if squares <= 0 or users < 2:
         return 0.0
-    degrees = 3 * squares**2 / float((influence**4).sum()) - 1
+    degrees = 3 * squares**2 / float((squared**2).sum()) - 1
     return _t(degrees, level) * math.sqrt(squares * users / (users - 1))
