@@ -7,10 +7,18 @@ text leaves the database.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from everyturn.engines.local import Database
 from everyturn.engines.metrics import SCALE
+from everyturn.stats.summaries import Codes, Floats, distinct, sum_by
+
+Mask = NDArray[np.bool_]
 
 # Shapes of the user's message, each a regular expression that also tells whether the message holds it. A table or column is
 # what is written like_this or like.this_one; a number any run of digits, masked ones included.
@@ -25,143 +33,211 @@ LONG = 600  # characters: more than anyone types into a chat at one go, so paste
 SHORT = 25  # characters
 LATE = 3  # turns before it
 
+_MESSAGE = {"long": f"length(content) > {LONG}", "short": f"length(content) < {SHORT}"} | {
+    name: f"regexp_matches(content, '{pattern}')" for name, pattern in SHAPES.items()
+}
+_PLACE = {"first": "turn = 0", "late": f"turn >= {LATE}"}
+
+# Outputs go by numbers, those of an intent one after the other and in the order of their conversations' ids; so do the persons
+# of each intent.
 _OUTPUTS = f"""
-    SELECT conversation_id, coalesce(turn, 0) AS turn, user_id, intent_id, round(value * {SCALE})::HUGEINT AS value
-    FROM facts WHERE signal = ? AND value IS NOT NULL AND user_id IS NOT NULL
+    CREATE OR REPLACE TEMP TABLE context_outputs AS
+    WITH outputs AS (
+      SELECT conversation_id, coalesce(turn, 0) AS turn, user_id, intent_id, round(value * {SCALE})::DOUBLE AS value
+      FROM facts WHERE signal = ? AND value IS NOT NULL AND user_id IS NOT NULL),
+    people AS (SELECT *, row_number() OVER () - 1 AS person FROM (SELECT DISTINCT intent_id, user_id FROM outputs)),
+    intents AS (SELECT *, row_number() OVER (ORDER BY intent_id) - 1 AS intent FROM (SELECT DISTINCT intent_id FROM outputs))
+    SELECT o.*, intent, person, row_number() OVER (ORDER BY intent, conversation_id, turn) - 1 AS output
+    FROM outputs o JOIN people p ON p.user_id = o.user_id AND p.intent_id IS NOT DISTINCT FROM o.intent_id
+    JOIN intents i ON i.intent_id IS NOT DISTINCT FROM o.intent_id
 """
-_TOOLS = """
-    SELECT DISTINCT conversation_id, turn, unnest(json_extract_string(tool_calls, '$[*].name')) AS name FROM messages
-    WHERE role = 'assistant' AND tool_calls IS NOT NULL
+_ROWS = f"""
+    CREATE OR REPLACE TEMP TABLE context_rows AS
+    WITH texts AS (
+      SELECT attributes, e.key || ' = ' || (attributes ->> ('$."' || e.key || '"')) AS name
+      FROM (SELECT DISTINCT attributes FROM conversations) c, json_each(c.attributes) e),
+    here AS (SELECT output, user_id, attributes FROM context_outputs JOIN (SELECT conversation_id, attributes FROM conversations) USING (conversation_id)),
+    shared AS (
+      SELECT name FROM texts JOIN (SELECT DISTINCT attributes, user_id FROM here) USING (attributes)
+      GROUP BY name HAVING count(DISTINCT user_id) >= ?),
+    calls AS (
+      SELECT conversation_id, turn, role, unnest(json_extract_string(tool_calls, '$[*].id')) AS id,
+        unnest(json_extract_string(tool_calls, '$[*].name')) AS name FROM messages WHERE tool_calls IS NOT NULL),
+    said AS (
+      SELECT output, unnest([{", ".join(f"CASE WHEN {test} THEN '{name}' END" for name, test in _MESSAGE.items())}]) AS name
+      FROM messages m JOIN context_outputs USING (conversation_id, turn) WHERE m.role = 'user' AND m.content IS NOT NULL),
+    stood AS (
+      SELECT output, unnest([{", ".join(f"CASE WHEN {test} THEN '{name}' END" for name, test in _PLACE.items())}]) AS name
+      FROM context_outputs)
+    SELECT 'attribute' AS kind, name, output FROM here JOIN texts USING (attributes) SEMI JOIN shared USING (name)
+    UNION ALL SELECT DISTINCT 'tool', name, output FROM calls JOIN context_outputs USING (conversation_id, turn)
+      WHERE role = 'assistant'
+    UNION ALL SELECT DISTINCT 'tool error', c.name, o.output FROM messages a
+      JOIN calls c ON c.conversation_id = a.conversation_id AND c.id = a.tool_call_id
+      JOIN context_outputs o ON o.conversation_id = a.conversation_id AND o.turn = a.turn
+      WHERE a.role = 'tool' AND starts_with(ltrim(a.content), '{{"error"')
+    UNION ALL SELECT 'place', name, output FROM stood
+    UNION ALL SELECT DISTINCT 'message', name, output FROM said
+"""
+_NAMED = """
+    CREATE OR REPLACE TEMP TABLE contexts_named AS
+    SELECT kind, name, row_number() OVER (ORDER BY kind, name) - 1 AS context
+    FROM (SELECT DISTINCT kind, name FROM context_rows WHERE name IS NOT NULL)
 """
 
 
-def prepare(database: Database, signal: str, *, people: int) -> None:
-    """Makes the tables `context_outputs` (what the signal says of each output), `contexts_named` and `context_of` (which each output has).
+@dataclass(frozen=True, slots=True)
+class Contexts:
+    """What a signal says of each output, and which contexts each has, as numbers: a look at one intent reads that intent's alone.
 
-    Outputs and contexts go by numbers, the outputs of an intent one after the other: of tens of millions of rows a look at one
-    intent reads that intent's alone.
+    `intent`, `person` (of one intent), `value` (in millionths) and `conversation` are those of each output. `output`, `pair` and
+    `who` are those of each output and a context of it, in the order of `pair` (intent and context in one number) and `who`.
+    """
+
+    intents: list[str | None]
+    named: list[tuple[str, str]]
+    intent: Codes
+    person: Codes
+    value: Floats
+    conversation: pa.ChunkedArray
+    output: Codes
+    pair: Codes
+    who: Codes
+
+    def totals(self) -> pa.Table:
+        """The totals with and without each context by intent: one row an intent and context.
+
+        Columns: intent_id (null where no intent fits), kind, name; users1, n1, y1, nn1, ny1, yy1 with the context; the same with 2
+        without it; shared, nn, ny, yn, yy over the users in both; held, which is false.
+        """
+        return self._table({False: self._summed(slice(0, len(self.intent)), slice(0, len(self.pair)), None)})
+
+    def within(self, intent_id: str | None, beside: tuple[str, str]) -> pa.Table:
+        """The same of one intent, twice a context: `held` true among the outputs that have the context `beside`, false among the others."""
+        own, pairs = self._of(intent_id)
+        held = self._having(own, pairs, beside)
+        return self._table({is_held: self._summed(own, pairs, held == is_held) for is_held in (False, True)})
+
+    def examples(
+        self, intent_id: str | None, context: tuple[str, str], *, has: bool, worst: str, limit: int = 5
+    ) -> list[str]:
+        """Conversation ids of an intent that have (or lack) a context and where the signal answered badly, no two of one user.
+
+        `worst` is "low" or "high": which answers are bad.
+        """
+        own, pairs = self._of(intent_id)
+        value = self.value[own] if worst == "low" else -self.value[own]
+        chosen = np.flatnonzero(self._having(own, pairs, context) == has)
+        chosen = chosen[
+            np.argsort(value[chosen], kind="stable")
+        ]  # of alike ones in the order of their conversations' ids
+        _, first = np.unique(self.person[own][chosen], return_index=True)
+        ids: list[str] = self.conversation.take(pa.array(own.start + chosen[np.sort(first)[:limit]])).to_pylist()
+        return ids
+
+    def _of(self, intent_id: str | None) -> tuple[slice, slice]:
+        """The outputs and the pairs of an intent."""
+        code, size = self.intents.index(intent_id), len(self.named)
+        outputs = np.searchsorted(self.intent, [code, code + 1])
+        pairs = np.searchsorted(self.pair, [code * size, (code + 1) * size])
+        return slice(*outputs.tolist()), slice(*pairs.tolist())
+
+    def _having(self, own: slice, pairs: slice, context: tuple[str, str]) -> Mask:
+        """Which of these outputs have a context."""
+        has = np.zeros(own.stop - own.start, dtype=bool)
+        has[self.output[pairs][self.pair[pairs] % len(self.named) == self.named.index(context)] - own.start] = True
+        return has
+
+    def _summed(self, own: slice, pairs: slice, keep: Mask | None) -> dict[str, Codes | Floats]:
+        """The totals of each pair among the outputs that `keep` holds for."""
+        size = len(self.named)
+        person, value, intent = self.person[own], self.value[own], self.intent[own]
+        output, pair, who = self.output[pairs], self.pair[pairs], self.who[pairs]
+        if keep is not None:
+            person, value, intent = person[keep], value[keep], intent[keep]
+            output, pair, who = (each[keep[output - own.start]] for each in (output, pair, who))
+        # What each person's outputs of an intent come to, then all persons'; the same of those with the context.
+        people, at = distinct(person)
+        n, y = sum_by(at, np.ones(len(at)), len(people)), sum_by(at, value, len(people))
+        of = np.zeros(len(people), dtype=np.int64)
+        of[at] = intent
+        every = [sum_by(of, v, len(self.intents)) for v in (np.ones(len(n)), n, y, n * n, n * y, y * y)]
+        starts = np.flatnonzero(np.r_[True, (pair[1:] != pair[:-1]) | (who[1:] != who[:-1])][: len(pair)])
+        n1 = np.diff(np.r_[starts, len(pair)]).astype(float)
+        y1 = np.add.reduceat(self.value[output], starts) if len(starts) else n1
+        places = np.searchsorted(people, who[starts])
+        n, y = n[places], y[places]
+        n2, y2 = n - n1, y - y1
+        found, at = distinct(pair[starts])
+
+        def total(values: Floats) -> Floats:
+            return sum_by(at, values, len(found))
+
+        users, all_n, all_y, all_nn, all_ny, all_yy = (each[found // size] for each in every)
+        return {
+            "pair": found,
+            "users1": total(np.ones(len(n1))),
+            "n1": total(n1),
+            "y1": total(y1) / SCALE,
+            "nn1": total(n1 * n1),
+            "ny1": total(n1 * y1) / SCALE,
+            "yy1": total(y1 * y1) / SCALE / SCALE,
+            "users2": users - total(n2 == 0),
+            "n2": all_n - total(n1),
+            "y2": (all_y - total(y1)) / SCALE,
+            "nn2": all_nn + total(n2 * n2 - n * n),
+            "ny2": (all_ny + total(n2 * y2 - n * y)) / SCALE,
+            "yy2": (all_yy + total(y2 * y2 - y * y)) / SCALE / SCALE,
+            "shared": total(n2 > 0),
+            "nn": total(n1 * n2),
+            "ny": total(n1 * y2) / SCALE,
+            "yn": total(y1 * n2) / SCALE,
+            "yy": total(y1 * y2) / SCALE / SCALE,
+        }
+
+    def _table(self, summed: Mapping[bool, dict[str, Codes | Floats]]) -> pa.Table:
+        """The totals with the names of what they are of."""
+        parts = []
+        for held, columns in summed.items():
+            intent, context = np.divmod(columns.pop("pair"), len(self.named) or 1)
+            kinds, names = zip(*(self.named[c] for c in context.tolist()), strict=True) if len(context) else ((), ())
+            texts = {"intent_id": [self.intents[i] for i in intent.tolist()], "kind": kinds, "name": names}
+            parts.append(
+                pa.table(
+                    {name: pa.array(values, pa.string()) for name, values in texts.items()}
+                    | {"held": np.full(len(context), held)}
+                    | columns
+                )
+            )
+        return pa.concat_tables(parts)
+
+
+def read_contexts(database: Database, signal: str, *, people: int) -> Contexts:
+    """What a signal says of each output and the contexts each was given in.
 
     Attributes whose values are shared by fewer than `people` users are no contexts: ids, times, texts.
     """
-    shapes = " UNION ALL ".join(
-        f"SELECT 'message' AS kind, '{name}' AS name, conversation_id, turn FROM asked"
-        f" WHERE regexp_matches(content, '{pattern}')"
-        for name, pattern in SHAPES.items()
+    database.run(_OUTPUTS, [signal])
+    database.run(_ROWS, [people])
+    database.run(_NAMED)
+    outputs = database.table("SELECT intent, person, value, conversation_id FROM context_outputs ORDER BY output")
+    rows = database.table("SELECT output, context FROM context_rows JOIN contexts_named USING (kind, name)")
+    intents = database.rows("SELECT DISTINCT intent_id, intent FROM context_outputs ORDER BY intent")
+    named = database.rows("SELECT kind, name FROM contexts_named ORDER BY context")
+    for name in ("context_outputs", "context_rows", "contexts_named"):
+        database.run(f"DROP TABLE {name}")
+    intent, person, value = (outputs[name].to_numpy() for name in ("intent", "person", "value"))
+    output = rows["output"].to_numpy()
+    pair, who = intent[output] * len(named) + rows["context"].to_numpy(), person[output]
+    order = np.lexsort((output, who, pair))
+    return Contexts(
+        [intent_id for intent_id, _ in intents],
+        [(kind, name) for kind, name in named],
+        intent,
+        person,
+        value,
+        outputs["conversation_id"],
+        output[order],
+        pair[order],
+        who[order],
     )
-    database.run(
-        "CREATE OR REPLACE TEMP TABLE context_outputs AS SELECT *, row_number() OVER (ORDER BY intent_id) AS output"
-        f" FROM ({_OUTPUTS}) ORDER BY intent_id",
-        [signal],
-    )
-    database.run(
-        f"""
-        CREATE OR REPLACE TEMP TABLE context_rows AS
-        WITH here AS (SELECT DISTINCT conversation_id, turn, user_id FROM context_outputs),
-        asked AS (SELECT m.conversation_id, m.turn, m.content FROM messages m SEMI JOIN here USING (conversation_id, turn)
-          WHERE m.role = 'user' AND m.content IS NOT NULL),
-        attribute AS (SELECT c.conversation_id, c.user_id, e.key AS name, c.attributes ->> ('$."' || e.key || '"') AS value
-          FROM conversations c, json_each(c.attributes) e WHERE c.conversation_id IN (SELECT conversation_id FROM here)),
-        shared AS (SELECT name, value FROM attribute GROUP BY ALL HAVING count(DISTINCT user_id) >= {people:d}),
-        called AS ({_TOOLS}),
-        failed AS (SELECT DISTINCT a.conversation_id, a.turn, c.name FROM messages a
-          JOIN (SELECT conversation_id, unnest(json_extract_string(tool_calls, '$[*].id')) AS id,
-            unnest(json_extract_string(tool_calls, '$[*].name')) AS name FROM messages WHERE tool_calls IS NOT NULL) c ON c.conversation_id = a.conversation_id AND c.id = a.tool_call_id
-          WHERE a.role = 'tool' AND starts_with(ltrim(a.content), '{{"error"'))
-        SELECT kind, name, conversation_id, turn FROM (
-          SELECT 'attribute' AS kind, name || ' = ' || value AS name, conversation_id, h.turn
-          FROM attribute JOIN shared USING (name, value) JOIN here h USING (conversation_id)
-          UNION ALL SELECT 'tool', name, conversation_id, turn FROM called
-          UNION ALL SELECT 'tool error', name, conversation_id, turn FROM failed
-          UNION ALL SELECT 'place', 'first', conversation_id, turn FROM here WHERE turn = 0
-          UNION ALL SELECT 'place', 'late', conversation_id, turn FROM here WHERE turn >= {LATE}
-          UNION ALL SELECT 'message', 'long', conversation_id, turn FROM asked WHERE length(content) > {LONG}
-          UNION ALL SELECT 'message', 'short', conversation_id, turn FROM asked WHERE length(content) < {SHORT}
-          UNION ALL {shapes}) SEMI JOIN here USING (conversation_id, turn)
-        GROUP BY ALL
-        """
-    )
-    database.run(
-        "CREATE OR REPLACE TEMP TABLE contexts_named AS"
-        " SELECT *, row_number() OVER (ORDER BY kind, name)::INTEGER AS context FROM (SELECT DISTINCT kind, name FROM context_rows)"
-    )
-    database.run(
-        """
-        CREATE OR REPLACE TEMP TABLE context_of AS SELECT o.output, n.context
-        FROM context_rows r JOIN contexts_named n USING (kind, name) JOIN context_outputs o USING (conversation_id, turn)
-        ORDER BY o.output
-        """
-    )
-    database.run("DROP TABLE context_rows")
-
-
-def totals(database: Database, *, intent_id: str | None = None, beside: tuple[str, str] | None = None) -> pa.Table:
-    """The totals with and without each context by intent: one row an intent and context.
-
-    Columns: intent_id (null where no intent fits), kind, name; users1, n1, y1, nn1, ny1, yy1 with the context; the same with 2
-    without it; shared, nn, ny, yn, yy over the users in both. With `beside` (a kind and name) two rows a context: `held` true
-    among the outputs that have that other context, false among those that lack it. `prepare` must have run.
-    """
-    only = "WHERE o.intent_id IS NOT DISTINCT FROM ?" if intent_id is not None else ""
-    other = "false"
-    parameters: list[str] = []
-    if beside is not None:
-        other = "b.output IS NOT NULL"
-        parameters += list(beside)
-    join = (
-        "LEFT JOIN (SELECT output FROM context_of JOIN contexts_named USING (context) WHERE kind = ? AND name = ?) b"
-        " ON b.output = o.output"
-        if beside is not None
-        else ""
-    )
-    if intent_id is not None:
-        parameters.append(intent_id)
-    row = "n{0}::DOUBLE AS n{0}, y{0}::DOUBLE / {1} AS y{0}, nn{0}::DOUBLE AS nn{0}, ny{0}::DOUBLE / {1} AS ny{0}, yy{0}::DOUBLE / {1} / {1} AS yy{0}"
-    return database.table(
-        f"""
-        WITH outputs AS (SELECT o.*, {other} AS held FROM context_outputs o {join} {only}),
-        people AS (SELECT intent_id, held, user_id, count(*)::HUGEINT AS n, sum(value)::HUGEINT AS y FROM outputs GROUP BY ALL),
-        every AS (SELECT intent_id, held, count(*) AS users, sum(n) AS n, sum(y) AS y, sum(n * n) AS nn, sum(n * y) AS ny,
-          sum(y * y) AS yy FROM people GROUP BY ALL),
-        having_it AS (SELECT o.intent_id, o.held, c.context, o.user_id, count(*)::HUGEINT AS n1, sum(o.value)::HUGEINT AS y1
-          FROM outputs o JOIN context_of c USING (output) GROUP BY ALL),
-        sides AS (SELECT h.*, p.n, p.y, p.n - h.n1 AS n2, p.y - h.y1 AS y2 FROM having_it h JOIN people p
-          ON p.intent_id IS NOT DISTINCT FROM h.intent_id AND p.held = h.held AND p.user_id = h.user_id),
-        summed AS (SELECT intent_id, held, context, count(*) AS users1, sum(n1) AS n1, sum(y1) AS y1, sum(n1 * n1) AS nn1,
-          sum(n1 * y1) AS ny1, sum(y1 * y1) AS yy1, count(*) FILTER (n2 = 0) AS only1,
-          sum(n2 * n2 - n * n) AS nn2, sum(n2 * y2 - n * y) AS ny2, sum(y2 * y2 - y * y) AS yy2,
-          count(*) FILTER (n2 > 0) AS shared, sum(n1 * n2) AS nn, sum(n1 * y2) AS ny, sum(y1 * n2) AS yn, sum(y1 * y2) AS yy
-          FROM sides GROUP BY ALL),
-        rows AS (SELECT s.* REPLACE (e.nn + s.nn2 AS nn2, e.ny + s.ny2 AS ny2, e.yy + s.yy2 AS yy2),
-          e.users - s.only1 AS users2, e.n - s.n1 AS n2, e.y - s.y1 AS y2
-          FROM summed s JOIN every e ON e.intent_id IS NOT DISTINCT FROM s.intent_id AND e.held = s.held)
-        SELECT intent_id, held, kind, name, users1, {row.format(1, SCALE)}, users2, {row.format(2, SCALE)}, shared,
-          nn::DOUBLE AS nn, ny::DOUBLE / {SCALE} AS ny, yn::DOUBLE / {SCALE} AS yn, yy::DOUBLE / {SCALE} / {SCALE} AS yy
-        FROM rows JOIN contexts_named USING (context) ORDER BY ALL
-        """,
-        parameters,
-    )
-
-
-def examples(
-    database: Database, *, intent_id: str | None, context: tuple[str, str], has: bool, worst: str, limit: int = 5
-) -> list[str]:
-    """Conversation ids of an intent that have (or lack) a context and where the signal answered badly, no two of one user.
-
-    `worst` is "low" or "high": which answers are bad.
-    """
-    negate = "SEMI" if has else "ANTI"
-    order = "min(value)" if worst == "low" else "max(value) DESC"
-    return [
-        row[0]
-        for row in database.rows(
-            f"""
-            WITH found AS (SELECT o.* FROM context_outputs o {negate} JOIN
-              (SELECT output FROM context_of JOIN contexts_named USING (context) WHERE kind = ? AND name = ?) c USING (output)
-              WHERE o.intent_id IS NOT DISTINCT FROM ?)
-            SELECT conversation_id FROM found GROUP BY conversation_id, user_id
-            QUALIFY row_number() OVER (PARTITION BY user_id ORDER BY {order}, conversation_id) = 1
-            ORDER BY {order}, conversation_id LIMIT ?
-            """,
-            [*context, intent_id, limit],
-        )
-    ]

@@ -73,7 +73,8 @@ TABLES: dict[str, str] = {
     "turn_intents": "conversation_id VARCHAR, turn INTEGER, intent_id VARCHAR",  # the intent of the latest request up to each turn
     "timeouts": "intent_id VARCHAR, seconds DOUBLE, gaps BIGINT, users BIGINT",  # how long a silence must last to count as leaving
     "case_intents": "suite VARCHAR, case_id VARCHAR, intent_id VARCHAR, confidence DOUBLE",
-    "blobs": "name VARCHAR PRIMARY KEY, value BLOB",  # fitted states, Arrow IPC
+    # Fitted states, Arrow IPC: packed already, and packed again they would all be unpacked to read one.
+    "blobs": "name VARCHAR PRIMARY KEY, value BLOB USING COMPRESSION uncompressed",
 }
 
 NATURAL_KEYS: dict[str, tuple[str, ...]] = {

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import orjson
-import pyarrow as pa
 
 from everyturn.analysis.contexts import Context, contexts, with_examples
-from everyturn.engines import contexts as stored
+from everyturn.engines.contexts import read_contexts
 from everyturn.engines.kept import kept
 from everyturn.engines.local import Database
 from everyturn.model import Json
@@ -28,24 +29,7 @@ def contexts_of(db: Database, signal: Signal) -> list[dict[str, Json]]:
 
 
 def _found(db: Database, signal: Signal) -> list[Context]:
-    stored.prepare(db, signal.name, people=NEEDED_USERS)
-    made: dict[tuple[str | None, tuple[str, str]], pa.Table] = {}
-
-    def within(intent_id: str | None, context: tuple[str, str]) -> pa.Table:
-        key = (intent_id, context)
-        if key not in made:
-            made[key] = stored.totals(db, intent_id=intent_id, beside=context)
-        return made[key]
-
-    found = contexts(
-        stored.totals(db),
-        names_of(db),
-        signal=signal.name,
-        better=signal.better,
-        within=within,
-    )
+    read = read_contexts(db, signal.name, people=NEEDED_USERS)
+    found = contexts(read.totals(), names_of(db), signal=signal.name, better=signal.better, within=cache(read.within))
     worst = "low" if signal.better == "higher" else "high"
-    return with_examples(
-        found,
-        lambda c: stored.examples(db, intent_id=c.intent_id, context=(c.kind, c.name), has=c.has, worst=worst),
-    )
+    return with_examples(found, lambda c: read.examples(c.intent_id, (c.kind, c.name), has=c.has, worst=worst))
