@@ -71,11 +71,9 @@ class Watch:
     muted: int = 0
 
     def to_json(self) -> dict[str, Any]:
-        """The fields of the `watch` result: what is worth paging, and apart from it the watch list."""
-        found = [finding.to_json() for finding in self.findings]
+        """All of it in plain values; the `watch` result gives what is worth paging apart from the watch list."""
         return {
-            "findings": [f for f in found if f["tier"] == PAGE],
-            "watch_list": [f for f in found if f["tier"] == LIST],
+            "findings": [finding.to_json() for finding in self.findings],
             "sentence": self.sentence,
             "blind_spots": [spots.to_json() for spots in self.blind],
             "muted": self.muted,

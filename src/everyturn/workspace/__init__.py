@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
-from everyturn.analysis.alarms import BUDGET
+from everyturn.analysis.alarms import BUDGET, LIST, PAGE
 from everyturn.config import FILE, read_config
 from everyturn.engines import metrics
 from everyturn.engines.local import Database
@@ -29,7 +29,7 @@ from everyturn.workspace.discovering import Wishes, discover_intents, discovered
 from everyturn.workspace.forgetting import forget_user
 from everyturn.workspace.hearing import marks_of
 from everyturn.workspace.listing import list_plugins
-from everyturn.workspace.looking import evals_of, findings_of, gap_of, names_of, panel_of, read_day
+from everyturn.workspace.looking import findings_of, gap_of, read_day
 from everyturn.workspace.marking import add_mark
 from everyturn.workspace.measuring import group_names, measure_rates, needs_intents, require_users
 from everyturn.workspace.observing import named_signal, observe, signals
@@ -272,9 +272,11 @@ class Workspace:
         require_users(self.database)
         self._ensure_intents()
         self.progress("looking for changes", 0, None)
-        db = self.database
-        seen = findings_of(db, panel_of(db, until=day), evals_of(db), names_of(db), until=day, budget=budget)
-        return self._result("watch", until=plain(day), budget=budget, **seen.to_json())
+        seen = findings_of(self.database, until=day, budget=budget)
+        tiers = {"findings": PAGE, "watch_list": LIST}
+        told = {name: [f for f in seen["findings"] if f["tier"] == tier] for name, tier in tiers.items()}
+        rest = {name: value for name, value in seen.items() if name not in told}
+        return self._result("watch", until=plain(day), budget=budget, **told, **rest)
 
     def _told(self) -> list[dict[str, Any]]:
         """Every finding of both tiers."""
@@ -345,8 +347,9 @@ class Workspace:
 
         For a signal, `where` narrows to the conversations that meet the condition, and those where the answer was bad come first.
         """
-        self._refresh()
-        if not showing.is_conversation(what):
+        if showing.is_conversation(what):
+            self._refresh()
+        else:
             self._ensure_intents()
         opened = showing.opened(self.database, what, where=where, limit=limit, told=self._told)
         return self._result("show", limit=limit, **opened)

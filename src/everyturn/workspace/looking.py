@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
+
+import orjson
 
 from everyturn.analysis.alarms import BUDGET
 from everyturn.analysis.evals import Evals, read_evals
@@ -15,6 +16,7 @@ from everyturn.engines import evidence, inputs, metrics
 from everyturn.engines.kept import kept
 from everyturn.engines.local import Database
 from everyturn.errors import InputError
+from everyturn.model import Json
 from everyturn.workspace.hearing import hear, marks_of
 
 
@@ -52,18 +54,22 @@ def gap_of(db: Database) -> Gap:
     return measure_gap(panel_of(db), evals_of(db), names_of(db))
 
 
-def findings_of(
-    db: Database,
-    panel: Panel,
-    evals: Evals,
-    names: Mapping[str, str],
-    *,
-    until: date | None = None,
-    budget: float = BUDGET,
-) -> Watch:
-    """The findings, each with conversations to read, and one sentence on all of them; `panel` ends with the day `until`."""
+def findings_of(db: Database, *, until: date | None = None, budget: float = BUDGET) -> dict[str, Json]:
+    """The findings of both tiers, best first, each with conversations to read, and one sentence on all of them.
+
+    Those of now, at the usual budget, are kept until the data or what people told the monitor change.
+    """
+    if until is not None or budget != BUDGET:
+        return _findings(db, until, budget).to_json()
+    told = orjson.dumps(marks_of(db).to_json()).decode()
+    found = kept(db, "findings", lambda: orjson.dumps(_findings(db, None, BUDGET).to_json()), told=told)
+    findings: dict[str, Json] = orjson.loads(found)
+    return findings
+
+
+def _findings(db: Database, until: date | None, budget: float) -> Watch:
     heard = hear(db, until=until, budget=budget)
-    seen = watch(panel, evals, names, heard, tickets=inputs.tickets(db))
+    seen = watch(panel_of(db, until=until), evals_of(db), names_of(db), heard, tickets=inputs.tickets(db))
     muted = marks_of(db).muted
     shown = [
         replace(f, conversations=tuple(evidence.examples(db, dict(f.where))))

@@ -50,19 +50,17 @@ def how_texts_match() -> Matching:
 
 def needs_met(db: Database) -> frozenset[str]:
     """Which kinds of data the workspace holds, by the names signals state their needs in."""
-    present = db.rows(
-        """
-        SELECT 'messages' FROM conversations WHERE origin <> 'outcomes' HAVING count(*) > 0
-        UNION ALL SELECT 'user_ids' FROM conversations WHERE user_id IS NOT NULL HAVING count(*) > 0
-        UNION ALL SELECT 'feedback' FROM feedback WHERE source = 'user' HAVING count(*) > 0
-        UNION ALL SELECT 'judge_scores' FROM feedback WHERE source = 'judge' HAVING count(*) > 0
-        UNION ALL SELECT 'actions' FROM actions HAVING count(*) > 0
-        UNION ALL SELECT 'artefacts' FROM actions WHERE artefact IS NOT NULL HAVING count(*) > 0
-        UNION ALL SELECT 'labels' FROM observations WHERE signal = 'rejection_risk' HAVING count(*) > 0
-        UNION ALL SELECT 'success_checks' FROM meta WHERE key = 'success_checks' AND value <> '[]' HAVING count(*) > 0
-        """
-    )
-    return frozenset(row[0] for row in present)
+    told_by = {
+        "messages": "conversations WHERE origin <> 'outcomes'",
+        "user_ids": "conversations WHERE user_id IS NOT NULL",
+        "feedback": "feedback WHERE source = 'user'",
+        "judge_scores": "feedback WHERE source = 'judge'",
+        "actions": "actions",
+        "artefacts": "actions WHERE artefact IS NOT NULL",
+        "labels": "observations WHERE signal = 'rejection_risk'",
+        "success_checks": "meta WHERE key = 'success_checks' AND value <> '[]'",
+    }
+    return frozenset(need for need, rows in told_by.items() if db.rows(f"SELECT 1 FROM {rows} LIMIT 1"))
 
 
 def silent_signals(db: Database) -> dict[str, Json]:

@@ -48,9 +48,9 @@ def report_on(database: Database, *, title: str, progress: Progress) -> dict[str
     panel, evals, names, asked = panel_of(database), evals_of(database), names_of(database), signals()
     progress("looking for changes", 0, None)
     gap = measure_gap(panel, evals, names)
-    watched = findings_of(database, panel, evals, names)
-    findings = watched.findings[:_FINDINGS]
-    arrived = {f.intent_id for f in watched.findings if f.kind == "new_intent"}
+    seen = findings_of(database)
+    findings = seen["findings"][:_FINDINGS]
+    arrived = {finding["intent_id"] for finding in seen["findings"] if finding["kind"] == "new_intent"}
     by_cohort = intents_by_cohort(database)
     intents = [
         {**intent_json(database, row, is_new=row.intent_id in arrived), **_most_asked(by_cohort.get(row.intent_id, []))}
@@ -58,7 +58,7 @@ def report_on(database: Database, *, title: str, progress: Progress) -> dict[str
     ]
     contexts = [context for name in SEPARATED for context in contexts_of(database, asked[name])]
     counts, complete = inputs.counts(database), metrics.last_complete_week(database)
-    read = [*(f.conversations for f in findings), *(item["conversations"] for item in (*intents, *contexts))]
+    read = [item["conversations"] for item in (*findings, *intents, *contexts)]
     # where nothing points to any conversation yet, the latest are there to read
     ids = [*chain.from_iterable(read)] or evidence.latest(database, limit=_FIRST)
     return {
@@ -72,10 +72,10 @@ def report_on(database: Database, *, title: str, progress: Progress) -> dict[str
         "counts": counts,
         "dashboard": inputs.dashboard(database),
         "headline": {**gap.headline.watched().to_json(), "sentence": _sentence(gap, counts)},
-        "findings": [finding.to_json() for finding in findings],
-        "more_findings": len(watched.findings) - len(findings),
-        "watch": watched.sentence,
-        "blind_spots": [spots.to_json() for spots in watched.blind],
+        "findings": findings,
+        "more_findings": len(seen["findings"]) - len(findings),
+        "watch": seen["sentence"],
+        "blind_spots": seen["blind_spots"],
         "intents": intents,
         "contexts": contexts,
         "cohorts": _cohorts(database, cohort_trust(panel)),

@@ -76,7 +76,7 @@ def test_found_lies_between_the_start_and_the_end(seen):
 def test_json_is_the_agreed_form(seen):
     made = json.loads(json.dumps(seen.to_json(), allow_nan=False))
     assert made["sentence"].startswith("5 things")
-    for finding in [*made["findings"], *made["watch_list"]]:
+    for finding in made["findings"]:
         assert set(finding) >= FIELDS
         assert finding["kind"] in {"level", "share", "new_intent", "mix", "user", "gap"}
         assert finding["series"][0]["week"] == "2026-01-05"

@@ -42,6 +42,12 @@ def test_it_is_made_anew_where_users_are_divided_otherwise(db):
     assert kept(db, "sum", lambda: b"8") == b"8"
 
 
+def test_it_is_made_anew_once_people_told_something_else(db):
+    assert kept(db, "sum", lambda: b"7", told="a holiday") == b"7"
+    assert kept(db, "sum", lambda: b"8", told="a holiday") == b"7"
+    assert kept(db, "sum", lambda: b"9", told="none") == b"9"
+
+
 def test_nothing_is_left_of_what_is_forgotten(db):
     kept(db, "sum", lambda: b"7")
     forget(db)

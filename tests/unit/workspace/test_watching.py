@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from everyturn.errors import InputError, UnknownName
-from everyturn.workspace import Workspace
+from everyturn.workspace import Workspace, looking
 from everyturn.workspace.hearing import hear
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
@@ -72,6 +72,22 @@ def test_until_tells_what_would_have_been_told(watched):
     assert not [f for f in ws.watch(until=rang - timedelta(days=1))["findings"] if f["kind"] == "level"]
 
 
+def test_a_further_look_reads_nothing_again_until_a_mark_or_data_come(rows, tmp_path, monkeypatch):
+    looks = []
+    monkeypatch.setattr(looking, "hear", lambda *given, **named: looks.append(1) or hear(*given, **named))
+    with Workspace(":memory:") as ws:
+        load(ws, tmp_path / "a.csv", rows[:-500])
+        first = ws.watch()
+        assert ws.watch() == first
+        assert len(looks) == 1
+        ws.mark("holiday", "2026-02-02")
+        ws.watch()
+        assert len(looks) == 2
+        load(ws, tmp_path / "b.csv", rows[-500:])
+        ws.watch()
+        assert len(looks) == 3
+
+
 def test_increments_and_repeats_give_what_one_load_gives(rows, watched, tmp_path):
     _, batch = watched
     with Workspace(":memory:") as ws:
@@ -130,11 +146,12 @@ def test_a_signal_that_changes_its_version_is_split_and_never_joined(version, tm
     with Workspace(":memory:") as ws:
         load(ws, tmp_path / "a.csv", outcomes(5, drop=999))
         assert not [f for f in ws.watch()["findings"] if f["kind"] == "level"]
-        ws.database.run(
-            "UPDATE observations SET version = ?, value = CASE WHEN hash(conversation_id) % 10 < 3 THEN 0 ELSE value END"
-            " WHERE signal = 'acceptance' AND conversation_id >= 'c050'",
-            [version],
-        )
+        with ws.database.transaction():
+            ws.database.run(
+                "UPDATE observations SET version = ?, value = CASE WHEN hash(conversation_id) % 10 < 3 THEN 0 ELSE value END"
+                " WHERE signal = 'acceptance' AND conversation_id >= 'c050'",
+                [version],
+            )
         found = [f["signal"] for f in ws.watch()["findings"] if f["kind"] == "level"]
         assert bool(found) == (version == 0)
 
