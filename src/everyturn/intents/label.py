@@ -11,7 +11,7 @@ from typing import TypeAlias
 import numpy as np
 
 from everyturn.intents.grid import Labels
-from everyturn.intents.words import ARTICLES, is_content, stem, tokens
+from everyturn.intents.words import ARTICLES, is_content, language, stem, tokens
 
 Phrase: TypeAlias = tuple[str, ...]  # its words' stems, in no order: "reset my password" is "password reset"
 
@@ -25,6 +25,8 @@ _RARE = 0.02  # share of a group's texts below which a phrase is chance
 _TELLING = 0.5  # of the texts with a word, how many a longer phrase around it must be in to stand for it
 _SECOND = 0.05  # share of texts a second phrase in the label must be in
 _COVERED = 0.6  # share of texts from which one phrase is label enough
+_MOST = 0.6  # share of the texts of known language in one of them, or a group is of several
+_KNOWN = 10  # texts of known language from which that is told
 _SENTENCE_END = re.compile(r"[.!?\n]+(?:\s|$)")
 
 
@@ -81,6 +83,7 @@ class _Group:
     """The phrases of one group: in which of its texts each is, how much it counts there, who used it, how it was written."""
 
     texts: int = 0
+    languages: Counter[str] = field(default_factory=Counter)
     rows: defaultdict[Phrase, set[int]] = field(default_factory=lambda: defaultdict(set))
     weight: defaultdict[Phrase, float] = field(default_factory=lambda: defaultdict(float))
     users: defaultdict[Phrase, set[int]] = field(default_factory=lambda: defaultdict(set))
@@ -88,6 +91,8 @@ class _Group:
 
     def read(self, text: str, users: frozenset[int]) -> None:
         importance = 1.0
+        if spoken := language(tokens(text)):
+            self.languages[spoken] += 1
         for sentence in _SENTENCE_END.split(text):
             found = dict(_phrases(tokens(sentence)))
             for phrase, form in found.items():
@@ -113,6 +118,15 @@ class _Group:
                 distinct = np.log((share + _PRIOR) / (elsewhere + _PRIOR))
                 scores[phrase] = round(float(share * distinct * _LONGER[len(phrase)]), 6)
         return {phrase: score for phrase, score in scores.items() if score > 0}
+
+    def several(self) -> str:
+        """The languages of a group that is of several, the commonest first; empty where most texts are in one."""
+        known = self.languages.total()
+        if known < _KNOWN or self.languages.most_common(1)[0][1] >= _MOST * known:
+            return ""
+        least = sorted(self.languages.items(), key=lambda item: (-item[1], item[0]))
+        *names, last = [name for name, texts in least if texts >= _SECOND * known]
+        return f"{', '.join(names)} and {last}"
 
     def form(self, phrase: Phrase) -> str:
         """The phrase as most people wrote it."""
@@ -156,10 +170,16 @@ def _name(group: _Group, scores: Mapping[Phrase, float], taken: Collection[str])
         second = max(adds, key=lambda phrase: (scores[phrase] * adds[phrase], phrase), default=None)
         if second is not None and adds[second] >= _SECOND * group.texts:
             parts.append(forms[chosen.index(second)])
-    label = _unlike(" / ".join(parts), [form for form in forms if form not in parts], taken)
+    several = group.several()
+    # its words alone would be read as a subject, where it may be the languages that its texts have in common
+    label = _unlike(
+        f"{several}: {' / '.join(parts)}" if several else " / ".join(parts),
+        [form for form in forms if form not in parts],
+        taken,
+    )
     quoted = [f"“{form}”" for form in forms[:4]]
     listed = quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} and {quoted[-1]}"
-    return Name(label, f"Requests that speak of {listed}.", tuple(forms))
+    return Name(label, f"Requests{' in ' + several if several else ''} that speak of {listed}.", tuple(forms))
 
 
 def _unlike(label: str, more: list[str], taken: Collection[str]) -> str:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 import tomllib
 import unicodedata
+from collections import Counter
+from collections.abc import Iterable
 from importlib.resources import files
 
 # Each alternative begins only where a run of its characters begins and never gives back what it took (possessive), so
@@ -68,13 +70,36 @@ def is_content(token: str) -> bool:
     return len(token) > 1 and token not in STOP_WORDS
 
 
-def _lists() -> dict[str, frozenset[str]]:
-    tables = tomllib.loads(files(__package__).joinpath("words.toml").read_text(encoding="utf-8"))
-    return {name: frozenset(" ".join(by_language.values()).split()) for name, by_language in tables.items()}
-
-
-_LISTS = _lists()
+_TABLES: dict[str, dict[str, str]] = tomllib.loads(
+    files(__package__).joinpath("words.toml").read_text(encoding="utf-8")
+)
+_LISTS = {name: frozenset(" ".join(by_language.values()).split()) for name, by_language in _TABLES.items()}
 STOP_WORDS, SMALL_TALK, OPENING, ARTICLES = (_LISTS[name] for name in ("stop", "small_talk", "opening", "articles"))
+_LANGUAGES = {
+    "en": "English",
+    "de": "German",
+    "fr": "French",
+    "es": "Spanish",
+    "pt": "Portuguese",
+    "it": "Italian",
+    "nl": "Dutch",
+}
+_USED_IN = Counter(word for words in _TABLES["stop"].values() for word in set(words.split()))
+_OWN = {
+    word: _LANGUAGES[code] for code, words in _TABLES["stop"].items() for word in words.split() if _USED_IN[word] == 1
+}
+
+
+def language(words: Iterable[str]) -> str | None:
+    """The language that most of a text's function words are of, None where none or two have the most.
+
+    >>> language(tokens("Wo ist mein Paket?")), language(tokens("¿Dónde está mi pedido?")), language(tokens("order 66"))
+    ('German', 'Spanish', None)
+    """
+    counted = Counter(_OWN[word] for word in words if word in _OWN).most_common(2)
+    if not counted or (len(counted) == 2 and counted[0][1] == counted[1][1]):
+        return None
+    return counted[0][0]
 
 
 def stem(token: str) -> str:

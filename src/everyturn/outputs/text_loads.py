@@ -69,8 +69,8 @@ def draw_load(result: Result) -> Iterator[RenderableType]:
             f"{counted(nobody, 'conversation')} came without a user id, so no range can count them. "
             "If a field holds the id, name it: --user-id FIELD"
         )
-    yield from _silent(result)
-    if result.get("data_records"):
+    if result.get("data_records"):  # of nothing, every signal is missing, which helps nobody
+        yield from _silent(result)
         yield ""
         yield Text(f"Next: {command('report page.html')}")
 

@@ -45,7 +45,11 @@ def _read(record: Json, context: Context) -> tuple[MessageRecords]:
         raise BadRecord(expected="a row with conversation_id, role and content", found=fields.describe(record))
     conversation_id = fields.conversation_id(record, context.options)
     if conversation_id is None:
-        raise BadRecord(expected=f"{context.options.conversation_id or 'conversation_id'}: an id", found="nothing")
+        named = context.options.conversation_id
+        expected = (
+            f"{named}: an id" if named else "conversation_id: an id; another field is named by --conversation-id FIELD"
+        )
+        raise BadRecord(expected=expected, found=fields.describe(record))
     found = MessageRecords(conversation_id, None, None, {}, context.record, [], [], {})
     _read_message(record, found)
     found.attributes = record_attributes(record, _NOT_ATTRIBUTES, context.options)

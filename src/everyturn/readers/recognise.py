@@ -20,6 +20,13 @@ from everyturn.readers.source import RECORD_LIMIT, Damaged, Frame, Source, damag
 _SAMPLE_RECORDS = 16
 _SAMPLE_BYTES = 4 * 2**20
 _SURE = 0.5  # a lower score is no recognition
+_ROWS: dict[Kind, str] = {
+    "conversations": "message: conversation_id, user_id, role, content, at",
+    "actions": "action: at, user_id, kind, conversation_id",
+    "evals": "case: case_id, input, expected",
+    "outcomes": "conversation: conversation_id, user_id, started_at, accepted",
+}
+"""What anyone's own data can be turned into, for whom no format fits."""
 _ENVELOPES = ("data", "items", "rows", "records", "results", "conversations", "events", "entries")
 
 
@@ -168,13 +175,17 @@ class Recogniser:
         if not self.is_single:
             found = f"{elsewhere.kind} (--as {elsewhere.kind})" if elsewhere else found
             return Frame("", None, BadRecord(expected=f"a known format: {names}", found=found), 0)
-        nearest = max(self._candidates, key=lambda r: (_score(r, sample), r.name == "chat"))
+        nearest = max(self._candidates, key=lambda r: _score(r, sample))
+        if elsewhere:
+            what, option = f"these look like {elsewhere.kind}, not {self._kind}", f"--as {elsewhere.kind}"
+        else:
+            what = "cannot tell what format this is"
+            option = f"--format {nearest.name}" if _score(nearest, sample) > 0 else ""
         raise UnknownFormat(
-            f"these are {elsewhere.kind}, not {self._kind}" if elsewhere else "cannot tell what format this is",
+            what,
             where=f"{count.path} ({_size(count.total)}, {found})",
-            expected=names,
-            try_=f"everyturn load {count.path} "
-            + (f"--as {elsewhere.kind}" if elsewhere else f"--format {nearest.name}"),
+            expected=f"one of {names}; or CSV or JSON Lines with one row for each {_ROWS[self._kind]}",
+            try_=f"everyturn load {count.path} {option}" if option else "everyturn list formats",
         )
 
 

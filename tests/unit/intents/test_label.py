@@ -71,3 +71,23 @@ def test_a_group_keeps_the_label_it_has():
     assert billing.label == "billing discrepancy"
     assert "charged twice" in billing.phrases
     assert reset.label != billing.label
+
+
+def test_a_group_of_several_languages_says_so_and_one_of_mostly_one_does_not():
+    german = [
+        f"Wo ist mein Paket {word} mit der Sendung" for word in ("jetzt", "bitte", "denn", "eigentlich", "nur", "noch")
+    ]
+    spanish = [
+        f"¿Dónde está mi pedido {word} con el envío?" for word in ("ya", "hoy", "ahora", "por favor", "pues", "todavía")
+    ]
+    english = [
+        f"where is my parcel {word} with the tracking" for word in ("now", "please", "then", "really", "only", "yet")
+    ]
+    texts = [*german, *spanish, *english, german[0] + " heute", *[f"how do I reset my password {i}" for i in range(12)]]
+    labels = np.array([0] * 12 + [1] * 7 + [2] * 12)
+    mixed, mostly, one = name_groups(texts, labels)
+    assert mixed.label.startswith("German and Spanish: ")
+    assert mixed.description.startswith("Requests in German and Spanish that speak of ")
+    assert ":" not in mostly.label
+    assert ":" not in one.label
+    assert one.description.startswith("Requests that speak of ")

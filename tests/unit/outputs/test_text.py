@@ -79,6 +79,7 @@ def test_a_load_prints_its_ledger() -> None:
         {
             "verb": "load",
             "records": 61300,
+            "data_records": 61288,
             "conversations": 4120,
             "users": 812,
             "rejected": rejected,

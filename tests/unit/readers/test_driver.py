@@ -94,7 +94,7 @@ def test_one_file_of_unknown_format_says_what_is_known_and_what_to_try(file):
         Loaded(path)
     assert "(40 bytes, an object with the keys data, meta)" in error.value.where
     assert "chat" in error.value.expected
-    assert error.value.try_ == f"everyturn load {path} --format chat"
+    assert error.value.try_ == "everyturn list formats"
 
 
 @pytest.mark.parametrize(
@@ -111,9 +111,24 @@ def test_text_and_bytes_without_records_are_of_unknown_format(file, data):
         Loaded(file(data))
 
 
+def test_a_file_of_an_unknown_layout_is_told_the_layout_to_turn_it_into(file):
+    with pytest.raises(UnknownFormat, match="cannot tell") as error:
+        Loaded(file(b'{"chats": {"log": [{"from": "visitor", "body": "hello"}]}}'))
+    assert error.value.expected.endswith(
+        "CSV or JSON Lines with one row for each message: conversation_id, user_id, role, content, at"
+    )
+    assert error.value.try_ == "everyturn list formats"
+
+
+def test_a_row_without_its_id_is_told_how_to_name_the_field_that_holds_it(file):
+    (rejected,) = Loaded(file(b"session,user,role,text\ns1,u1,user,hello\n")).rejected
+    assert rejected.expected == "conversation_id: an id; another field is named by --conversation-id FIELD"
+    assert rejected.found == "an object with the keys session, user, role, text"
+
+
 def test_records_of_another_kind_are_recognised_as_such(file):
     path = file(b"at,user_id,kind\n2026-01-01,u1,copied\n")
-    with pytest.raises(UnknownFormat, match="these are actions, not conversations") as error:
+    with pytest.raises(UnknownFormat, match="these look like actions, not conversations") as error:
         Loaded(path)
     assert error.value.try_ == f"everyturn load {path} --as actions"
 

@@ -80,7 +80,10 @@ def test_a_plain_row_may_carry_tool_calls_and_a_position():
 
 def test_plain_rows_that_are_none():
     row = {"conversation_id": "c", "role": "user", "content": "x"}
-    assert bad(PLAIN, {**row, "conversation_id": None}) == "conversation_id: an id"
+    assert (
+        bad(PLAIN, {**row, "conversation_id": None})
+        == "conversation_id: an id; another field is named by --conversation-id FIELD"
+    )
     assert bad(PLAIN, row, conversation_id="ticket") == "ticket: an id"
     assert bad(PLAIN, {**row, "content": None}) == "content: a text"
     assert bad(PLAIN, {**row, "role": "x"}).startswith("role: one of")
