@@ -1,6 +1,6 @@
-"""Estimate -> Finding: what changed, for whom, since when, and what the evals said.
+"""Analyses: from per-user totals to findings, which say what changed, for whom, since when, and what the evals said.
 
-Analyses see Arrow tables of per-user totals and nothing else: no engine, no reader, no conversation.
+Their input is Arrow tables only. They know nothing of the database, of readers or of single conversations.
 """
 
 from __future__ import annotations

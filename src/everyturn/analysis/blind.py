@@ -1,4 +1,4 @@
-"""Where a fall could go unseen: slices with too few answers for four weeks to show one that matters."""
+"""Blind spots: cohorts and intents with so few answers that a fall that matters could go unseen for four weeks."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ from everyturn.stats import Summary
 from everyturn.stats.intervals import NEEDED_USERS, smallest_change
 from everyturn.stats.summaries import summarise
 
-WORTH = 0.1  # points of acceptance: a fall nobody would want to miss
+WORTH = 0.1  # of acceptance, i.e. 10 points: a fall nobody would want to miss
 _NAMED = 4
 
 
 @dataclass(frozen=True, slots=True)
 class BlindSpots:
-    """The cohorts, or the intents, in which a fall of `WORTH` could go unseen for four weeks, the most asked first.
+    """The cohorts, or the intents, in which a fall of `WORTH` could go unseen for four weeks; those with most answers come first.
 
-    `slices` has each by name with the smallest change four weeks would probably show, None where they would show none; `of` counts all
-    there are, `unnamed` those of the blind ones with too few people to name, `share` is the blind ones' share of all answers.
+    `slices` holds their names and the smallest change that four weeks would probably show, None if they would show none. `of` is the
+    number of all cohorts or intents, `unnamed` the number of blind ones with too few people to be named, and `share` the blind ones'
+    share of all answers.
     """
 
     kind: str
@@ -32,7 +33,7 @@ class BlindSpots:
 
     @property
     def sentence(self) -> str:
-        """What to know where nothing was found.
+        """The blind spots in words: what to know if nothing was found.
 
         >>> print(BlindSpots("cohort", (("Support", 0.18), ("Admins", None)), 0, 5, 0.07).sentence)
         In 2 of 5 cohorts (7.0% of answers), acceptance could fall by 10 points without it showing within four weeks. The smallest fall that would probably show: Support 18 points, Admins none.
@@ -66,23 +67,23 @@ class BlindSpots:
 
 
 def least_change(total: Summary, weeks: int) -> float | None:
-    """The smallest change that four more weeks would probably show; None where they would show none.
+    """The smallest change that four more weeks would probably show, as a share; None if they would show none.
 
-    `total` is all that is known of the slice, `weeks` in how many weeks anything is known of its product (`weeks_known`).
+    `total` holds all known answers of a slice, `weeks` is the number of weeks with a known answer in the whole product (`weeks_known`).
     """
     least = smallest_change(total, weeks=max(weeks, 1))
     return round(least, 6) if isinstance(least, float) and least < 1 else None
 
 
 def blind_spots(panel: Panel, names: Mapping[str, str]) -> tuple[BlindSpots, ...]:
-    """The blind spots of the cohorts, where there are several, and of the intents; nothing where there is no answer yet."""
+    """The blind spots of the cohorts, if there are several, and of the intents; empty without any answer."""
     rows, weeks = panel.rows("acceptance"), panel.weeks_known("acceptance")
     found = []
     intents = [None if i is None else names.get(i, i) for i in panel.intents]
     for kind, code, labels in (("cohort", rows.cohort, panel.cohorts), ("intent", rows.intent, intents)):
         totals = summarise(code, rows.user, rows.n, rows.y, groups=len(labels))
         there = [(name, total) for name, total in zip(labels, totals, strict=True) if name is not None and total.n > 0]
-        least_many = 2 if kind == "cohort" else 1  # one cohort is everyone; without intents there is none to watch
+        least_many = 2 if kind == "cohort" else 1  # a single cohort is everyone
         if len(there) < least_many:
             continue
         blind, unnamed, answers = [], 0, 0.0

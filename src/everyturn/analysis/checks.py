@@ -1,4 +1,4 @@
-"""Estimates against what a team wants held: passed, failed, unclear, or too little to tell."""
+"""Compares estimates with the budgets a team has set: passed, failed, unclear, or not enough data."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from everyturn.analysis.words import percent, quoted, span
 from everyturn.stats import Estimate, NotEnough
 
 Verdict: TypeAlias = Literal["passed", "failed", "unclear", "not enough data"]
-VERDICTS: tuple[Verdict, ...] = ("failed", "unclear", "not enough data", "passed")  # what to look at first
+VERDICTS: tuple[Verdict, ...] = ("failed", "unclear", "not enough data", "passed")  # in the order they are listed
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing checked. `name` says what, `sentence` how it came out, both in words; `group` is empty for everything."""
+    """The result of one check. `name` says in words what was checked, `sentence` with what result; `group` is empty for all users."""
 
     name: str
     verdict: Verdict
@@ -26,7 +26,7 @@ class Check:
     estimate: Estimate | NotEnough
 
     def to_json(self) -> dict[str, Any]:
-        """The check as every face gives it."""
+        """The check in the JSON form of the `check` result."""
         return {
             "name": self.name,
             "verdict": self.verdict,

@@ -1,10 +1,10 @@
-"""Which real requests to make eval cases of: those that stand for the most traffic and the most failures no case tests.
+"""Chooses real requests to turn into eval cases: those that represent the most traffic and the most failures no case tests yet.
 
-A request is stood for by a case of its own intent, the better the more alike they are worded. The value of a set of cases is
-the sum over all requests of their weight times how well the best case stands for them (facility location, Cornuejols, Fisher
-& Nemhauser 1977): monotone and submodular, so that taking the best next case again and again reaches at least 1 - 1/e (63%)
-of what any set of that size could (Nemhauser, Wolsey & Fisher 1978). Gains only fall as cases are added, so a case whose old
-gain is below the best new one need not be looked at again (lazy greedy, Minoux 1978).
+A case represents the requests of its own intent, and the better the more similar their wording is. The value of a set of cases is the sum,
+over all requests, of the request's weight times how well the best case represents it (facility location, Cornuejols, Fisher & Nemhauser
+1977). This function is monotone and submodular, so repeatedly taking the best next case reaches at least 1 - 1/e (63%) of the value of
+any set of that size (Nemhauser, Wolsey & Fisher 1978). Gains can only fall as cases are added, so a case whose earlier gain is below the
+best current one need not be evaluated again (lazy greedy, Minoux 1978).
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from scipy import sparse
 
 from everyturn.stats.summaries import Codes, Floats
 
-# How well any case of its intent stands for a request: half comes from the intent, half from the words.
+# How well a case represents a request of its intent: half comes from the intent, half from the similarity of words.
 _SAME_INTENT = 0.5
-_BLOCK = 64  # candidates whose likeness to a whole intent is held at once
+_BLOCK = 64  # candidates compared with a whole intent at once; bounds memory
 
 
 @dataclass(frozen=True, slots=True)
 class Demand:
     """The requests of one intent: their words as rows of unit length, and their weights.
 
-    `candidates` are the rows that may become cases; `tested` the words of the cases the intent has already.
+    `candidates` are the numbers of the rows that may become cases, `tested` the words of the cases the intent already has.
     """
 
     words: sparse.csr_matrix
@@ -39,7 +39,7 @@ class Demand:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A request chosen: its intent's place, its row there, and what it adds to the value of all before it."""
+    """A chosen request: the number of its intent, its row there, and what it adds to the value of those chosen before."""
 
     intent: int
     row: int
@@ -47,9 +47,9 @@ class Choice:
 
 
 def choose(demands: Sequence[Demand], count: int) -> list[Choice]:
-    """The next `count` requests, the most valuable first; fewer where nothing more would add anything.
+    """The next `count` requests to make cases of, the most valuable first; fewer if no further one would add anything.
 
-    Cost: one pass over candidates x requests of each intent, then one row for each look again; memory one block of it.
+    Cost: one pass over candidates x requests of each intent, then one row for each gain computed again.
     """
     pools = [_Pool(demand) for demand in demands]
     queue = [
@@ -58,7 +58,7 @@ def choose(demands: Sequence[Demand], count: int) -> list[Choice]:
         for row, gain in zip(pool.demand.candidates, pool.first_gains(), strict=True)
     ]
     heapq.heapify(queue)
-    fresh = [0] * len(pools)  # how many choices of its intent a gain was worked out after
+    fresh = [0] * len(pools)  # the number of choices so far in each intent; a gain computed after fewer is out of date
     seen: dict[tuple[int, int], int] = {}
     chosen: list[Choice] = []
     while queue and len(chosen) < count:
@@ -76,7 +76,7 @@ def choose(demands: Sequence[Demand], count: int) -> list[Choice]:
 
 
 class _Pool:
-    """One intent's requests and how well each is stood for so far."""
+    """One intent's requests, and how well each is represented by the cases so far."""
 
     def __init__(self, demand: Demand) -> None:
         self.demand = demand
@@ -86,7 +86,7 @@ class _Pool:
                 self.best = np.maximum(self.best, self._stands(demand.tested[start : start + _BLOCK]).max(axis=0))
 
     def first_gains(self) -> Floats:
-        """Every candidate's gain before any choice."""
+        """The gain of every candidate before anything is chosen."""
         rows, blocks = self.demand.candidates, []
         for start in range(0, len(rows), _BLOCK):
             stands = self._stands(self.demand.words[rows[start : start + _BLOCK]])
@@ -94,15 +94,15 @@ class _Pool:
         return np.concatenate(blocks) if blocks else np.zeros(0)
 
     def gain(self, row: int) -> float:
-        """What one candidate would add now."""
+        """The current gain of one candidate."""
         stands = self._stands(self.demand.words[[row]])[0]
         return float(np.maximum(stands - self.best, 0) @ self.demand.weight)
 
     def take(self, row: int) -> None:
-        """Makes a case of it."""
+        """Adds a case made of the request in this row."""
         self.best = np.maximum(self.best, self._stands(self.demand.words[[row]])[0])
 
     def _stands(self, cases: sparse.csr_matrix) -> Floats:
-        """How well each of some cases stands for each request, from 0 to 1."""
+        """How well each of these cases represents each request, 0 to 1 (cases x requests)."""
         alike: Floats = (cases @ self.demand.words.T).toarray()
         return _SAME_INTENT + (1 - _SAME_INTENT) * np.clip(alike, 0, 1)

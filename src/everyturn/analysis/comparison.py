@@ -1,4 +1,4 @@
-"""Two sets of answers side by side: how far apart, how much of it is who asked for what, and what could have been seen."""
+"""Compares a signal between two sets of answers, and separates a different mix of requests from a change at the same requests."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ from everyturn.stats.summaries import join, summarise_one
 
 Verdict: TypeAlias = Literal["better", "worse", "no clear change", "not enough data"]
 
-_SEEN = (1.96 + 0.84) / 1.96  # a true change of this many half ranges is seen in four of five such comparisons
+_SEEN = (1.96 + 0.84) / 1.96  # half ranges: a true change of this size is detected with a probability of 80%
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """`effect` is current minus baseline; `mix` what other requests explain of it, `within` what is left at the same requests.
+    """The difference between two sets of answers, split by intent.
 
-    `verdict` speaks of `within`: another mix of requests makes an agent neither better nor worse. `smallest_change` is the
-    smallest change at the same requests that these two sets would have shown four times in five. The last three are None
-    where there is not enough data.
+    `effect` is the current rate minus the baseline's. `mix` is the part of it that comes from a different mix of requests, `within` the
+    part at the same requests. `verdict` is about `within`, because a different mix of requests makes an agent neither better nor worse.
+    `smallest_change` is the smallest change at the same requests that these sets would have shown with a probability of 80%. `mix`,
+    `within` and `smallest_change` are None if there is not enough data.
     """
 
     signal: str
@@ -39,7 +40,7 @@ class Comparison:
 
     @property
     def sentence(self) -> str:
-        """What a person reads first."""
+        """The result in words."""
         if isinstance(self.effect, NotEnough):
             return f"Not enough data: {counted(self.effect.users, 'user')} on one side, {self.effect.needed} needed."
         assert self.within is not None
@@ -55,9 +56,9 @@ class Comparison:
 
 
 def compare_sides(sides: pa.Table, *, signal: str, better: Literal["higher", "lower"]) -> Comparison:
-    """The comparison of the answers of `sides`, a row a user, intent and side: user_id, intent_id, is_current, n, y, unknown.
+    """Compares the two sides of a table with a row per user, intent and side: user_id, intent_id, is_current, n, y, unknown.
 
-    Assumes: users independent; who is on both sides is paired with themselves.
+    Assumes: users are independent; a user on both sides is paired with themselves.
     Method: symmetric Kitagawa split over intents (`stats.compare.split_difference`); `effect` as `stats.intervals.difference`.
     """
     user = _codes(sides["user_id"])
@@ -96,7 +97,7 @@ def compare_sides(sides: pa.Table, *, signal: str, better: Literal["higher", "lo
 
 
 def _codes(column: pa.ChunkedArray) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """A code from 0 for each distinct value; null has one of its own."""
+    """Each value's code, from 0 on; null has a code of its own."""
     encoded = column.combine_chunks().dictionary_encode(null_encoding="encode")
     codes: np.ndarray[Any, np.dtype[np.int64]] = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
     return codes

@@ -1,4 +1,4 @@
-"""How much of what users ask the eval suites test: by traffic, by failures and by distinct intents."""
+"""Coverage: the share of what users ask that eval cases test, by traffic, by failures and by distinct intents."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DEPTH = 0.25  # a fall of an intent's score that its cases should be able to sho
 
 @dataclass(frozen=True, slots=True)
 class UncoveredIntent:
-    """An intent no eval case tests: its share of the requests that have an intent, and how users took the answers."""
+    """An intent that no eval case tests, with its share of the outputs that have an intent, and its acceptance."""
 
     intent_id: str
     intent: str
@@ -44,9 +44,9 @@ class UncoveredIntent:
 
 @dataclass(frozen=True, slots=True)
 class ThinIntent:
-    """An intent that eval cases test in name: too few for two runs to show its score fall by `DEPTH`.
+    """An intent with too few eval cases: two runs of them would probably not show a fall of its score by `DEPTH`.
 
-    `smallest_fall` is the fall they would probably show, None where they would show none.
+    `smallest_fall` is the smallest fall they would probably show, None if they would show none.
     """
 
     intent_id: str
@@ -70,13 +70,16 @@ class ThinIntent:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """The share of real traffic whose intent has an eval case, with its range per user.
+    """How much of the traffic is covered, i.e. has an intent that an eval case tests. Ranges count users.
 
-    `of_failures` is the same share among outputs users did not accept, `of_intents` that of the intents themselves, each counted
-    once (its range takes them for a draw of those there could be); `unclear` the share of all outputs whose request fits no
-    intent: they can be neither covered nor uncovered and are left out of the other numbers. `uncovered` comes largest first.
-    `in_depth` is the share whose intent has enough cases that two runs would probably show its score fall by `DEPTH`, None where
-    nothing was scored; `thin` the other covered intents, largest first.
+    - `traffic`: the share of outputs that are covered
+    - `of_failures`: the same among outputs that users did not accept
+    - `of_intents`: the share of the intents, each counted once; its range takes them for a sample of possible intents
+    - `in_depth`: the share of outputs whose intent has enough cases for two runs to show a fall of its score by `DEPTH`; None if
+      there are no scores
+    - `unclear`: the share of outputs whose request fits no intent; they are left out of all other numbers
+
+    `uncovered` and `thin` list the intents that are not covered, or not in depth, the largest first.
     """
 
     traffic: Estimate | NotEnough
@@ -89,7 +92,7 @@ class Coverage:
     thin: tuple[ThinIntent, ...]
 
     def steps(self) -> list[dict[str, Any]]:
-        """What coverage costs: how many further cases, one an intent and the largest first, reach each ten points more."""
+        """How many further cases, one for each intent from the largest on, raise coverage by each ten points."""
         if isinstance(self.traffic, NotEnough):
             return []
         reached, cases, found = self.traffic.value, 0, []
@@ -128,10 +131,10 @@ def measure_coverage(
     *,
     also: Mapping[str, int] = MappingProxyType({}),
 ) -> Coverage:
-    """Coverage over everything the panel holds, and as it would be had the intents in `also` so many cases more.
+    """Coverage of everything in the panel; `also` adds a number of imagined cases to some intents.
 
-    One case covers an intent in name. In depth it is covered by as many as it takes to tell a run in which its score fell by
-    `DEPTH` from one in which it did not; an intent whose cases have no score yet is taken to do as well as the suites in all.
+    One case is enough to cover an intent. To cover it in depth takes as many as distinguish a run in which its score fell by `DEPTH` from
+    one in which it did not. An intent whose cases have no score yet is assumed to score like all suites together.
     """
     size = len(panel.intents)
     named = np.array([i is not None for i in panel.intents], dtype=bool)
@@ -169,7 +172,7 @@ def measure_coverage(
 
 
 def _smallest_fall(evals: Evals, intent_id: str | None, cases: int) -> float | None:
-    """The smallest change of an intent's score between two runs of so many cases that would probably show; None where none would."""
+    """The smallest change of an intent's score that two runs of so many cases would probably show; None if they would show none."""
     if cases < 2:
         return None
     score = evals.latest(intent_id)
@@ -177,7 +180,7 @@ def _smallest_fall(evals: Evals, intent_id: str | None, cases: int) -> float | N
         score = evals.latest()
     if isinstance(score, NotEnough):
         return None
-    # Each case is one answer and nobody else's: a suite is a group of that many users who were asked once.
+    # Cases are independent of each other, like users with one answer each.
     run = Summary(cases, cases, cases * score.value, cases, cases * score.value, cases * score.value)
     least = smallest_change(run, weeks=1, ahead=1, needed=2)
     return round(least, 6) if isinstance(least, float) and least < score.value else None

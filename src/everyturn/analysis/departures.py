@@ -1,4 +1,4 @@
-"""Users who left or came half as often, and how they had changed by then, beyond users alike who stayed."""
+"""Users who left or came half as often, and how their behaviour had changed before, compared with similar users who stayed."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from everyturn.analysis.panel import Panel, Rows
 from everyturn.analysis.trust import home_cohorts
 from everyturn.stats.summaries import Codes, Floats, sum_by
 
-WEEKS = 4  # of a look: before the use fell, and from then on
-LEFT_OUT = 2  # weeks between the look before and the week the use fell: what takes weeks to fall has begun by then
-BEFORE = 8  # weeks of use that later ones are held against, and of trust that a look is held against, at most
-_AFTER = 8  # weeks use must stay down, or as many as there are, four at least
-_REGULAR = 8  # answers in the eight weeks before, half of them in each four: fewer show no habit to break
-_CLEAR = 4.0  # log likelihood ratio: of users who go on as before about one in a hundred seems to have stopped
-_DATED = 1.92  # a start whose likelihood is within this of the best is as good; the earliest such is taken
-_USER_NOISE = 0.1  # of a user's own change, beside what few answers add: keeps heavy users from deciding alone
+WEEKS = 4  # length of each window in which behaviour is measured, before and after use fell
+LEFT_OUT = 2  # weeks between the earlier window and the week use fell: a fall that takes weeks has begun by then
+BEFORE = 8  # weeks that later use, and the trust in a window, are compared with, at most
+_AFTER = 8  # weeks for which use must stay down, or as many as there are, at least four
+_REGULAR = 8  # answers needed in the eight weeks before, half of them in each four; fewer are no habit
+_CLEAR = 4.0  # log likelihood ratio; of users who continue as before, about one in a hundred exceeds it
+_DATED = 1.92  # starts whose log likelihood is within this of the best are as good; the earliest of them is taken
+_USER_NOISE = 0.1  # variance of a user's own change, besides that of few answers; keeps heavy users from deciding alone
 
 Window = tuple[int, int]  # first week and the one after the last, counted from the week the use fell
 EARLIER: Window = (-WEEKS - LEFT_OUT, -LEFT_OUT)
@@ -29,21 +29,21 @@ LATER: Window = (0, WEEKS)
 
 @dataclass(frozen=True, slots=True)
 class Departures:
-    """The users with a habit: where they are at home, the week their use fell (-1: never), and the weeks they came as before."""
+    """The regular users, a row each. `users` and `home` are their codes and those of the cohorts they use most."""
 
     users: Codes
     home: Codes
-    counts: Floats  # answers by week
-    before: Floats  # and in the eight weeks before each week
-    fell_at: Codes
-    stays: NDArray[np.bool_]
+    counts: Floats  # answers, by week
+    before: Floats  # answers in the eight weeks before, by week
+    fell_at: Codes  # the week their use fell, -1 if it did not
+    stays: NDArray[np.bool_]  # by week: whether they came as regularly as before
 
 
 def find_departures(panel: Panel, weeks: int) -> Departures:
-    """Whose use fell, and when, in the first `weeks` weeks.
+    """Which regular users' use fell, and when, in the first `weeks` weeks.
 
-    A user's use fell in a week when the four to eight weeks from it on hold at most half of what the eight before let expect, clearly for
-    someone whose weeks vary as users' weeks do. Where several weeks may be its beginning it is the earliest.
+    Use fell in a week if the four to eight weeks from then on have at most half of the answers that the eight weeks before lead one to
+    expect, and by clearly more than users' weeks usually vary. If several weeks are possible, the earliest is taken.
     """
     traffic = panel.traffic
     _, home = home_cohorts(panel)
@@ -74,7 +74,7 @@ def find_departures(panel: Panel, weeks: int) -> Departures:
 
 
 def _by_week(rows: Rows, users: Codes, size: tuple[int, int], *names: str) -> list[Floats]:
-    """Columns of the rows summed by week, a row for each of the `users`; `size` is how many users there are, and weeks."""
+    """The named columns summed by user (of `users`, a row each) and week; `size` is the number of all users and of weeks."""
     everyone, weeks = size
     row = np.full(everyone, -1, dtype=np.int64)
     row[users] = np.arange(len(users))
@@ -94,23 +94,23 @@ def _evidence(before: Floats, after: Floats, span: Codes) -> Floats:
 
 
 def _burstiness(counts: Floats) -> float:
-    """How much more than a Poisson count a user's week varies, as a part of its mean squared; from weeks side by side."""
+    """The variance of a user's weekly count beyond a Poisson's, in units of its squared mean; estimated from adjacent weeks."""
     one, next_ = counts[:, :-1], counts[:, 1:]
     extra = ((one - next_) ** 2 - (one + next_)).sum() / 2
     return float(max(extra, 0.0) / max((one * next_).sum(), 1.0))
 
 
 def _running(by_week: Floats) -> Floats:
-    """The sum before each week and, last, of all."""
+    """Running sums: of all columns before each one, and finally of all."""
     sums: Floats = np.c_[np.zeros(len(by_week)), by_week.cumsum(1)]
     return sums
 
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """Running sums by week for each user with a habit: `n` what was asked of them and `y` the good of it.
+    """Running sums by week for each regular user: `n` of answers and `y` of good ones.
 
-    `is_relative` says that a change is a part of the user's own level: use has no scale of its own.
+    If `is_relative`, changes are measured in units of the user's own level, because use has no common scale.
     """
 
     n: Floats
@@ -119,17 +119,17 @@ class History:
 
     @classmethod
     def of_answers(cls, rows: Rows, use: Departures, everyone: int) -> History:
-        """The answers of one part of trust."""
+        """The history of one part of trust."""
         n, y = _by_week(rows, use.users, (everyone, use.counts.shape[1]), "n", "y")
         return cls(_running(n), _running(y))
 
     @classmethod
     def of_use(cls, use: Departures) -> History:
-        """How much they came."""
+        """The history of how much they used the product."""
         return cls(_running(np.ones_like(use.counts)), _running(use.counts), is_relative=True)
 
     def change(self, who: Codes, week: int, window: Window) -> tuple[Floats, Floats]:
-        """How far each user's rate in the window around `week` lies above that of the eight weeks before the look, and its weight."""
+        """Each user's rate in the window around `week` minus that in the eight weeks before the earlier window, and its weight."""
         first, last = week + window[0], week + window[1]
         end = week + EARLIER[0]
         start = max(end - BEFORE, 0)
@@ -144,7 +144,7 @@ class History:
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """A mean change beyond that of the matched, each user's influence on it, and who counts in it on either side."""
+    """A mean change compared with matched users, each user's influence on it, and which users count on either side."""
 
     value: float
     influence: Floats
@@ -153,9 +153,10 @@ class Shift:
 
 
 def mean_shift(use: Departures, parts: Sequence[History], cohort: int | None, window: Window) -> Shift | None:
-    """How users whose use fell had changed in the window, beyond users of their cohort and about their use who stayed; mean over parts.
+    """How users whose use fell had changed in the window, compared with users of their cohort with similar use who stayed.
 
-    None where a part is known of nobody who fell. `cohort` None is everyone, each still held against their own cohort.
+    The mean over the parts of trust; None if one of them is known of nobody whose use fell. `cohort` None means all users, each still
+    compared with their own cohort.
     """
     size = len(use.users)
     found = [_one_shift(use, part, cohort, window) for part in parts]
@@ -204,7 +205,7 @@ def _one_shift(use: Departures, part: History, cohort: int | None, window: Windo
 
 @dataclass(frozen=True, slots=True)
 class _Match:
-    """The users who stayed beside those who fell in one week: of the one sorted by use, a stretch each of the others."""
+    """For the users whose use fell in one week, the matched users who stayed: a stretch from `low` to `high` of them, sorted by use."""
 
     who: Codes
     change: Floats
@@ -216,7 +217,7 @@ class _Match:
     used: NDArray[np.bool_]
 
     def influence(self, weights: Floats) -> Floats:
-        """Each stayer's influence on the result, of whose means those who fell take `weights`."""
+        """The influence of each user who stayed on the result; `weights` are those of the users whose use fell."""
         share = weights / self.total
         ends = len(self.who) + 1
         of, about = np.zeros(ends), np.zeros(ends)
@@ -230,7 +231,7 @@ class _Match:
 def _match(
     use: Departures, part: History, sides: tuple[Codes, Codes], week: int, window: Window
 ) -> tuple[NDArray[np.bool_], Floats, Floats, _Match] | None:
-    """Of those who fell: who has anyone to be held against, their change beyond those, its weight; and the match."""
+    """For the users whose use fell: who has a match, their change minus their matches' mean, its weight, and the match."""
     went, came = sides
     moved, sure = part.change(went, week, window)
     change, weight = part.change(came, week, window)
