@@ -1,4 +1,4 @@
-"""Rows of answers -> bets: one per person, stream and block; then what each block pays to each stream."""
+"""From rows of answers to bets: one per user, stream and block; then what each block pays to each stream."""
 
 from __future__ import annotations
 
@@ -10,16 +10,18 @@ from everyturn.analysis.ledger import ordered, starts_of
 from everyturn.stats.sequential import RATE_SIZES, rate_bets
 from everyturn.stats.summaries import Codes, Floats
 
-TRUST_STAKE = 0.25  # of each of up to four parts: parts that hang together are not as many as they look
-_LEAST = 0.05
+TRUST_STAKE = 0.25  # of each of up to four parts of trust, which may be correlated
+_LEAST = 0.05  # the least a bet on trust can be multiplied by
 _BETS = len(RATE_SIZES)
 
 
 @dataclass(frozen=True, slots=True)
 class Increment:
-    """Rows ordered by block, signal and person: places of parts (`at`) and of streams (`stream`), a row per part and per level.
+    """The rows of some blocks, ordered by block, signal and user.
 
-    `run` numbers block, signal and person together; `by_intent` orders rows by run and intent; `named` says where an intent fits.
+    `at` holds each row's place in every part of the expectation (parts x rows), `stream` its stream at every level (levels x rows).
+    `run` numbers the combinations of block, signal and user, `by_intent` is the order of rows by run and intent, and `named` says for
+    which rows an intent fits.
     """
 
     block: Codes
@@ -37,10 +39,10 @@ class Increment:
 
 @dataclass(frozen=True, slots=True)
 class Foreseen:
-    """What each row was expected to be from what was known before its block, and how that came out.
+    """What was expected of each row, from what was known before its block, and how it turned out.
 
-    `expected` per answer, `excess` all of the row's answers together, `alike` how alike two more answers of this person still
-    are, `kappa` the signal's variance as a multiple of a yes-or-no's.
+    `expected` is the rate expected, `excess` the sum of the row's answers beyond it, `alike` the remaining correlation of two further
+    answers of this user, `kappa` the signal's variance as a multiple of a yes-or-no answer's.
     """
 
     expected: Floats
@@ -51,7 +53,7 @@ class Foreseen:
 
 @dataclass(frozen=True, slots=True)
 class Units:
-    """One unit per person, signal, stream and block: the order of rows, where each unit starts, its stream and level."""
+    """The units of betting, one per user, signal, stream and block: the order of rows, where each unit starts, its stream and level."""
 
     rows: Codes
     starts: Codes
@@ -61,7 +63,7 @@ class Units:
 
 @dataclass(frozen=True, slots=True)
 class Paid:
-    """What each block pays to each stream it reaches: logarithms of factors, ordered by block."""
+    """What each block pays to each stream that has answers in it: logarithms of factors (`won`, a column per size), ordered by block."""
 
     block: Codes
     stream: Codes
@@ -69,7 +71,7 @@ class Paid:
 
 
 def units_of(rows: Increment, ready: np.ndarray, levels: np.ndarray) -> Units:
-    """One unit per person, signal, stream and block: the rows of each, level after level; `levels` says which rows count at each."""
+    """The units of the rows, level after level; `ready` says which rows count at all, `levels` which count at each level."""
     orders: list[tuple[Codes, Codes, Codes, Codes]] = []
     for level, keep in enumerate(levels):
         order = rows.by_intent[(ready & keep)[rows.by_intent]] if level == 2 else np.flatnonzero(ready & keep)
@@ -116,7 +118,7 @@ def trust_of(
 
 
 def paid_of(block: Codes, stream: Codes, paid: Floats, *, streams: int) -> Paid:
-    """The payments of one block to one stream multiplied."""
+    """The payments by block and stream: those of all units of the same block and stream multiplied."""
     key = (block - block.min()) * streams + stream if len(block) else block
     order = ordered(key)
     starts = starts_of(key[order])

@@ -1,4 +1,4 @@
-"""Context-dependent failure: among the requests of one intent, what tells the answers that work from those that do not."""
+"""Context-dependent failure: what distinguishes, among the requests of one intent, the answers that work from those that do not."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from everyturn.stats.compare import benjamini_hochberg
 from everyturn.stats.intervals import difference, rate
 from everyturn.stats.summaries import Joint
 
-FALSE = 0.05  # at most this share of the contexts told is expected to be chance
-LEAST = 0.05  # points below which a difference is not worth a sentence, however sure
-_MOST = 5  # contexts told of one intent
+FALSE = 0.05  # expected share of false discoveries among the contexts reported, at most
+LEAST = 0.05  # smaller differences (5 points) are not reported, however certain
+_MOST = 5  # contexts reported for one intent, at most
 
 _MESSAGE = {
     "identifier": ("the request names a table, a column or a field", "the request names no table, column or field"),
@@ -37,10 +37,10 @@ _RATED = {"acceptance": "accepted", "rework": "redone", "edits": "edited", "comp
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """A context in which an intent's answers do worse than the intent's other answers.
+    """A context in which an intent's answers do worse than its other answers.
 
-    `has` says whether they do worse where the context holds (True) or where it is absent. `failing` and `rest` are the signal's
-    rates in the worse context and elsewhere; `change` is failing minus rest, paired by user.
+    `has` says whether they do worse where the context is present (True) or where it is absent. `failing` and `rest` are the signal's
+    rates in the worse context and elsewhere, `change` is `failing` minus `rest`, paired by user.
     """
 
     signal: str
@@ -56,12 +56,12 @@ class Context:
 
     @property
     def words(self) -> str:
-        """The worse context, as it follows "where"."""
+        """The worse context in words, to be put after "where"."""
         return say_context(self.kind, self.name, has=self.has)
 
     @property
     def sentence(self) -> str:
-        """What a product manager reads."""
+        """The finding in one sentence."""
         rated = _RATED.get(self.signal, self.signal)
         effect = moved(self.change.value, self.change.low, self.change.high)
         return (
@@ -70,7 +70,7 @@ class Context:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """The context as every face gives it."""
+        """The context in the JSON form of results."""
         return {
             "signal": self.signal,
             "intent_id": self.intent_id,
@@ -88,7 +88,7 @@ class Context:
 
 
 def say_context(kind: str, name: str, *, has: bool) -> str:
-    """A context in words, as it follows "where".
+    """A context in words, to be put after "where".
 
     >>> print(say_context("attribute", "plan = pro", has=False))
     plan is not "pro"

@@ -1,4 +1,4 @@
-"""What users ask for: intents that appeared, demand that moved, and what the mix of requests did to the total."""
+"""Changes in what users ask for: new intents, demand that rose or fell, and the effect of the mix of requests on the total."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from everyturn.stats.summaries import Codes, Floats, distinct, join, summarise_o
 
 _WARM_UP = 3  # weeks in which every intent is new, because everything is
 _NEW_USERS = 5  # distinct people, before an intent is more than somebody's
-_NEWNESS = 5.0  # times its rate during the time before, at least; less is a rise, not an arrival
-_WORTH = 0.01  # a shift of less than a point of traffic is nobody's Monday
-_RECENT = 14  # days that say how large something is now
-MIX_WEEKS = 4  # the window whose mix is held against all weeks before
+_NEWNESS = 5.0  # factor by which its rate must exceed the earlier one; less is a rise, not an arrival
+_WORTH = 0.01  # smaller shifts of traffic are not reported
+_RECENT = 14  # days from which the current size of something is measured
+MIX_WEEKS = 4  # length of the window whose mix is compared with all weeks before
 
 
 @dataclass(frozen=True, slots=True)
 class NewIntent:
-    """An intent first seen after the warm-up weeks and still there.
+    """An intent that was first asked for after the warm-up weeks and still is.
 
-    `since` is its first persistent week (of the panel), `found_at` the first day by which five people and decisive evidence
-    were there; `share` of the requests in the last two weeks; `users` who asked for it, `requests` they made.
+    `since` is the panel's week from which it has been asked for steadily, `found_at` the day on which the evidence was sufficient.
+    `share` is its share of the requests of the last two weeks; `users` and `requests` are counted from `since` on.
     """
 
     intent: int
@@ -44,7 +44,10 @@ class NewIntent:
 
 @dataclass(frozen=True, slots=True)
 class ShareChange:
-    """An intent whose share of the requests moved, in all or in a cohort: `change` from before `since` to the last two weeks."""
+    """An intent whose share of the requests changed, over all users or in a cohort.
+
+    `change` is its share in the last two weeks minus `baseline`, its share before `since` (a week of the panel).
+    """
 
     intent: int
     cohort: int | None
@@ -58,7 +61,7 @@ class ShareChange:
 
 @dataclass(frozen=True)
 class Asked:
-    """Who asked for what on which day, once a day, in the codes of the panel."""
+    """Who asked for what on which day, a row per user, intent and day, in the panel's codes; days are counted from 1970."""
 
     user: Codes
     cohort: Codes
@@ -71,7 +74,7 @@ class Asked:
 
 
 def read_asked(panel: Panel, asked: pa.Table) -> Asked:
-    """The table with day, user_id, cohort and intent_id; people and intents the panel does not know are left out."""
+    """The rows of a table with day, user_id, cohort and intent_id; users and intents that are not in the panel are left out."""
     user, cohort, intent = codes_in(panel, asked)
     day = asked["day"].cast(pa.int64()).to_numpy()
     rows = Asked(user, cohort, intent, day)
@@ -79,10 +82,10 @@ def read_asked(panel: Panel, asked: pa.Table) -> Asked:
 
 
 def new_intents(panel: Panel, rows: Asked, incidents: Sequence[Incident]) -> list[NewIntent]:
-    """The intents that arrived after the warm-up weeks and persist, largest first.
+    """The intents that appeared after the warm-up weeks and are still asked for, the largest first.
 
-    An arrival is an incident of rising demand for what was (next to) never asked before. Strays of a clustering do not hide it;
-    one person's new interest is none.
+    An intent is new if there is an incident of rising demand for it and it was hardly ever asked for before; a few requests that were
+    clustered wrongly do not matter. It takes five users.
     """
     found = []
     for incident in _rising(incidents):
@@ -124,8 +127,11 @@ def _rising(incidents: Sequence[Incident]) -> list[Incident]:
     return list(found.values())
 
 
-def _arrival_week(panel: Panel, rows: Asked, intent: int, rang: int) -> int | None:
-    """The first persistent week of an intent that was (next to) absent before, None for any other intent."""
+def _arrival_week(panel: Panel, rows: Asked, intent: int, found: int) -> int | None:
+    """The week from which an intent that was hardly asked for before is asked for steadily; None for any other intent.
+
+    `found` is the day on which its demand was found to rise.
+    """
     monday = day_of(panel.weeks[0])
     weeks = int((rows.day.max() - monday) // 7) + 1
     week = (rows.day - monday) // 7
@@ -134,10 +140,10 @@ def _arrival_week(panel: Panel, rows: Asked, intent: int, rang: int) -> int | No
     active = _people(rows.user[keep], week[keep], weeks)
     own = keep & (rows.intent == intent)
     rates = _people(rows.user[own], week[own], weeks) / np.maximum(active, 1.0)
-    last = min(weeks - 1, int((rang - monday) // 7))
+    last = min(weeks - 1, int((found - monday) // 7))
     for since in range(_WARM_UP, last + 1):
         before, after = rates[:since].mean(), rates[since : last + 1].mean()
-        # From here on it is at least _NEWNESS times what it was, and the first week already is.
+        # From this week on its rate is at least _NEWNESS times the earlier one, and at least twice in the first week.
         if rates[since] > 0 and after >= _NEWNESS * before and rates[since] >= 2 * before:
             return since
     return None
@@ -157,9 +163,9 @@ def _share(rows: Asked, intent: int) -> Estimate | NotEnough:
 def share_changes(
     panel: Panel, rows: Asked, incidents: Sequence[Incident], *, explained: Sequence[int]
 ) -> list[ShareChange]:
-    """Intents whose share of the requests rose; where none did, those whose share fell. Largest change first.
+    """Intents whose share of the requests rose or, if none did, those whose share fell; the largest change first.
 
-    Shares add up to one, so where one rises others fall: only the rise is told. `explained` intents are told elsewhere.
+    Shares add up to one, so where one rises others must fall; only the rise is reported then. Intents in `explained` are left out.
     """
     found: dict[int, ShareChange] = {}
     for incident in incidents:

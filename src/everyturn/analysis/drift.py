@@ -1,4 +1,4 @@
-"""Alarms of rates -> where exactly, how large, and what did not move."""
+"""Describes a change of a rate that raised an alarm: where exactly it is, how large, and what did not change."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from everyturn.stats.compare import Split, split_difference
 from everyturn.stats.intervals import NEEDED_USERS, picked
 from everyturn.stats.summaries import Codes, Floats, distinct, per_user, sum_by
 
-_QUIET = 2.0  # standard errors: below it a node counts as not having moved
-_WORTH = 0.005  # what is smaller than half a point by the time it is told was explained by something else
-_WORTH_LISTING = 0.02  # a line of the watch list of less than two points is nobody's Monday
-_CLEAR = {PAGE: 0.65, LIST: 1.0}  # of the half range: an 80% range without nothing in it, and a 95% one
-_WITHOUT_ONE = 1 / 3  # of it must be there without the person who carries most of it, or it is that person's
+_QUIET = 2.0  # standard errors below which a node counts as unchanged
+_WORTH = 0.005  # an alarm whose change is now smaller than half a point was caused by something else
+_WORTH_LISTING = 0.02  # the smallest change on the watch list
+_CLEAR = {PAGE: 0.65, LIST: 1.0}  # half ranges a change must exceed: 0 is outside its 80% range, or its 95% range
+_WITHOUT_ONE = 1 / 3  # of the change must remain without the person who contributes most, or it is only theirs
 _BEFORE_DAYS = 182
-_TOLD_DAYS = 365 / 3  # the budget is a bound: where nothing changes at most one in three of its pages comes
-_SIZE_DAYS = 28  # the last four weeks say how large a change is by now
-_AFTER_DAYS = 28  # what happens later than this after the alarm is another story
+_TOLD_DAYS = 365 / 3  # the budget is an upper bound: if nothing changes, at most a third of its alarms occur
+_SIZE_DAYS = 28  # the size of a change is measured on the last four weeks
+_AFTER_DAYS = 28  # what happens later than this after the last alarm is not part of the change
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """Where a rate is looked at: a cohort, an intent, both, or (both None) the whole product. Codes of the panel."""
+    """The place of a rate: a cohort, an intent, an intent within a cohort or, if both are None, the whole product. Panel codes."""
 
     cohort: int | None = None
     intent: int | None = None
@@ -42,22 +42,22 @@ class Node:
         return (self.cohort is not None) + 2 * (self.intent is not None)
 
     def mask(self, rows: Rows) -> Mask:
-        """Which rows belong to it."""
+        """Which of the rows belong to it."""
         return node_mask(rows, self.cohort, self.intent)
 
     def contains(self, other: Node) -> bool:
-        """Whether all that belongs to `other` belongs to this."""
+        """Whether everything in `other` is in this node."""
         return self.cohort in {None, other.cohort} and self.intent in {None, other.intent}
 
 
 @dataclass(frozen=True, slots=True)
 class RateChange:
-    """One rate that moved, named at the deepest place that explains it.
+    """A rate that changed, at the most specific node that explains the change.
 
-    `since` is the day it began, `found` the day it rang, `until` the last day its size is measured on. `split` compares the last
-    four weeks of it with the half year before `since`, whose rate was `baseline`. `rest_z` is how far the rest of the product
-    moved, in standard errors (positive means the same way). Where nothing changes, its place rings at most once in `rarity` days.
-    `also` are other signals that moved in the same place.
+    `since` is the day it began, `found` the day of the alarm, `until` the last day on which its size is measured. `split` compares its
+    last four weeks with the half year before `since`, whose rate was `baseline`; `cells` holds the intent of each of the split's parts.
+    `rest_z` is how much the rest of the product changed, in standard errors (positive means in the same direction). If nothing changes,
+    this place raises an alarm at most once in `rarity` days. `also` are other signals that changed in the same place.
     """
 
     signal: str
@@ -71,36 +71,36 @@ class RateChange:
     split: Split
     baseline: float
     rest_z: float
-    cells: tuple[int, ...]  # the intent of each part of the split
+    cells: tuple[int, ...]
     also: tuple[RateChange, ...] = ()
 
     @property
     def size(self) -> Estimate:
-        """How large it is, mix taken out, with a range that holds however often it is looked at, and though it was picked."""
+        """The change without the effect of the mix; its range holds however often it is looked at and allows for selection."""
         return picked(self.split.within, share=min(_TOLD_DAYS / self.rarity, 1.0))
 
     @property
     def is_worse(self) -> bool:
-        """Whether it got worse."""
+        """Whether the change is for the worse."""
         return self.direction == WORSE.get(self.signal, 1)
 
 
 @dataclass(frozen=True)
 class Answers:
-    """Every settled answer by person and day of the output, per signal with its version; `Rows.week` holds the day since 1970."""
+    """All settled answers by signal (with its version), user and day of the output; `Rows.week` holds the day since 1970."""
 
     signals: Mapping[str, Rows]
     last_day: int
 
     def apart(self, nodes: Sequence[Node]) -> Answers:
-        """Without some places."""
+        """The answers outside all of these nodes."""
         kept = {
             name: rows.take(~np.any([node.mask(rows) for node in nodes], axis=0)) for name, rows in self.signals.items()
         }
         return replace(self, signals=kept)
 
     def but(self, *, intents: Sequence[int], users: Sequence[int]) -> Answers:
-        """Without what is explained otherwise."""
+        """The answers without these intents and users, whose changes are explained otherwise."""
         kept = {
             name: rows.take(~np.isin(rows.intent, intents) & ~np.isin(rows.user, users))
             for name, rows in self.signals.items()
@@ -109,7 +109,7 @@ class Answers:
 
 
 def read_answers(panel: Panel, totals: pa.Table) -> Answers:
-    """Settled answers by the day of their outputs, in the codes of the panel; people and places the panel does not know are left out."""
+    """The answers of `Settled.answers` in the panel's codes; users, cohorts and intents that are not in the panel are left out."""
     user, cohort, intent = codes_in(panel, totals)
     day = totals["given"].cast(pa.int64()).to_numpy() // BLOCKS_A_DAY
     n, y = (totals[name].cast(pa.float64()).to_numpy() for name in ("n", "y"))
@@ -125,7 +125,7 @@ def read_answers(panel: Panel, totals: pa.Table) -> Answers:
 
 
 def nodes(panel: Panel, rows: Rows) -> Iterator[Node]:
-    """Every node the rows reach; requests no intent fits count in the total and the cohorts only."""
+    """Every node with rows, from the whole product to single cells; requests that fit no intent count in product and cohorts only."""
     yield Node()
     cohorts = [int(c) for c in np.unique(rows.cohort)]
     intents = [int(i) for i in np.unique(rows.intent) if panel.intents[int(i)] is not None]
@@ -140,17 +140,17 @@ def nodes(panel: Panel, rows: Rows) -> Iterator[Node]:
 
 
 def strata(panel: Panel, rows: Rows) -> Codes:
-    """Cohort and intent together, numbered from 0: within a stratum a change of mix can neither hide nor feign one of rate."""
+    """A code from 0 on for each row's cohort and intent: within such a stratum a change of the mix cannot look like one of the rate."""
     return distinct(rows.cohort * len(panel.intents) + rows.intent)[1]
 
 
 def day_after(panel: Panel, weeks: int) -> date:
-    """The day on which `weeks` weeks of the panel are over."""
+    """The day after the panel's first `weeks` weeks."""
     return panel.weeks[0] + timedelta(weeks=weeks)
 
 
 def describe(panel: Panel, answers: Answers, incident: Incident) -> RateChange | None:
-    """What an incident is: its place, its size, what moved with it. None where nothing is left of it to tell."""
+    """The change behind an incident: its place, its size, and what changed with it; None if nothing of it is left."""
     alarms = [a for a in incident.alarms if a.signal != TRUST]
     first = next((a for a in alarms if a.tier == incident.tier), alarms[0] if alarms else None)
     if first is None:
@@ -182,7 +182,7 @@ def _describe(
         return None
     split = split_difference(here.user, strata(panel, here), is_current, here.n, here.y)
     size, half = split.within.value * alarm.direction, (split.within.high - split.within.low) / 2
-    # Counted by users it must still be there: what one busy person did is theirs, not the cohort's.
+    # The change must hold with users as the unit: what one busy person did is not the cohort's change.
     if size < (_WORTH if incident.tier == PAGE else _WORTH_LISTING) or size < _CLEAR[incident.tier] * half:
         return None
     if window.without_one(mask) < _WITHOUT_ONE * size:
@@ -204,7 +204,7 @@ def _describe(
 
 
 def node_of(panel: Panel, alarm: Alarm) -> Node | None:
-    """The alarm's node in the codes of the panel, None where the panel does not know it (an intent that is no more)."""
+    """The alarm's node in the panel's codes; None if it is not in the panel (an intent that no longer exists)."""
     try:
         return Node(
             None if alarm.cohort is None else panel.cohorts.index(alarm.cohort),
@@ -216,7 +216,7 @@ def node_of(panel: Panel, alarm: Alarm) -> Node | None:
 
 @dataclass(frozen=True, slots=True)
 class _Window:
-    """Rows before a change and in it; users are clusters, strata of cohort and intent held apart."""
+    """The rows before and after a change, and tests on subsets of them: stratified by cohort and intent, with users as clusters."""
 
     panel: Panel
     rows: Rows
@@ -224,7 +224,7 @@ class _Window:
     direction: int
 
     def influence(self, keep: Mask) -> tuple[Floats, Codes]:
-        """Users' influences on the size of the change among the rows kept, and who they are."""
+        """The influence of each user on the size of the change among the rows kept, and the users' codes."""
         rows = self.rows.take(keep)
         if not len(rows):
             return np.zeros(0), np.zeros(0, dtype=np.int64)
@@ -237,12 +237,12 @@ class _Window:
         return influence / max(float((rows.n * centred**2).sum()), 1e-9), users
 
     def moved(self, keep: Mask) -> float:
-        """How far the rows kept moved the alarm's way, in standard errors."""
+        """How much the rows kept changed in the alarm's direction, in standard errors."""
         influence, _ = self.influence(keep)
         return self._strength(influence)
 
     def without_one(self, keep: Mask) -> float:
-        """The size of the change among the rows kept, without the person who carries most of it."""
+        """The size of the change among the rows kept, without the user who contributes most to it."""
         influence, users = self.influence(keep)
         rest = keep & (self.rows.user != users[int(np.argmax(self.direction * influence))])
         return self.direction * float(self.influence(rest)[0].sum())
@@ -251,7 +251,7 @@ class _Window:
         return self.direction * float(z_values(influence[:, None])[0]) if len(influence) > 1 else 0.0
 
     def place(self, start: Node) -> Node:
-        """The deepest node that explains it: up while the rest of a parent moved too, then down while the rest is quiet."""
+        """The most specific node that explains the change: up while a parent's rest changed too, then down while the rest did not."""
         node = start
         while (parent := self._parent_that_moved(node)) is not None:
             node = parent
@@ -277,7 +277,7 @@ class _Window:
             node = parts[-best[1]]
 
     def _clear(self, inside: Mask, part: Node) -> float:
-        """How strongly a part stands out from a quiet rest, 0 where it does not."""
+        """How many standard errors a part changed by, 0 unless the rest did not change and the part stands out from it."""
         mask = part.mask(self.rows)
         moved, movers = self.influence(inside & mask)
         if len(moved) < NEEDED_USERS:

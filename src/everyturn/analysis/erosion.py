@@ -13,15 +13,19 @@ from everyturn.stats.compare import benjamini_hochberg
 from everyturn.stats.summaries import Codes, Floats, sum_by
 
 _READ = ("unmodified acceptance", "depth of edits")
-_OUTPUTS_EACH_SIDE = 8.0  # before and after; with fewer, a person's own change is within what chance does
-_STEADY = 0.7  # of their earlier weekly use, or within chance of all of it: who uses it less is another story
-_DRAWS = 50_000  # null statistics pooled over users: chances down to a fiftieth of a thousandth
+_OUTPUTS_EACH_SIDE = 8.0  # needed before and after; with fewer, a person's change cannot be told from chance
+_STEADY = 0.7  # of their earlier weekly use must remain, unless the decrease may be chance
+_DRAWS = 50_000  # null statistics pooled over users, for p-values down to 1/50,000
 _SEED = 20_260_105
 
 
 @dataclass(frozen=True, slots=True)
 class ErodingUser:
-    """One user whose acceptance fell while their use stayed: before and since, the share taken and answers a week."""
+    """A user whose acceptance fell while their use stayed.
+
+    `since` is the week it began. `weekly_…` are answers a week, `accepted_…` shares of answers accepted, before and since then;
+    `answers_since` is the number of answers since then.
+    """
 
     user: int
     since: int
@@ -33,16 +37,16 @@ class ErodingUser:
 
 
 def eroding_users(panel: Panel, *, share: float, today: int | None = None) -> list[ErodingUser]:
-    """Users who use the product as before and accept less, edit more or check more than their own past, earliest code first.
+    """Users who use the product as before but accept less or edit more than in their own past, in the order of their codes.
 
-    What their cohort and their intents did in the same weeks is taken off first, so a slide that hits everyone names
-    nobody. At most `share` of the users named are expected to be named by accident. `today` looks at the panel as if only
-    that many weeks had passed.
+    The changes of their cohort and of their intents in the same weeks are subtracted first, so that a change that affects everyone names
+    nobody. At most `share` of the users named are expected to be named by chance. `today` looks at the panel as if only that many weeks
+    had passed.
 
     Assumes: a user's active weeks are exchangeable while nothing changes.
-    Method: per user the largest step or ramp over their active weeks; its chance from the same look at shuffled weeks,
-    pooled over users (as Tusher, Tibshirani & Chu 2001 do); Benjamini-Hochberg. Acceptance and edits count; complaints and
-    rework of one person are too rare to add more than noise.
+    Method: for each user the largest step or ramp over their active weeks. Its p-value comes from the same statistic on shuffled weeks,
+    pooled over users (as in Tusher, Tibshirani & Chu 2001), with Benjamini-Hochberg over users. Only acceptance and edits are used;
+    complaints and rework of a single person are too rare to add more than noise.
     """
     parts, weeks = trust_parts(panel, weeks=today, only=_READ)
     if not len(parts.get(_READ[0], ())):
@@ -58,7 +62,7 @@ def eroding_users(panel: Panel, *, share: float, today: int | None = None) -> li
     courses = shapes(weeks, before=1)
     if not len(eligible) or not len(courses.since):
         return []
-    # Each user's own clock: their active weeks, pushed to the left.
+    # Each user's active weeks, moved to the left.
     active = np.argsort(n[eligible] <= 0, axis=1, kind="stable")
     n_own, e_own = np.take_along_axis(n[eligible], active, 1), np.take_along_axis(excess[eligible], active, 1)
     statistic, shape = _largest(n_own, e_own, courses)
@@ -72,7 +76,7 @@ def eroding_users(panel: Panel, *, share: float, today: int | None = None) -> li
 
 
 def _own_excess(panel: Panel, rows: Rows, weeks: int) -> Floats:
-    """Rows less what cohort, intent and the week in that cohort and that intent explain (positive is better)."""
+    """Each row's good answers beyond what its cohort, its intent and the week in these lead one to expect."""
     left = rows.y.copy()
     cell = rows.cohort * len(panel.intents) + rows.intent
     for code in (cell, rows.cohort * weeks + rows.week, rows.intent * weeks + rows.week):
@@ -83,7 +87,7 @@ def _own_excess(panel: Panel, rows: Rows, weeks: int) -> Floats:
 
 
 def _largest(n: Floats, excess: Floats, courses: Shapes) -> tuple[Floats, Codes]:
-    """Each row's largest standardised contrast of `excess`, and of which course; -inf where none has enough on both sides."""
+    """Each row's largest standardised contrast of `excess` and the shape it belongs to; -inf if no shape has enough outputs on both sides."""
     weights = courses.weights.T
     total = n.sum(1, keepdims=True)
     centre = n @ weights / total
@@ -97,21 +101,23 @@ def _largest(n: Floats, excess: Floats, courses: Shapes) -> tuple[Floats, Codes]
 
 
 def _without_change(n: Floats, excess: Floats, weights: Floats) -> Floats:
-    """The weeks with each row's own level and its best course taken out: what shuffling may use.
+    """`excess` without each row's own level and best-fitting shape, for shuffling.
 
-    Shuffled weeks of a user who did change would be wilder than any of a user who did not, and would hide the others.
+    The weeks of a user who changed would otherwise vary more than those of one who did not, and would hide other users' changes.
     """
     total = n.sum(1, keepdims=True)
     centred = weights - (n * weights).sum(1, keepdims=True) / total
     slope = (excess * centred).sum(1, keepdims=True) / np.maximum((n * centred**2).sum(1, keepdims=True), 1e-9)
     left = excess - n * (excess.sum(1, keepdims=True) / total + slope * centred)
     weeks = (n > 0).sum(1, keepdims=True)
-    widened: Floats = left * np.sqrt(weeks / (weeks - 2))  # two numbers were fitted; measured: the chances then hold
+    widened: Floats = left * np.sqrt(
+        weeks / (weeks - 2)
+    )  # two numbers were fitted; with this factor simulated p-values are correct
     return widened
 
 
 def _chances(statistic: Floats, n: Floats, excess: Floats, courses: Shapes) -> Floats:
-    """The chance of each statistic, from the given rows with their active weeks shuffled."""
+    """The p-value of each statistic, from the given rows with their active weeks shuffled."""
     generator = np.random.default_rng(_SEED)
     rounds = max(_DRAWS // len(n), 2)
     inactive = n <= 0
@@ -128,7 +134,7 @@ def _chances(statistic: Floats, n: Floats, excess: Floats, courses: Shapes) -> F
 
 
 def _describe(panel: Panel, user: int, since: int) -> ErodingUser | None:
-    """The user's before and after, None where they use it clearly less now or do not accept less."""
+    """The user's use and acceptance before and since; None if they clearly use it less now or do not accept less."""
     traffic = panel.traffic
     used = sum_by(traffic.week[traffic.user == user], traffic.n[traffic.user == user], len(panel.weeks))[
         : panel.complete

@@ -1,4 +1,4 @@
-"""What the eval suites said: cases and scores per intent, run by run."""
+"""The eval suites: their cases and scores by intent and by run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from everyturn.stats.summaries import Codes, Floats, per_user, summarise_one
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run of one suite: the mean score of its cases, with the range a suite of that size has."""
+    """One run of one suite: the mean score of its cases, with its range."""
 
     suite: str
     run_id: str
@@ -41,19 +41,22 @@ class Run:
 
 @dataclass(frozen=True)
 class Evals:
-    """All cases with their intents and scores; one entry per scored case and run, and one per case without a score."""
+    """All eval cases with their intents and scores.
+
+    The arrays have one entry per scored case and run, and one per case without a score. `cases` is the number of distinct cases.
+    """
 
     case: Codes
     cases: int
-    intent: Codes  # -1 where a case belongs to none
+    intent: Codes  # -1 if a case tests no intent
     intents: Mapping[str, int]
     run: Codes
     run_names: tuple[tuple[str, str], ...]  # suite and run id
-    at: NDArray[np.datetime64]  # NaT where unknown
-    score: Floats  # NaN where a case has none; never leaves this class
+    at: NDArray[np.datetime64]  # NaT if unknown
+    score: Floats  # NaN if a case has none; no NaN leaves this class
 
     def count(self, intent_id: str | None = None) -> int:
-        """How many distinct cases there are, of an intent or in all."""
+        """The number of distinct cases of an intent, or of all."""
         return len(np.unique(self.case[self._about(intent_id)]))
 
     def runs(self, intent_id: str | None = None) -> list[Run]:
@@ -73,9 +76,9 @@ class Evals:
         return sorted(found, key=lambda r: (r.at is not None, r.at.isoformat() if r.at else "", r.run_id, r.suite))
 
     def latest(self, intent_id: str | None = None) -> Estimate | NotEnough:
-        """The mean of each case's last score, with Wilson's range; not enough where none was scored.
+        """The mean of the latest score of each case, with Wilson's range; `NotEnough` if no case was scored.
 
-        A run over a part of a suite so replaces the scores of that part alone. Runs without a time come before those with one.
+        A run over part of a suite thus replaces only the scores of that part. Runs without a time count as earlier than those with one.
         """
         scored = np.flatnonzero(self._about(intent_id) & ~np.isnan(self.score))
         if not len(scored):
@@ -91,7 +94,7 @@ class Evals:
         return wilson(float((y / n).sum()), len(cases))
 
     def around(self, intent_id: str | None, since: date) -> tuple[Estimate | NotEnough, Estimate | NotEnough]:
-        """The mean score of all runs before a day, and of all from it on, with cases as clusters."""
+        """The mean scores of all runs before a day and of all runs from that day on, with cases as clusters."""
         scored = self._about(intent_id) & ~np.isnan(self.score) & ~np.isnat(self.at)
         late = self.at >= np.datetime64(since)
 

@@ -1,17 +1,17 @@
-"""What an answer is expected to be: the product, its cohort, its intent, both together, the day of the week, this person's own past.
+"""The rate expected of an answer, from the product, its cohort, its intent, both together, the day of the week and the user's own past.
 
-Every part is a shift from what lies above it, held at nothing by a few imagined answers (empirical-Bayes shrinkage): a cohort's
-and an intent's from the product, a cell's from its cohort and its intent, a person's from what newcomers to their cohort do. A part
-keeps the sum of its answers and not of what was unexplained at the time: when what lies above it moves, it gives back what it had
-learnt of the same movement. Otherwise a fall that all people of a cohort share would be learnt by the cohort, and once more by each person, and
-be gone from what is unexpected long before there are answers enough to be sure of it.
+Each part is a deviation from the parts above it, shrunk towards 0 by a few imagined answers (empirical Bayes): a cohort's and an intent's
+from the product, a cell's from its cohort and its intent, a user's from what newcomers to their cohort do. A part stores the sum of its
+answers rather than the sum of deviations at the time, so that when a part above it moves, it gives back what it had learnt of the same
+movement. Otherwise a fall that all users of a cohort share would be learnt by the cohort and once more by each user, and would become
+expected long before there are enough answers to be sure of it.
 
-A cohort is known twice: by its answers, and by its people (`_NEWCOMER`), for a person one has known for long says little about
-the next one. Of two hundred answers of ten people the cohort's level is as sure as ten people make it; were it counted by answers,
-newcomers who are by chance a little worse would for months be taken for a fall, and the more of them come the more so.
+A cohort's level is kept twice: by answers, and by users (`_NEWCOMER`), because a user who has been known for long says little about the
+next one. With two hundred answers of ten users, the level for newcomers is only as certain as ten users make it. If it were counted by
+answers, newcomers who happen to be a little worse would be taken for a fall for months, the more so the more of them come.
 
-What people share learns a person's answers of one block with the weight they have as one person's: a script that sends two hundred
-in two hours is one person who sent two hundred, and no news of what others will do.
+Shared parts learn a user's answers in one block with the weight that one user has: a script that sends two hundred requests in two hours
+says no more about what others will do than any other single user.
 """
 
 from __future__ import annotations
@@ -23,26 +23,26 @@ from everyturn.analysis.blocks import Foreseen, Increment
 from everyturn.analysis.ledger import COHORTS, INTENTS, Part, starts_of
 from everyturn.stats.summaries import Codes, Floats
 
-FORGET = 25 / 26  # a week's weight of the past: levels are those of about half a year
+FORGET = 25 / 26  # the weight that the past keeps each week: levels are averages over about half a year
 _PRODUCT, _COHORT, _INTENT, _CELL, _WEEKDAY, _NEWCOMER, _USER = range(7)
-_USER_ANCHOR = 9.0  # 1 / correlation - 1 of two answers of one user; from 9 to 40 makes no difference
+_USER_ANCHOR = 9.0  # 1 / correlation - 1 for two answers of one user; values from 9 to 40 give the same results
 _ANCHORS = (1.0, 20.0, 20.0, 100.0, 300.0, 5.0, _USER_ANCHOR)
 _ANCHOR = np.array(_ANCHORS)[:, None]
-_MIDDLE = 0.5  # what is expected where nothing is known
-_RENEWED = 50.0  # answers that a level's old answers count for after a new normal
+_MIDDLE = 0.5  # the rate expected while nothing is known
+_RENEWED = 50.0  # answers that all older ones of a level together count as after a new normal
 
 
 class Expectation:
-    """The parts, and per signal how far answers were from what was expected (`spread`: squared, and what chance alone makes of it)."""
+    """The parts of the expectation, and for each signal the squared deviations from it beside those that chance alone gives (`spread`)."""
 
     def __init__(self) -> None:
         self.parts = [Part(anchor) for anchor in _ANCHORS]
-        self.home = np.zeros(0, dtype=np.int64)  # of each person and signal: the place of their cohort
+        self.home = np.zeros(0, dtype=np.int64)  # for each user and signal, the place of their cohort
         self.spread = np.zeros((0, 2))
         self.week = -1
 
     def place(self, signal: Codes, cohort: Codes, intent: Codes, user: Codes, block: Codes) -> Codes:
-        """The places of rows in each part, a row per part, with room made for new ones."""
+        """Each row's place in each part (parts x rows); new keys get places."""
         new = int(signal.max()) + 1 - len(self.spread)
         if new > 0:
             self.spread = np.r_[self.spread, np.ones((new, 2))]
@@ -65,7 +65,7 @@ class Expectation:
         return at
 
     def follow(self, rows: Increment) -> Foreseen:
-        """Block after block: what was expected of its rows, then what there is to learn from them."""
+        """What was expected of the rows, block after block; each block is learnt from before the next one."""
         total, known = (np.concatenate([getattr(part, name) for part in self.parts]) for name in ("total", "n"))
         ends = np.cumsum([len(part.n) for part in self.parts])
         offsets = np.r_[0, ends[:-1]]
@@ -107,7 +107,7 @@ class Expectation:
         return self._seen(rows, expected, alike)
 
     def _move_in(self, at: Codes) -> None:
-        """People who are in another cohort now keep what sets them apart from it."""
+        """Moves users who have changed cohort: they keep their own deviation, now from the new cohort."""
         moved = self.home[at[_USER]] != at[_COHORT]
         if not moved.any():
             return
@@ -117,7 +117,7 @@ class Expectation:
         self.home[people] = cohort
 
     def _start_of(self, product: Codes, cohort: Codes) -> Floats:
-        """What is expected of someone new to each cohort."""
+        """The rate expected of a new user in each of these cohorts."""
         level: Floats = np.zeros(len(cohort))
         for part, own in ((_PRODUCT, product), (_COHORT, cohort), (_NEWCOMER, cohort)):
             known = self.parts[part]
@@ -125,7 +125,7 @@ class Expectation:
         return level
 
     def _seen(self, rows: Increment, expected: Floats, alike: Floats) -> Foreseen:
-        """With each row's misses, and the spread that was known of its signal before its block."""
+        """What was expected, with each row's excess and with the spread of its signal as known before its block."""
         n = rows.n
         excess = rows.y - n * expected
         chance = n * expected * (1 - expected) * (1 + (n - 1) * alike)
@@ -142,13 +142,13 @@ class Expectation:
         return Foreseen(expected, excess, alike, (before[:, 0] / before[:, 1])[np.cumsum(turns) - 1])
 
     def renew(self, signal: int, cohort: int | None, intent: int | None) -> None:
-        """Lets a node's level rest on 50 answers; what lies in it keeps its place beside the new level."""
+        """Makes a node's level rest on 50 answers, so that it is soon learnt afresh; nodes inside it keep their deviation from it."""
         changes = [self._renewed(level, signal, cohort, intent) for level in range(len(self.parts))]
         for part, (own, total, n) in zip(self.parts, changes, strict=True):
             part.total[own], part.n[own] = total, n
 
     def _renewed(self, level: int, signal: int, cohort: int | None, intent: int | None) -> tuple[Codes, Floats, Floats]:
-        """The keys of a part that a new normal touches, and what they hold from then on."""
+        """The places in a part that a new normal affects, and their new totals and numbers of answers."""
         part = self.parts[level]
         keys = part.slots.keys()
         at = np.full((len(self.parts), len(keys)), -1, dtype=np.int64)
@@ -186,7 +186,7 @@ class Expectation:
 
 
 def _shifts(total: Floats, n: Floats) -> tuple[Floats, Floats]:
-    """What lies above each part of each row, and the part's own shift from it."""
+    """For each part and row, the sum of the deviations above the part, and the part's own deviation from it."""
     above, shift = np.zeros_like(total), np.empty_like(total)
     rests = n + _ANCHOR
     product = np.divide(total[_PRODUCT], rests[_PRODUCT], out=shift[_PRODUCT])

@@ -1,4 +1,4 @@
-"""Everything worth attention in one list: each incident once, and the first five tell different stories."""
+"""All findings in one list: each change is reported once, and the first five are about different kinds of failure."""
 
 from __future__ import annotations
 
@@ -30,28 +30,29 @@ from everyturn.analysis.words import counted
 from everyturn.stats import Estimate
 from everyturn.stats.summaries import Floats
 
-WEEKS = 53  # what is older is not this Monday's news, and people and products change
-_LISTED_WEEKS = 8  # a line of the watch list that did not become more by then was nothing
-FALSE_USERS = 0.1  # of the eroding users named, at most this share by accident
-_WORTH_GAP = 0.05  # below the product's acceptance, for an untested intent to be told
-_WORTH_REVERSE = 0.1  # evals below users, for certain, to be told
-_LARGEST = 0.3  # points; data that show no smaller change show nothing one would wait for
-_LEAST_WEEKS = 5  # four to learn what is usual, and one that can differ
-_FEWEST_ERODING = 3  # fewer are persons, not a finding
+WEEKS = 53  # older changes are no longer news
+_LISTED_WEEKS = 8  # a line of the watch list that has not become a page by then is dropped
+FALSE_USERS = 0.1  # expected share of users named as eroding by chance, at most
+_WORTH_GAP = 0.05  # how far an untested intent's acceptance must lie below the product's to be reported
+_WORTH_REVERSE = 0.1  # how far an intent's evals must lie below its acceptance, for certain, to be reported
+_LARGEST = 0.3  # if the data can show no smaller change than this, they are called too few
+_LEAST_WEEKS = 5  # four to learn what is usual, and one that can differ from it
+_FEWEST_ERODING = 3  # users; fewer are individuals, not a finding
 
-# What is still looked at week by week, standing rework and the ticket queue, has a tenth of the year's budget each.
+# Rework hotspots and the ticket queue are tested once a week, each with a tenth of the year's budget.
 _A_LOOK = 0.1 / 52
 
 _STORIES = ("new intent", "slide", "cohort", "rework", "erosion")
-"""The five failures that pass every eval; each has its best finding told before any has its second."""
+"""The five kinds of failure that evals do not see; the best finding of each comes before the second of any."""
 
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What the monitor heard, what it rang for it, and at how many false alarms a year at most.
+    """The monitor's input and its alarms.
 
-    `answers` are settled answers by when their outputs were given (`Settled.answers`), `asked` says who asked for what on which day
-    (day, user_id, cohort, intent_id). `horizon` is how many days old an output has to be before its acceptance counts.
+    `answers` are the settled answers by when their outputs were given (`Settled.answers`), `asked` says who asked for what on which day
+    (columns day, user_id, cohort, intent_id). `budget` is the number of false alarms a year at which the alarms were raised. `horizon` is
+    how many days old an output must be before its acceptance counts.
     """
 
     answers: pa.Table
@@ -63,7 +64,7 @@ class Heard:
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """The findings, best first, one sentence on all of them (an honest one where there are none), and where none could be seen."""
+    """The findings, most important first, a sentence that sums them up, the blind spots, and how many findings are muted."""
 
     findings: tuple[Finding, ...]
     sentence: str
@@ -71,7 +72,7 @@ class Watch:
     muted: int = 0
 
     def to_json(self) -> dict[str, Any]:
-        """All of it in plain values; the `watch` result gives what is worth paging apart from the watch list."""
+        """The fields as plain values, with the findings of both tiers in one list."""
         return {
             "findings": [finding.to_json() for finding in self.findings],
             "sentence": self.sentence,
@@ -90,10 +91,10 @@ def watch(
 ) -> Watch:
     """What changed within the last year, and what has been wrong all along.
 
-    `names` are those of intents by id; `tickets` has week, intent_id and n.
+    `names` holds the intents' names by id; `tickets` has the columns week, intent_id and n. A change is reported once, at the place that
+    explains it: what new intents, a few users or a rate's change explain is removed before the rest is examined.
 
-    Assumes: users independent; a finding is named once, at the place that explains it: what a new intent, a few users or
-    a slide explains is taken out before the rest is looked at.
+    Assumes: users are independent.
     """
     teller = Teller(panel.recent(WEEKS), evals, names, heard.budget)
     incidents = _recent(group_alarms(heard.alarms), teller.panel)
@@ -108,7 +109,7 @@ def watch(
 
 
 def _recent(incidents: Sequence[Incident], panel: Panel) -> list[Incident]:
-    """The incidents that rang within the panel's weeks; of the watch list, those of its last eight."""
+    """The incidents with an alarm in the panel's weeks or, if they are only on the watch list, in the last eight of these."""
     if not panel.weeks:
         return []
     first, listed = panel.weeks[0], panel.weeks[max(panel.complete - _LISTED_WEEKS, 0)]
@@ -116,7 +117,7 @@ def _recent(incidents: Sequence[Incident], panel: Panel) -> list[Incident]:
 
 
 def _changes(teller: Teller, heard: Heard, incidents: Sequence[Incident], tickets: pa.Table) -> list[Finding]:
-    """Every change, each cause taken out before the next kind is looked for."""
+    """All changes; what explains one kind is removed from the data before the next kind is looked for."""
     panel, share = teller.panel, teller.budget * _A_LOOK
     asked = read_asked(panel, heard.asked)
     arrived = new_intents(panel, asked, incidents)
@@ -161,7 +162,7 @@ def _a_week(counts: Floats) -> float:
 def _described(
     panel: Panel, answers: Answers, incidents: Sequence[Incident]
 ) -> list[tuple[Incident, RateChange | None]]:
-    """What each incident is; those inside a change that is told and still stood when they rang are part of it."""
+    """The change behind each incident. Incidents that are part of a change already described are left out."""
     found: list[tuple[Incident, RateChange | None]] = []
     for incident in incidents:
         if not any(slide is not None and _covers(panel, slide, incident) for _, slide in found):
@@ -184,7 +185,7 @@ def _covers(panel: Panel, slide: RateChange, incident: Incident) -> bool:
 
 
 def _distrusting(panel: Panel, incident: Incident, slide: RateChange | None) -> int | None:
-    """The cohort whose trust an incident is about: trust itself rang, or a part of it got worse in all of the cohort."""
+    """The cohort whose trust an incident is about: trust itself raised an alarm, or a part of it got worse in the whole cohort."""
     rang = next((a.cohort for a in incident.alarms if a.signal == TRUST and a.direction < 0), None)
     if rang is None and slide is not None and slide.node.level == 1 and slide.is_worse and slide.signal in TRUSTING:
         return slide.node.cohort
@@ -194,9 +195,9 @@ def _distrusting(panel: Panel, incident: Incident, slide: RateChange | None) -> 
 def _trust_drops(
     panel: Panel, described: Sequence[tuple[Incident, RateChange | None]]
 ) -> dict[int, tuple[TrustDrop, Incident]]:
-    """The cohorts whose trust clearly fell, with the incident that told it.
+    """The cohorts whose trust clearly fell, with the incident that showed it.
 
-    Places named by intent are left out: what is left of a cohort's trust is its own.
+    Places that changed in one intent are left out, so that what remains concerns the cohort as a whole.
     """
     places = [slide.node for _, slide in described if slide is not None and slide.node.intent is not None]
     spread = panel
@@ -215,7 +216,7 @@ def _trust_drops(
 
 
 def _start(incident: Incident, cohort: str) -> int:
-    """The day from which an incident of a cohort runs: its streams' starts may lie too early by chance, hence the latest."""
+    """The day on which a cohort's incident began: the latest of its streams' starts, because each may be too early by chance."""
     first: dict[str, int] = {}
     for alarm in incident.alarms:
         if (alarm.level, alarm.cohort, alarm.tier) == (1, cohort, incident.tier) and alarm.since <= incident.first.day:
@@ -226,7 +227,7 @@ def _start(incident: Incident, cohort: str) -> int:
 def _beyond(
     panel: Panel, answers: Answers, slides: Sequence[tuple[RateChange, Incident]], drops: Sequence[Node]
 ) -> list[tuple[RateChange, Incident]]:
-    """The changes without those that places inside them, told by themselves, explain."""
+    """The changes, without those that are explained by changes of places inside them."""
     told = [*drops, *(slide.node for slide, _ in slides)]
     found = []
     for slide, incident in slides:
@@ -237,7 +238,7 @@ def _beyond(
 
 
 def _joined(slides: Sequence[tuple[RateChange, Incident]]) -> list[tuple[RateChange, Incident]]:
-    """Changes that came to the same place at the same time as one: told by the one that pages, by acceptance where that moved."""
+    """The changes, with those of the same place and time joined into one: that of a page before the watch list, acceptance first."""
     groups: list[list[tuple[RateChange, Incident]]] = []
     for slide, incident in slides:
         group = next((g for g in groups if _together(g[0][0], slide)), None)
@@ -262,7 +263,7 @@ def _together(a: RateChange, b: RateChange) -> bool:
 
 
 def _first_named(panel: Panel, eroding: Sequence[ErodingUser]) -> int:
-    """After how many weeks the same look would first have named a few of these users."""
+    """The number of weeks after which the same analysis would first have named at least three of these users."""
     users = {fact.user for fact in eroding}
     for weeks in range(min(fact.since for fact in eroding) + 1, panel.complete):
         named = {fact.user for fact in eroding_users(panel, share=FALSE_USERS, today=weeks)}
@@ -272,7 +273,7 @@ def _first_named(panel: Panel, eroding: Sequence[ErodingUser]) -> int:
 
 
 def _standing(panel: Panel, evals: Evals, names: Mapping[str, str]) -> list[Finding]:
-    """What is no change: intents where users get clearly less than elsewhere and no eval says so, and the reverse."""
+    """Standing gaps: intents whose users accept clearly less than elsewhere although no eval says so, and the reverse."""
     gap = measure_gap(panel, evals, names)
     overall = gap.headline.acceptance
     if not isinstance(overall, Estimate):
@@ -289,7 +290,7 @@ def _standing(panel: Panel, evals: Evals, names: Mapping[str, str]) -> list[Find
 
 
 def _ranked(found: Sequence[Finding]) -> tuple[Finding, ...]:
-    """The best finding of each of the five stories by what it cost, then of the other stories, then the rest."""
+    """The findings in order: the costliest of each of the five stories, then of the other stories, then the rest."""
     by_cost = sorted(found, key=lambda f: (f.tier != PAGE, -round(f.severity, 6), f.id))
     seen: set[str] = set()
     places = []
@@ -301,7 +302,7 @@ def _ranked(found: Sequence[Finding]) -> tuple[Finding, ...]:
 
 
 def _summary(panel: Panel, recent: Panel, found: Sequence[Finding]) -> str:
-    """One sentence on the whole look: how much was looked at (the `recent` weeks), and what all there is could show."""
+    """The summary: what was found in the `recent` weeks, or else how small a change the data could have shown."""
     traffic = recent.traffic
     done = traffic.take(traffic.week < recent.complete)
     seen = (

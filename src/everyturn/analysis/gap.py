@@ -1,4 +1,4 @@
-"""Evals beside users: per intent the last eval score, what users did with the answers, the distance and when it opened."""
+"""Evals beside users: for each intent its eval score, its acceptance, the distance between them and since when it exists."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from everyturn.stats import Estimate, NotEnough, Summary
 from everyturn.stats.intervals import always_valid, chained, rate, subtract, unknown_bounds
 from everyturn.stats.summaries import Joint, join, sum_by, summarise
 
-_APART = 0.1  # points, for certain: users of an intent below those of the product, and its evals above its users
+_APART = 0.1  # how far an intent must lie below the product, and its evals above its users, to be flagged (10 points, for certain)
 
 NO_CASES = "no eval cases"
 EVALS_ONLY = "evals say good, users do not"
@@ -31,18 +31,18 @@ BESIDE: Mapping[str, str] = {
     "escalation": "escalation",
     "complaint": "complaint",
 }
-"""What is told of an intent beside its acceptance, and the signal it is read from."""
+"""The other rates given for each intent, and the signals they come from."""
 
 
 @dataclass(frozen=True, slots=True)
 class GapRow:
-    """One intent: how often it is asked, what evals say of it, what users did.
+    """One intent: how often it is asked for, what evals say about it, and what users did.
 
-    `distance` is the last eval score less acceptance, None where either is missing: an intent without cases has no eval score,
-    and the suite's overall score says nothing of it. `lost` counts the outputs users would have accepted had the intent done
-    as well as the product as a whole. `trend` is the intent's share of all outputs in the last four finished weeks less that in
-    the four before, None where there are fewer. `opened` says since when the evals promise more than users get, None where they
-    do not for certain. `smallest_change` is the least change of acceptance that four more weeks would probably show.
+    `distance` is the latest eval score minus acceptance, None if either is missing. An intent without cases has no eval score; the
+    suites' overall score says nothing about it. `lost` is the number of further outputs that users would have accepted at the rate of the
+    whole product. `trend` is the intent's share of all outputs in the last four complete weeks minus that in the four before, None if
+    there are fewer. `opened` says since when evals promise more than users get, None unless they certainly do. `smallest_change` is the
+    smallest change of acceptance that four more weeks would probably show.
     """
 
     intent_id: str
@@ -65,7 +65,7 @@ class GapRow:
     smallest_change: float | None
 
     def to_json(self) -> dict[str, Any]:
-        """The row as `gap` prints it: plain numbers (null where unknown), and every estimate whole under its own name."""
+        """The row in the JSON form of the `gap` result: plain numbers (null if unknown) and, under `estimates`, the whole estimates."""
         distance = self.distance.to_json() if self.distance else {}
         return {
             "intent": self.intent,
@@ -98,10 +98,10 @@ class GapRow:
 
 @dataclass(frozen=True, slots=True)
 class Headline:
-    """The product in one line: what the evals say beside what users kept.
+    """The whole product: what the evals say beside what users kept.
 
-    `kept` is the share of outputs with a known outcome that were accepted and not redone afterwards: acceptance times one less
-    the rework of accepted outputs. It is acceptance where no actions are known, and says so in its method.
+    `kept` is the share of outputs that were accepted and not redone afterwards: acceptance times (1 - rework of accepted outputs). Without
+    any actions it is acceptance.
     """
 
     eval_score: Estimate | NotEnough
@@ -114,7 +114,7 @@ class Headline:
     runs: tuple[Run, ...]
 
     def watched(self) -> Headline:
-        """With ranges that hold however often they are looked at: the page is written anew every day."""
+        """The headline with ranges that stay valid however often they are looked at, because the page is written again and again."""
         return replace(
             self,
             acceptance=always_valid(self.acceptance),
@@ -140,7 +140,7 @@ class Headline:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Evals beside users, intent by intent, the one that lost most users' acceptance first."""
+    """Evals beside users: the headline, and a row per intent, those with most accepted answers lost first."""
 
     headline: Headline
     rows: tuple[GapRow, ...]
@@ -151,7 +151,7 @@ class Gap:
 
 
 def intent_names(intents: pa.Table) -> dict[str, str]:
-    """The label of each intent, its id where it has none."""
+    """The name of each intent by id; the id itself if it has no name."""
     ids, labels = intents["intent_id"].to_pylist(), intents["intent"].to_pylist()
     return {i: label or i for i, label in zip(ids, labels, strict=True)}
 
@@ -254,7 +254,7 @@ def _lost(acceptance: Estimate | NotEnough, overall: Estimate | NotEnough) -> fl
 def _status(
     row: tuple[int, Estimate | NotEnough, Estimate | None], head: Headline, *, any_cases: bool
 ) -> tuple[str, ...]:
-    """The flags of an intent from its cases, acceptance and distance, against the product's own."""
+    """The flags of an intent, from its cases, acceptance and distance and from the product's own acceptance."""
     cases, acceptance, distance = row
     if not cases:
         return (NO_CASES,) if any_cases else ()
@@ -266,7 +266,7 @@ def _status(
 
 
 def _far_below(rate: Estimate | NotEnough, other: Estimate | NotEnough) -> bool:
-    """Whether one rate lies below another by more than `_APART`, for certain."""
+    """Whether one rate certainly lies below another by more than `_APART`."""
     return isinstance(rate, Estimate) and isinstance(other, Estimate) and rate.high < other.low - _APART
 
 

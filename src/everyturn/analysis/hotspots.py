@@ -1,4 +1,4 @@
-"""Where accepted answers are redone elsewhere, not since some week but all along."""
+"""Places where accepted answers have always been redone elsewhere far more often than in the rest of the product."""
 
 from __future__ import annotations
 
@@ -15,13 +15,16 @@ from everyturn.stats.compare import benjamini_hochberg
 from everyturn.stats.intervals import rate
 from everyturn.stats.summaries import per_user
 
-_WORTH = 0.1  # points above the rest, and
-_TIMES = 1.5  # times the rest: some intents are always redone a little more than others
+_WORTH = 0.1  # a hotspot's rate must exceed the rest's by this much (10 points), and
+_TIMES = 1.5  # be this many times the rest's: some intents are always redone a little more than others
 
 
 @dataclass(frozen=True, slots=True)
 class Hotspot:
-    """A cohort or an intent whose accepted answers are redone far more than the rest's; `found_week` as for changes."""
+    """A cohort or an intent whose accepted answers are redone far more often than the rest's.
+
+    `above` is its rate minus the rest's. `found_week` is the number of the panel's weeks after which the data first showed it.
+    """
 
     node: Node
     rate: Estimate
@@ -31,10 +34,10 @@ class Hotspot:
 
 
 def rework_hotspots(panel: Panel, *, share: float, known: Sequence[Node] = ()) -> list[Hotspot]:
-    """The cohorts and intents far above the rest in rework, the clearest first; `known` nodes are told elsewhere.
+    """The cohorts and intents whose rework is far above the rest's, the clearest first; nodes in `known` are left out.
 
-    Each is held against the product without itself and without those found before it. Benjamini-Hochberg over all of
-    them with the budget `share`, users as clusters.
+    Each is compared with the product without it and without those found before it. Benjamini-Hochberg over all of them at the level
+    `share`, with users as clusters.
     """
     rows, _ = panel.trend("rework")
     for node in known:
@@ -64,7 +67,7 @@ def _chance(rows: Rows, node: Node) -> float:
         influence[side] = sign * (rows.y[side] - y / n * rows.n[side]) / n
     gap = rows.y[inside].sum() / rows.n[inside].sum() - rows.y[~inside].sum() / rows.n[~inside].sum()
     _, (by_user,) = per_user(rows.user, influence)
-    # The influences are centred; the gap spread over users makes their sum the gap without changing their spread.
+    # The influences sum to 0; adding the gap evenly over users makes them sum to the gap and leaves their variance as it is.
     return float(ndtr(-z_values((by_user + gap / len(by_user))[:, None])[0]))
 
 

@@ -1,4 +1,4 @@
-"""Alarms -> incidents: what rings together is told once."""
+"""Groups alarms that belong together into incidents, so that each change is reported once."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from everyturn.analysis.alarms import PAGE, SHARE, TRUST, TRUSTING, Alarm
 
 TOGETHER_DAYS = 14
-STANDING_DAYS = 56  # a stream that rings again the same way within these says that what it rang for still stands
+STANDING_DAYS = 56  # a further alarm of the same stream in the same direction within this time is about the same change
 
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """Alarms of one branch of nodes that followed each other within 14 days, the first one first.
+    """Alarms of nodes that contain each other, each within 14 days of the one before, in the order they were raised.
 
-    What holds two places that do not hold each other joins one of them and does not make them one: two causes that move the same
+    An alarm of a node that contains two others that do not contain each other joins only one of them: two causes that change the same
     total are two incidents.
     """
 
@@ -23,12 +23,12 @@ class Incident:
 
     @property
     def first(self) -> Alarm:
-        """The alarm that told it: the first on the page's tier, else the first."""
+        """The alarm that represents it: the first on the page's tier, or else the first."""
         return next((a for a in self.alarms if a.tier == PAGE), self.alarms[0])
 
     @property
     def tier(self) -> str:
-        """`page` where any alarm reached that bar, else `list`."""
+        """The tier: "page" if any of its alarms reached that one, else "list"."""
         return self.first.tier
 
     @property
@@ -38,12 +38,12 @@ class Incident:
 
 
 def related(a: Alarm, b: Alarm) -> bool:
-    """Whether two alarms can be one story: the same measure moving the same way, one node holding the other."""
+    """Whether two alarms can be about the same change: the same measure in the same direction, one node containing the other."""
     if (a.signal == SHARE) != (b.signal == SHARE):
         return False
     if a.signal == SHARE:
         return a.intent == b.intent and a.direction == b.direction
-    if TRUST in {a.signal, b.signal}:  # a part that moves the same way in the same cohort is the same story
+    if TRUST in {a.signal, b.signal}:  # trust and one of its parts, in the same cohort and direction
         return a.cohort == b.cohort and _trusting(a) == _trusting(b) and None in {a.intent, b.intent}
     if (a.full_signal, a.direction) != (b.full_signal, b.direction):
         return False
@@ -59,7 +59,7 @@ def _holds(outer: Alarm, inner: Alarm) -> bool:
 
 
 def group_alarms(alarms: Iterable[Alarm]) -> list[Incident]:
-    """The incidents, in the order of their first alarm; lines of the watch list join a page's incident and never make it earlier."""
+    """The incidents, in the order of their first alarms. Watch-list alarms join the incident of a page without dating it earlier."""
     groups: list[list[Alarm]] = []
     for alarm in sorted(alarms, key=_when):
         place = next((g for g in groups if _joins(g, alarm)), None)
