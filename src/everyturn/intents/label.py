@@ -25,8 +25,9 @@ _RARE = 0.02  # share of a group's texts below which a phrase is chance
 _TELLING = 0.5  # of the texts with a word, how many a longer phrase around it must be in to stand for it
 _SECOND = 0.05  # share of texts a second phrase in the label must be in
 _COVERED = 0.6  # share of texts from which one phrase is label enough
-_MOST = 0.6  # share of the texts of known language in one of them, or a group is of several
+_SPOKEN = 0.1  # share of a group's texts that a language must be that of, to be one of its several
 _KNOWN = 10  # texts of known language from which that is told
+_LESS = 0.5  # how often a group of several holds the language most used elsewhere, as a part of how often all do
 _SENTENCE_END = re.compile(r"[.!?\n]+(?:\s|$)")
 
 
@@ -68,11 +69,13 @@ def name_groups(
     for group in groups:
         # by share, so that a large group does not decide alone what is common
         everywhere.update({phrase: weight / group.texts for phrase, weight in group.weight.items()})
+    spoken = sum((group.languages for group in groups), Counter[str]())
     before = before or {}
     taken = set(before.values())
     names = []
     for number, group in enumerate(groups):
-        name = _name(group, group.scores(everywhere, len(groups), minimum_users), taken)
+        scores = group.scores(everywhere, len(groups), minimum_users)
+        name = _name(group, scores, taken, several=group.several(spoken))
         names.append(replace(name, label=before.get(number, name.label)))
         taken.add(names[-1].label)
     return names
@@ -119,14 +122,19 @@ class _Group:
                 scores[phrase] = round(float(share * distinct * _LONGER[len(phrase)]), 6)
         return {phrase: score for phrase, score in scores.items() if score > 0}
 
-    def several(self) -> str:
-        """The languages of a group that is of several, the commonest first; empty where most texts are in one."""
+    def several(self, everywhere: Counter[str]) -> str:
+        """The languages of a group of several, the commonest first; empty where it is of one, or of those of all groups.
+
+        A group is of several where it holds the language most used elsewhere less than half as often as all do.
+        """
         known = self.languages.total()
-        if known < _KNOWN or self.languages.most_common(1)[0][1] >= _MOST * known:
+        names = [name for name, texts in self.languages.most_common() if texts >= _SPOKEN * known]
+        if known < _KNOWN or len(names) < 2:
             return ""
-        least = sorted(self.languages.items(), key=lambda item: (-item[1], item[0]))
-        *names, last = [name for name, texts in least if texts >= _SECOND * known]
-        return f"{', '.join(names)} and {last}"
+        main, texts = everywhere.most_common(1)[0]
+        if self.languages[main] / known >= _LESS * texts / everywhere.total():
+            return ""
+        return f"{', '.join(names[:-1])} and {names[-1]}"
 
     def form(self, phrase: Phrase) -> str:
         """The phrase as most people wrote it."""
@@ -147,7 +155,7 @@ def _phrases(words: list[str]) -> list[tuple[Phrase, str]]:
     return found
 
 
-def _name(group: _Group, scores: Mapping[Phrase, float], taken: Collection[str]) -> Name:
+def _name(group: _Group, scores: Mapping[Phrase, float], taken: Collection[str], *, several: str) -> Name:
     best = sorted(scores, key=lambda phrase: (-scores[phrase], phrase))
     if not best:
         return Name(_unlike("other requests", [], taken), "No phrase is used by enough people to be shown.", ())
@@ -170,7 +178,6 @@ def _name(group: _Group, scores: Mapping[Phrase, float], taken: Collection[str])
         second = max(adds, key=lambda phrase: (scores[phrase] * adds[phrase], phrase), default=None)
         if second is not None and adds[second] >= _SECOND * group.texts:
             parts.append(forms[chosen.index(second)])
-    several = group.several()
     # its words alone would be read as a subject, where it may be the languages that its texts have in common
     label = _unlike(
         f"{several}: {' / '.join(parts)}" if several else " / ".join(parts),

@@ -91,3 +91,13 @@ def test_a_group_of_several_languages_says_so_and_one_of_mostly_one_does_not():
     assert ":" not in mostly.label
     assert ":" not in one.label
     assert one.description.startswith("Requests that speak of ")
+
+
+def test_groups_that_mix_languages_as_all_do_are_named_by_their_subject():
+    lines = {
+        "parcel": ("where is my parcel with the tracking", "wo ist mein Paket mit der Sendung"),
+        "password": ("how can you reset my password", "wie kann ich mein Passwort noch ändern"),
+    }
+    texts = [f"{line} {number}" for pair in lines.values() for line in pair for number in range(10)]
+    names = name_groups(texts, np.repeat([0, 1], 20))
+    assert all(":" not in name.label for name in names)
