@@ -1,4 +1,4 @@
-"""Which goes first, trust or use: how users who left or came half as often had relied on what they got before they did."""
+"""Whether trust falls before use does: how far users who left or came half as often had relied on the answers before."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ from everyturn.stats.intervals import NEEDED_USERS, half_width
 from everyturn.stats.summaries import sum_by
 
 LEAST_WEEKS = BEFORE + WEEKS
-_LATEST = 53  # weeks that are looked at: who left longer ago left another product
+_LATEST = 53  # weeks that are examined; whoever left longer ago left a different product
 
 First = Literal["trust", "use", "together", "unclear", "too few", "too short"]
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What came first in a cohort (None: the whole product).
+    """What fell first in a cohort (None: the whole product), trust or use.
 
-    `before` is how far the trust of the `fell` users who left or came half as often had moved in four weeks shortly before that, beyond the
-    move of the `stayed` users of the same cohort and about the same use; `use_before` how far their use had, as a part of it;
-    `after` is the move of trust up to the four weeks from then on, of those still seen.
+    `fell` users left or came half as often. `before` is the change of their trust in four weeks shortly before that, compared with the
+    `stayed` users of the same cohort with similar use; `use_before` is the change of their use at that time, as a share of it; `after` is
+    the change of trust up to the four weeks that follow, of those who still came.
     """
 
     cohort: str | None
@@ -66,16 +66,16 @@ class Order:
 
 
 def leading_order(panel: Panel) -> list[Order]:
-    """What came first in the whole product, then in each cohort that has enough such users.
+    """What fell first in the whole product, then in each cohort with enough users who left or came half as often.
 
-    Looked at are the four weeks that end two weeks before the week use fell, held against the eight before them: what takes a few weeks
-    to fall has begun in the two left out. Where use had clearly begun to fall by then as well, neither is called first.
+    Examined are the four weeks that end two weeks before use fell, compared with the eight weeks before them; a fall of use that takes a
+    few weeks begins in the two that are left out. If use had clearly begun to fall by then as well, neither is said to be first.
 
-    Assumes: users independent; without a link, trust moves alike in those who stay and those who go; falls take weeks, not months. Where
-    both fall in step over two or three months, trust was called first in 4 of 24 simulated products: who is found to leave had come much
-    just before, so that the slow beginning of a fall of use is hard to see.
-    Method: the change of each part of trust within a user, users who fell less users who stayed, weighted by how well each change is
-    known and averaged over parts. The ranges of all places together are 95% ones (Bonferroni).
+    Assumes: users are independent; without a link, trust changes alike in users who stay and users who go; falls take weeks, not months.
+    In simulated products where both fall together over two or three months, trust was called first in 4 of 24: users are only found to
+    have left if they came often just before, which hides the slow beginning of a fall of use.
+    Method: the change of each part of trust within a user, users whose use fell minus users who stayed, weighted by the precision of each
+    change and averaged over parts. The ranges of all places together have a level of 95% (Bonferroni).
     """
     panel = panel.recent(_LATEST)
     parts, weeks = trust_parts(panel)
@@ -126,7 +126,7 @@ def _order(
 
 
 def _came_after(near: Shift, after: Shift, level: float) -> bool:
-    """Whether clearly less than half of a fall of trust was there just before use fell."""
+    """Whether clearly less than half of the fall of trust had happened just before use fell."""
     share, influence = near.value - after.value / 2, near.influence - after.influence / 2
     return share > half_width(influence, level=level)
 
@@ -145,7 +145,7 @@ def _unsaid(name: str | None, first: First, fell: int, sentence: str, *, people:
 
 
 def _say(first: First, sizes: tuple[int, int], before: Estimate | NotEnough, after: Estimate | NotEnough) -> str:
-    """The order in one sentence; `sizes` are who left and who stayed."""
+    """The order in one sentence; `sizes` are the numbers of users who left and who stayed."""
     if not isinstance(before, Estimate):
         return ""
     who = f"{counted(sizes[0], 'user')} who left or came half as often"

@@ -1,4 +1,4 @@
-"""What the monitor keeps between two looks: named codes, arrays that grow, and the bytes they are stored as."""
+"""Building blocks of the monitor's state: codes for names, arrays that grow, and their form as bytes."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from everyturn.stats.summaries import Codes, Floats
 
-INTENTS, COHORTS = 1 << 16, 1 << 12  # codes are packed into one integer; more are refused, never mixed up
+INTENTS, COHORTS = 1 << 16, 1 << 12  # most codes of each: several codes are packed into one integer
 
 
 @dataclass
 class Names:
-    """Texts and their codes, in order of first sight; None is a name like any other."""
+    """Texts and their codes, numbered in the order in which they first occur; None has a code like any other."""
 
     texts: list[str | None] = field(default_factory=list)
     codes: dict[str | None, int] = field(default_factory=dict)
@@ -35,7 +35,7 @@ class Names:
 
 @dataclass
 class Slots:
-    """Integer keys and the place of each in the arrays beside it."""
+    """Integer keys and the place of each in the arrays that belong to them."""
 
     places: dict[int, int] = field(default_factory=dict)
 
@@ -104,7 +104,7 @@ def grown(values: NDArray[Any], size: int) -> NDArray[Any]:
 
 @dataclass
 class Part:
-    """One part of an expectation: per key how many answers it rests on and their sum, held at 0 by `anchor` imagined ones."""
+    """One part of an expectation: for each key the number `n` of answers and their `total`, shrunk to 0 by `anchor` imagined answers."""
 
     anchor: float
     slots: Slots = field(default_factory=Slots)
@@ -112,14 +112,14 @@ class Part:
     n: Floats = field(default_factory=lambda: np.zeros(0))
 
     def place(self, keys: Codes) -> Codes:
-        """The places of the keys, with room made for new ones."""
+        """The places of the keys; new ones get places."""
         placed = self.slots.of(keys)
         self.total, self.n = grown(self.total, len(self.slots.places)), grown(self.n, len(self.slots.places))
         return placed
 
 
 def pack(header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> bytes:
-    """A header and arrays as bytes; nothing that could run code."""
+    """A header and arrays as bytes, in a format that cannot contain code."""
     sink = io.BytesIO()
     text = np.frombuffer(orjson.dumps(header), dtype=np.uint8)
     np.savez_compressed(sink, header=text, **arrays)  # type: ignore[arg-type]
@@ -127,7 +127,7 @@ def pack(header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> bytes:
 
 
 def unpack(data: bytes) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-    """What `pack` packed."""
+    """The header and arrays that `pack` stored."""
     with np.load(io.BytesIO(data), allow_pickle=False) as stored:
         arrays = {name: stored[name] for name in stored.files}
     return orjson.loads(arrays.pop("header").tobytes()), arrays

@@ -1,10 +1,10 @@
-"""The fold of `watch` over rates: every answer enters once, when it has become final, and moves its streams.
+"""The monitor of rates behind `watch`: a fold over answers, in which each counts once, when it has become final.
 
-Answers come as totals per person and block of six hours, so the order of loading, of rows and of threads cannot matter, and a
-whole history at once gives the same bits as any sequence of closed blocks. Three steps, for many blocks at a time: what was
-expected of each answer, from what was known before its block (`expectation`); what each person's misses pay to each stream in each
-block (`blocks`, one bet per person, stream and block: a person who sends half of all traffic is one person); and what that makes
-of the products of the streams (`streams`). Only what a block must know of the one before it goes block by block.
+Answers come as totals per user and block of six hours, so the result depends neither on the order of loading or rows nor on the number of
+threads, and folding a whole history at once gives the same bits as folding any sequence of closed blocks. Many blocks are processed
+together, in three steps: the rate expected of each answer from what was known before its block (`expectation`); what each user's
+deviations pay to each stream in each block (`blocks`: one bet per user, stream and block, so that a user with half of the traffic is still
+one user); and the new products of the streams (`streams`). Only what depends on the previous block is computed block by block.
 """
 
 from __future__ import annotations
@@ -21,14 +21,18 @@ from everyturn.analysis.blocks import Increment, paid_of, pay, trust_of, units_o
 from everyturn.analysis.expectation import Expectation
 from everyturn.analysis.ledger import COHORTS, INTENTS, Names, Slots, encoded, ordered, pack, unpack
 from everyturn.analysis.streams import NEVER, WARM_UP_DAYS, Listening, Streams, stream_key
+from everyturn.errors import InputError
 from everyturn.stats.summaries import Codes
 
-_AT_ONCE = 1 << 15  # rows; how many are taken together changes the memory it takes and no number
+_AT_ONCE = 1 << 15  # rows processed together; affects memory, but no result
 
 
 @dataclass
 class Monitor:
-    """The state of the fold: the expectation, the streams, the names behind their codes, the alarms so far."""
+    """The state of the fold: the expectation, the streams, the names behind the codes, and the alarms so far.
+
+    `worse` is the harmful direction (+1 or -1) of each signal, `budget` the number of false alarms a year.
+    """
 
     worse: Mapping[str, int]
     budget: float = 12.0
@@ -42,13 +46,16 @@ class Monitor:
 
     def __post_init__(self) -> None:
         self.expectation = Expectation()
-        self.started = np.zeros(0, dtype=np.int64)  # first block of each signal
-        self.seen = [np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)]  # of each cohort, each intent that fits
+        self.started = np.zeros(0, dtype=np.int64)  # the first block of each signal
+        self.seen = [
+            np.zeros(0, dtype=np.int64),
+            np.zeros(0, dtype=np.int64),
+        ]  # the first block of each cohort and each intent
         self.renewed = -1
 
     @property
     def alarms(self) -> list[Alarm]:
-        """What rang, in the order it did."""
+        """The alarms so far, in the order in which they were raised."""
         return self.streams.alarms
 
     @property
@@ -57,10 +64,10 @@ class Monitor:
         return Listening(self.worse, self.budget, self.marks, self.signals, self.cohorts, self.intents)
 
     def fold(self, totals: pa.Table, *, until: int) -> None:
-        """Takes the totals of closed blocks after `through` and before block `until`.
+        """Folds in the totals of the closed blocks after `through` and before `until`.
 
-        `totals` has block (number of six hours since 1970), signal, user_id, cohort, intent_id, n and y, one row per key. Rows
-        of blocks already folded are left out: they have been counted.
+        `totals` has the columns block (six-hour blocks since 1970), signal, user_id, cohort, intent_id, n and y, with one row per key. Rows
+        of blocks that have been folded before are ignored.
         """
         block = totals["block"].cast(pa.int64())
         keep = pc.and_(pc.greater(block, self.through), pc.less(block, until))
@@ -78,7 +85,7 @@ class Monitor:
         self.through = max(self.through, until - 1)
 
     def _cuts(self, block: Codes) -> list[int]:
-        """Where rows may be parted: between blocks, and always where a new normal begins."""
+        """Where the rows are divided: between blocks, and always at the beginning of a new normal."""
         ends = np.flatnonzero(np.r_[block[1:] != block[:-1], True]) + 1 if len(block) else block
         cuts = set(np.searchsorted(block, [day * BLOCKS_A_DAY for day in self.marks.normals]).tolist()) - {0}
         full = 0
@@ -94,9 +101,9 @@ class Monitor:
         self.streams.meet(made.block, made.stream, made.n)
         old = self.streams.old(made.block, made.stream)
         second = [int(np.partition(seen, 1)[1]) if len(seen) > 1 else NEVER for seen in self.seen]
-        since = np.array([-1, second[0], second[1], max(second)])  # one cohort alone says what the total says
+        since = np.array([-1, second[0], second[1], max(second)])  # a single cohort is the same as the total
         warm = np.where(self.started < NEVER, self.started + WARM_UP_DAYS * BLOCKS_A_DAY, NEVER)
-        # What is new itself (a cohort, an intent) cannot change yet, and must not look like a change of what holds it.
+        # A new cohort or intent cannot have changed yet, and must not look like a change of the nodes that contain it.
         ready = (made.block >= warm[made.signal]) & old[1] & (old[2] | ~made.named)
         levels = made.block > since[:, None]
         levels[2:] &= made.named
@@ -130,7 +137,12 @@ class Monitor:
         )
         self.signals.encode([TRUST])
         if len(self.intents.texts) > INTENTS or len(self.cohorts.texts) > COHORTS:
-            raise OverflowError("more than 65,536 intents or 4,096 cohorts cannot be watched")
+            raise InputError(
+                "there are too many intents or cohorts to watch",
+                where=f"{len(self.intents.texts):,} intents, {len(self.cohorts.texts):,} cohorts",
+                expected=f"at most {INTENTS:,} intents and {COHORTS:,} cohorts",
+                try_="everyturn cohorts --divide-by ATTRIBUTE, with an attribute of fewer values",
+            )
         block = rows["block"].cast(pa.int64()).to_numpy()
         named = np.array([text is not None for text in self.intents.texts])[intent]
         self._note(block, signal, cohort, np.where(named, intent, -1))
@@ -161,7 +173,7 @@ class Monitor:
         )
 
     def _note(self, block: Codes, signal: Codes, cohort: Codes, intent: Codes) -> None:
-        """When each signal, cohort and intent that fits (-1: none) was first seen; trust begins with its first part."""
+        """Notes when each signal, cohort and intent (-1: none fits) first occurred; trust begins with the first of its parts."""
         size, trust = len(self.signals.texts), self.signals.codes[TRUST]
         self.started = np.r_[self.started, np.full(size - len(self.started), NEVER)]
         np.minimum.at(self.started, signal, block)
@@ -173,11 +185,11 @@ class Monitor:
             np.minimum.at(self.seen[which], codes[codes >= 0], block[codes >= 0])
 
     def _signs(self) -> Codes:
-        """Per signal: +1 or -1 where it is a part of trust, else 0."""
+        """For each signal the direction (+1 or -1) that means more trust, 0 if it is no part of trust."""
         return np.array([TRUSTING.get(signal_name(text), 0) for text in self.signals.texts], dtype=np.int64)
 
     def _renew(self, today: int) -> None:
-        """From the day of a new normal on, its node's level is learnt anew within days."""
+        """Applies the new normals up to today: their nodes' levels are learnt afresh from then on, within days."""
         for day in sorted(d for d in self.marks.normals if self.renewed < d <= today):
             for signal, cohort, intent in self.marks.normals[day]:
                 if {cohort} <= {None, *self.cohorts.codes} and {intent} <= {None, *self.intents.codes}:
@@ -193,7 +205,7 @@ class Monitor:
     # --- state ---------------------------------------------------------------------------------------------------
 
     def to_bytes(self) -> bytes:
-        """The whole state; `from_bytes` gives a monitor that goes on as if it had never stopped."""
+        """The state as bytes, from which `from_bytes` makes a monitor that continues exactly where this one stopped."""
         size = len(self.streams.slots.places)
         arrays = {name: getattr(self.streams, name)[:size] for name in Streams.ARRAYS}
         arrays |= {
@@ -221,7 +233,7 @@ class Monitor:
 
     @classmethod
     def from_bytes(cls, data: bytes, *, worse: Mapping[str, int], marks: Marks | None = None) -> Monitor:
-        """The monitor whose state this is."""
+        """The monitor whose state `to_bytes` gave; `worse` and `marks` are not part of it."""
         header, arrays = unpack(data)
         made = cls(worse, header["budget"], marks or Marks(), header["through"])
         for name in ("users", "cohorts", "intents", "signals"):

@@ -1,4 +1,4 @@
-"""Since when evals and users say different things of an intent, and whether more or fewer ask for it."""
+"""Since when evals and users disagree about an intent, and whether more or fewer users ask for it."""
 
 from __future__ import annotations
 
@@ -18,15 +18,16 @@ from everyturn.stats.summaries import Joint, distinct, sum_by
 
 TREND_WEEKS = 4
 _NEAR = 5.99  # chi-squared, 95%, for two unknowns: the start and the course
-_CHANCE = 0.05  # for all intents together: that a start is named where acceptance never changed
+_CHANCE = 0.05  # probability, over all intents together, of naming a start although acceptance never changed
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """The week a gap opened, and by what.
+    """The week in which a gap opened, and what opened it.
 
-    "users": acceptance fell then, `first` to `last` being the starts that fit about as well. "evals": acceptance was so before,
-    and the first run that promised more came then. "all along": both were so from the first week there is.
+    - "users": acceptance fell in that week; any start from `first` to `last` fits about as well
+    - "evals": the first run that promised more was in that week, and acceptance had been as low before
+    - "all along": both have been as they are since the first week of the data
     """
 
     week: date
@@ -45,7 +46,7 @@ class Opened:
 
 
 def when_opened(panel: Panel, evals: Evals, code: int, distance: Estimate | None) -> Opened | None:
-    """Since when the evals of an intent promise more than its users get; None where they do not, for certain.
+    """Since when the evals of an intent promise more than its users get; None unless they certainly do.
 
     Method: a scan over the start weeks of a fall in acceptance, at 5% for all intents and weeks together.
     """
@@ -101,7 +102,7 @@ def _fall(own: Rows, weeks: int, *, chance: float) -> tuple[int, int, int] | Non
 
 
 def _first_promise(evals: Evals, intent_id: str | None, above: float) -> date | None:
-    """The Monday of the first run whose score lies above what users accept; None where no run carries a time."""
+    """The Monday of the week of the first run with a score above `above`; None if no such run has a time."""
     times = [run.at for run in evals.runs(intent_id) if run.at is not None and run.score.value > above]
     if not times:
         return None

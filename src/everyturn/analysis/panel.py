@@ -1,4 +1,4 @@
-"""The per-user totals as arrays: one panel of users x cohorts x intents x weeks, per signal."""
+"""The per-user totals as arrays: for each signal, a panel of users x cohorts x intents x weeks."""
 
 from __future__ import annotations
 
@@ -31,14 +31,17 @@ WORSE: Mapping[str, int] = {
     "complaint": 1,
     "escalation": 1,
 }
-"""The direction in which each signal gets worse."""
+"""The direction (+1 or -1) in which each signal gets worse."""
 
-_OPEN_WINDOW = 0.05  # unknown beyond the usual by this share: answers of these weeks are still coming in
+_OPEN_WINDOW = 0.05  # a week whose share of unknown answers exceeds the usual one by this much is still open
 
 
 @dataclass(frozen=True)
 class Rows:
-    """One signal's totals, a row per user, cohort, intent and week; codes index the panel's names."""
+    """One signal's totals, a row per user, cohort, intent and week; the codes are indices into the panel's lists of names.
+
+    `n` is the number of known answers, `y` their sum, `unknown` the number of unknown ones.
+    """
 
     user: Codes
     cohort: Codes
@@ -78,9 +81,9 @@ _STORED = dict.fromkeys(("user", "cohort", "intent", "week"), np.int32) | dict.f
 
 @dataclass(frozen=True)
 class Panel:
-    """All signals over the same users, cohorts, intents and weeks.
+    """The totals of all signals over the same users, cohorts, intents and weeks.
 
-    `weeks` are consecutive Mondays, the first `complete` of them over; `intents` holds None for requests no intent fits.
+    `weeks` are consecutive Mondays, of which the first `complete` weeks are over. `intents` contains None for requests that fit no intent.
     """
 
     users: Sequence[str]
@@ -130,7 +133,7 @@ class Panel:
         return cls(names["users"], names["cohorts"], names["intents"], weeks, names["complete"], signals)
 
     def rows(self, signal: str) -> Rows:
-        """One signal's rows, none where it is silent."""
+        """One signal's rows; empty if it has none."""
         nothing, none = np.zeros(0, dtype=np.int64), np.zeros(0)
         return self.signals.get(signal) or Rows(nothing, nothing, nothing, nothing, none, none, none)
 
@@ -141,7 +144,7 @@ class Panel:
 
     @cached_property
     def traffic(self) -> Rows:
-        """Every user's outputs per cohort, intent and week in `n`: the most that any signal was asked of; `y` is 0."""
+        """Every user's outputs by cohort, intent and week, in `n`: the largest number of answers, known or not, of any signal."""
         parts = list(self.signals.values())
         if not parts:
             return self.rows("")
@@ -161,10 +164,10 @@ class Panel:
         return key
 
     def trend(self, signal: str, *, weeks: int | None = None) -> tuple[Rows, int]:
-        """One signal's rows of finished weeks with a known answer, and how many weeks they span.
+        """One signal's rows with known answers in complete weeks, and the number of weeks they span.
 
-        Weeks at the end whose answers are still coming in (the rework window is open) are left out: what is known early is
-        not like what is known late. `weeks` cuts the series shorter, as if today were earlier.
+        Weeks at the end whose answers are still coming in (those of rework take seven days) are left out, because answers that are known
+        early differ from those known late. `weeks` ends the series earlier, as if only so many weeks had passed.
         """
         rows = self.rows(signal)
         today = self.complete if weeks is None else min(weeks, self.complete)
@@ -173,7 +176,7 @@ class Panel:
 
     @cached_property
     def _open_weeks(self) -> Mapping[str, int]:
-        """How many finished weeks at the end of each signal still miss answers."""
+        """For each signal, the number of complete weeks at the end whose answers are still coming in."""
         late = {}
         for name, rows in self.signals.items():
             inside = rows.week < self.complete
@@ -186,18 +189,18 @@ class Panel:
         return late
 
     def but(self, keep: Mapping[str, Mask]) -> Panel:
-        """The panel with the rows of each signal that `keep` names; the other signals as they are."""
+        """The panel with only the rows that `keep` selects, for each signal in it; other signals stay as they are."""
         kept = {name: rows.take(keep[name]) if name in keep else rows for name, rows in self.signals.items()}
         return replace(self, signals=kept)
 
     def without(self, *, intents: Sequence[int] = (), users: Sequence[int] = ()) -> Panel:
-        """The panel without some intents and users (codes)."""
+        """The panel without these intents and users (given as codes)."""
         return self.but(
             {name: ~np.isin(r.intent, intents) & ~np.isin(r.user, users) for name, r in self.signals.items()}
         )
 
     def recent(self, weeks: int) -> Panel:
-        """The panel of its last `weeks` finished weeks and the unfinished one."""
+        """The panel of the last `weeks` complete weeks and of the incomplete one after them."""
         first = max(self.complete - weeks, 0)
         if not first:
             return self
@@ -206,7 +209,7 @@ class Panel:
         return replace(self, weeks=self.weeks[first:], complete=self.complete - first, signals=moved)
 
     def weekly(self, signal: str, *, cohort: int | None = None, intent: int | None = None) -> tuple[Weekly, ...]:
-        """A signal's rate per finished week in one node."""
+        """A signal's rate by complete week, over all users or in one cohort or intent."""
         rows, count = self.trend(signal)
         rows = rows.take(node_mask(rows, cohort, intent))
         totals = summarise(rows.week, rows.user, rows.n, rows.y, rows.unknown, groups=count)
@@ -214,18 +217,18 @@ class Panel:
 
 
 def has_both_sides(rows: Rows, keep: Mask) -> bool:
-    """Whether both the rows kept and the others are of as many users as a range needs."""
+    """Whether the rows kept and the others each have enough users for a range."""
     return min(len(np.unique(rows.user[side])) for side in (keep, ~keep)) >= NEEDED_USERS
 
 
 def contrast(rows: Rows, keep: Mask, *, needed: int = NEEDED_USERS) -> Estimate | NotEnough:
-    """How far the rate of the rows kept lies above that of the others, users paired."""
+    """The rate of the rows kept minus that of the others, with users paired."""
     joint = join(rows.user, (rows.n * keep, rows.y * keep), (rows.n * ~keep, rows.y * ~keep))
     return difference(rows.take(keep).summary, rows.take(~keep).summary, joint, needed=needed)
 
 
 def node_mask(rows: Rows, cohort: int | None, intent: int | None) -> Mask:
-    """Which rows belong to a cohort and an intent, None meaning all."""
+    """Which rows belong to a cohort and an intent; None means all."""
     keep = np.ones(len(rows), dtype=bool)
     if cohort is not None:
         keep &= rows.cohort == cohort
@@ -235,7 +238,7 @@ def node_mask(rows: Rows, cohort: int | None, intent: int | None) -> Mask:
 
 
 def codes_in(panel: Panel, table: pa.Table) -> tuple[Codes, Codes, Codes]:
-    """The panel's codes of a table's user_id, cohort and intent_id, -1 for whom and what it does not know."""
+    """The panel's codes for a table's columns user_id, cohort and intent_id; -1 for names that are not in the panel."""
     user, cohort, intent = (
         pc.fill_null(pc.index_in(texts, pa.array(list(names), pa.string()), skip_nulls=False), -1).to_numpy()
         for texts, names in (

@@ -1,9 +1,9 @@
-"""When an answer may count: once what is known of outputs of its age is like what there is to know.
+"""When an answer may count: once the known answers of outputs of its age are representative of all of them.
 
-Where good answers are known at once and bad ones weeks later (or the other way round), the known answers of young outputs are not like
-those still to come: a product's first weeks, a new intent's, each person's first ones look too good, and so does every last week.
-So an answer counts once its output is as old as the signal's *horizon*, which is learnt from the lags between outputs and their
-answers. Lags that are the same for good and bad answers, however long, make nobody wait.
+If good answers become known at once and bad ones weeks later (or the other way round), the known answers of young outputs differ from
+those still to come: the first weeks of a product, of a new intent and of each user look too good, and so does the latest week. An answer
+therefore counts once its output is as old as the signal's *horizon*, which is learnt from the lags between outputs and their answers. If
+lags are the same for good and bad answers, however long they are, the horizon is 0.
 """
 
 from __future__ import annotations
@@ -19,23 +19,24 @@ from everyturn.analysis.alarms import BLOCKS_A_DAY, Alarm
 from everyturn.analysis.ledger import COHORTS, INTENTS, Names, encoded
 from everyturn.stats.summaries import Codes, Floats
 
-FIRST_DAYS = 28  # before which nothing is said of lags, nor rung by the monitor
-LONGEST = 56  # days; what comes later than that counts when it comes
-# Days of outputs that tell the lags: the longest tells most, the shortest first that they changed.
+FIRST_DAYS = 28  # in which too little is known of lags, and no alarm is raised
+LONGEST = 56  # days; later answers count when they come
+# Days of outputs from which lags are learnt: the longest window is the most precise, the shortest is the first to notice a change.
 WINDOWS = (84, 28, 14, 7)
-_FEWEST_DAYS = 3  # of outputs that must have reached a lag for it to be told
-_SHIFT = 0.01  # of all outputs: so many answers more of one kind than of the other may still be missing
-_SURE = 5.0  # standard errors; a horizon costs days
-_FALLING = 3.0  # standard errors by which the younger half must lack more, to be waited for that long
-_ALIKE = 2.0  # times the variance of independent answers: people repeat themselves
-_SEEN = 0.25  # share of a kind of answers known at an age, from which on it tells how many there are
+_FEWEST_DAYS = 3  # days of outputs that must be old enough to show a lag before it is used
+_SHIFT = 0.01  # of all outputs: how many more answers of one kind than of the other may still be missing
+_SURE = 5.0  # standard errors of evidence needed, because every horizon delays findings by days
+_FALLING = 3.0  # standard errors by which the younger half of outputs must lack more answers than the older, to wait over four weeks
+_ALIKE = 2.0  # the variance of answers as a multiple of that of independent ones, because people repeat themselves
+_SEEN = 0.25  # share of one kind of answers that must be known at an age before their total is extrapolated from it
 
 
 @dataclass(frozen=True)
 class Settled:
-    """The answers that may count: `totals` by the block each counts in, `answers` by that of its output.
+    """The answers that may count, by the block in which each counts (`totals`) and by that of its output (`answers`).
 
-    `until` is the first block that is not to be heard yet, `horizons` each signal's horizon in days by now.
+    `until` is the first block that may not be folded yet, `horizons` holds each signal's current horizon in days. `ages` is, by signal and
+    day from `first` on, how many days old the outputs were whose answers counted in the week from then on.
     """
 
     totals: pa.Table
@@ -46,7 +47,7 @@ class Settled:
     first: int
 
     def dated(self, alarm: Alarm) -> Alarm:
-        """The alarm with the day its change began in the outputs: as old as the answers were that counted then."""
+        """The alarm, with `since` moved back by the age of the answers that counted then: to when their outputs were given."""
         ages = self.ages.get(alarm.full_signal)
         day = alarm.since - self.first
         if ages is None or not 0 <= day < len(ages):
@@ -55,13 +56,15 @@ class Settled:
 
 
 def settle(totals: pa.Table, *, until: int) -> Settled:
-    """The answers that may count before block `until`, from what was known before it.
+    """The answers that may count before block `until`, computed from what was known before it.
 
-    `totals` has given (the block of the output), block (in which its answer became known), signal, user_id, cohort, intent_id, n
-    and y. In `totals` an answer counts in the first block in which it is known and its output as old as the horizon was then, by
-    what was known then alone; one that comes after its output's turn is left out, for those that came in time stand for it.
-    The first four weeks follow what is known of lags at their end, and are not heard before. `answers` holds all of outputs that
-    are as old as the horizon is now.
+    `totals` has the columns given (the block of the output), block (in which its answer became known), signal, user_id, cohort,
+    intent_id, n and y.
+
+    In the result's `totals`, an answer counts in the first block in which it is known and its output is as old as the horizon was at that
+    time. An answer that comes too late for that is left out; those that came in time represent it. The first four weeks use the horizon
+    as learnt at their end and are not folded before. The result's `answers` holds all answers whose outputs are as old as the current
+    horizon.
     """
     rows = totals.filter(pc.less(totals["block"], until))
     block = rows["block"].cast(pa.int64()).to_numpy()
@@ -96,7 +99,10 @@ def settle(totals: pa.Table, *, until: int) -> Settled:
 
 
 def horizons_by_signal(lags: pa.Table, *, today: int) -> dict[str, int]:
-    """Each signal's horizon in days, from what was known before the day `today`: columns signal, given, known (days), n, y."""
+    """Each signal's horizon in days, from what was known before the day `today`.
+
+    `lags` has the columns signal, given and known (days since 1970), n and y.
+    """
     found = {}
     for name in pc.unique(lags["signal"]).to_pylist():
         rows = lags.filter(pc.equal(lags["signal"], name))
@@ -116,13 +122,15 @@ def _within_reach(given: Codes, known: Codes) -> Codes:
 
 
 def days_open(asked: Floats, known: Floats) -> int:
-    """Up to which age, in days, answers are still coming in, where nobody wrote down when they came.
+    """The age in days up to which answers are still coming in, for answers without a time.
 
-    `asked` and `known` count outputs, and those with an answer, by age in days. Which kind comes late cannot be told, so all wait.
+    `asked` and `known` count outputs, and outputs with an answer, by age in days. It cannot be told which kind of answer comes late, so
+    all of them wait.
 
-    Method: a share of unknown that falls with age (isotonic regression), against that of outputs at least half as old as the data
-    or eight weeks; 0 unless young outputs as a whole lack answers beyond doubt. What has lacked them for more than four weeks, the
-    older half as much as the younger, will not get them: fewer are asked for by now.
+    Method: the share of unknown answers, as a decreasing function of age (isotonic regression), is compared with that of outputs at least
+    half as old as the data or eight weeks old. The result is 0 unless young outputs together lack answers beyond doubt. If they have
+    lacked them for more than four weeks, the older half of these as much as the younger, the answers will not come any more: fewer are
+    asked for by now.
     """
     from scipy.optimize import isotonic_regression
 
@@ -150,15 +158,15 @@ def days_open(asked: Floats, known: Floats) -> int:
 def horizons_of(lags: Floats, at: Codes) -> Codes:
     """The horizon in days on each of the days `at`, from what was known before that day.
 
-    `lags` counts answers by the output's day, the lag in days, and kind (0 bad, 1 good).
+    `lags` counts answers by the output's day, the lag in days, and kind (0 bad, 1 good); days are counted from the first one.
 
-    Assumes: outputs of one time have lags alike; the share known by an age is estimated among lags no longer than the data reach.
-    Method: the reverse-time product-limit estimate for right-truncated lags (Lynden-Bell 1971; Kalbfleisch and Lawless 1989), of
-    good and of bad answers; an age is too young while the two differ, beyond doubt, by more than a hundredth of all outputs. Of
-    four windows of outputs the one that asks for most counts.
+    Assumes: outputs of the same time have similar lags. The share known by an age is estimated among lags no longer than the data.
+    Method: the reverse-time product-limit estimate for right-truncated lags (Lynden-Bell 1971; Kalbfleisch and Lawless 1989), for good
+    and for bad answers. An age is too young while the two differ, beyond doubt, by more than a hundredth of all outputs. The longest
+    horizon of the four windows of outputs counts.
     """
     if np.count_nonzero(lags.any(axis=(0, 2))) <= 1:
-        return np.zeros(len(at), dtype=np.int64)  # one lag for all
+        return np.zeros(len(at), dtype=np.int64)  # all lags are the same
     so_far = np.cumsum(lags, axis=1)
     none = np.zeros((1, LONGEST, 2))
     came, seen = (np.concatenate([none, np.cumsum(v, axis=0)]) for v in (lags, so_far))
@@ -181,7 +189,7 @@ def _horizons(came: Floats, seen: Floats, known: Floats, last: Codes, before: Co
     came, seen = (np.where(told, sums[last, age] - sums[before, age], 0.0) for sums in (came, seen))
     left = np.maximum(seen - came, 0.0)
     kept = np.divide(left, seen, out=np.ones_like(seen), where=seen > 0)
-    # Were both alike, their hazards would be those of all together; so few answers of one kind are never sure.
+    # Errors are computed from the hazards of both kinds together, so that a few answers of one kind never look certain.
     risk = came.sum(2) / np.maximum(seen.sum(2), 1e-9)
     noise = (risk / np.maximum(1 - risk, 1e-9))[:, :, None] / np.maximum(seen, 0.5)
     share = np.exp(_later(np.log(np.maximum(kept, 1e-12))))
@@ -196,13 +204,13 @@ def _horizons(came: Floats, seen: Floats, known: Floats, last: Codes, before: Co
 
 
 def _later(values: Floats) -> Floats:
-    """Of each age, the sum over all later ones."""
+    """For each age (column), the sum over all later ones."""
     later: Floats = np.cumsum(values[:, ::-1], axis=1)[:, ::-1] - values
     return later
 
 
 def lags_of(given: Codes, block: Codes, n: Floats, y: Floats, *, first: int, days: int) -> Floats:
-    """Answers by the output's day, lag and kind."""
+    """The number of answers by the output's day (from `first` on), lag in days, and kind (0 bad, 1 good)."""
     known = block // BLOCKS_A_DAY
     lag = known - given // BLOCKS_A_DAY
     place = np.clip(known - lag - first, 0, days - 1) * LONGEST + lag
@@ -214,7 +222,7 @@ def lags_of(given: Codes, block: Codes, n: Floats, y: Floats, *, first: int, day
 
 
 def _ages(given: Codes, counts: Codes, n: Floats, *, first: int, days: int) -> Floats:
-    """Per day how many days old the outputs were whose answers counted in the week from it on, on average."""
+    """For each day, the mean age in days of the outputs whose answers counted in the week from that day on."""
     day = counts // BLOCKS_A_DAY - first
     total, number = (
         np.cumsum(np.r_[0.0, np.bincount(day, weights=v, minlength=days + 7)])

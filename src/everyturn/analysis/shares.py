@@ -1,7 +1,7 @@
-"""The fold of `watch` over demand: how many people a day ask for each intent, against what their own past and their cohort's give.
+"""The monitor of demand behind `watch`: how many users a day ask for each intent, compared with their own and their cohort's past.
 
-The unit is a person's day with an intent, so one noisy person cannot make an intent. Counts are closed daily, for the whole
-product and for every cohort, and bet on by `stats.sequential`.
+The unit is one user's day with an intent, so that a single busy user cannot raise an alarm. Counts are taken daily, for the whole product
+and for every cohort, and tested by `stats.sequential`.
 """
 
 from __future__ import annotations
@@ -17,16 +17,18 @@ from everyturn.analysis.ledger import Names, encoded, pack, unpack
 from everyturn.stats.sequential import COUNT_SIZES, accumulate, bar, count_bets, factors
 from everyturn.stats.summaries import Floats, sum_by
 
-_WARM_UP_DAYS = 21  # in which every intent is new, because everything is
-SMALLEST = 0.0025  # of all people's days: a rarer intent is not expected to be rarer still
-_OWN = 4.0  # days of a person weigh as much as their cohort's past at four
-_FORGET = 25 / 26  # a week's weight of the past
-_MIXED = np.where(COUNT_SIZES > 0, 0.75 / 3, 0.25 / 3)  # more of it is the news; shares add up, so others are less
+_WARM_UP_DAYS = 21  # in which every intent is new
+SMALLEST = 0.0025  # of all users' days: the lowest share that is expected of an intent when testing for a rise
+_OWN = 4.0  # days at which a user's own past weighs as much as their cohort's
+_FORGET = 25 / 26  # the weight that the past keeps each week
+_MIXED = np.where(
+    COUNT_SIZES > 0, 0.75 / 3, 0.25 / 3
+)  # rises weigh more: shares add up to one, so where one rises others fall
 
 
 @dataclass
 class Demand:
-    """The state of the fold: past days per person, cohort and intent, and the products of every stream.
+    """The state of the fold: past days by user, cohort and intent, and the running products of every stream.
 
     Stream rows are the product (0) and the cohorts (code + 1); columns are intents.
     """
@@ -41,10 +43,10 @@ class Demand:
     alarms: list[Alarm] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.own = np.zeros((0, 0), dtype=np.float32)  # days of a person with an intent
-        self.days = np.zeros(0, dtype=np.float32)  # days of a person
-        self.asked = np.zeros((0, 0))  # people's days of a cohort with an intent
-        self.active = np.zeros(0)  # people's days of a cohort
+        self.own = np.zeros((0, 0), dtype=np.float32)  # days by user and intent
+        self.days = np.zeros(0, dtype=np.float32)  # days by user
+        self.asked = np.zeros((0, 0))  # users' days by cohort and intent
+        self.active = np.zeros(0)  # users' days by cohort
         self.product = np.zeros((0, 0, 6))
         self.score = np.zeros((0, 0, 6))
         self.begun = np.zeros((0, 0, 6), dtype=np.int32)
@@ -53,7 +55,7 @@ class Demand:
         self.month = self.week = self.through_day = -1
 
     def fold(self, asked: pa.Table, *, until: int) -> None:
-        """Takes the days after `through` and before `until`: columns day, user_id, cohort, intent_id (null: no request was clear)."""
+        """Folds in the days after `through` and before `until`; `asked` has the columns of `engines.watched.asked`."""
         day = asked["day"].cast(pa.int64())
         rows = asked.filter(pc.and_(pc.greater(day, self.through), pc.less(day, until))).sort_by(
             [(name, "ascending") for name in ("day", "user_id", "cohort", "intent_id")]
@@ -78,9 +80,9 @@ class Demand:
             setattr(self, name, _grown2(getattr(self, name), cohorts + 1, intents))
 
     def _close(self, day: int, user: np.ndarray, cohort: np.ndarray, intent: np.ndarray) -> None:
-        """One finished day: what was expected of the people who came, what they asked for, then what there is to learn."""
+        """Processes one day: what was expected of the users who came is compared with what they asked for, then learnt from."""
         intents = len(self.intents.texts)
-        # A person's day counts in one cohort, the first by name.
+        # A user's day counts in one cohort, the first in alphabetical order.
         starts = np.flatnonzero(np.r_[True, np.diff(user) != 0])
         people, theirs = user[starts], cohort[starts]
         usual = self.asked[:, :intents] / np.maximum(self.active, 1e-300)[:, None]
@@ -122,7 +124,7 @@ class Demand:
         since = np.array([float(max(self.through_day, self.started + _WARM_UP_DAYS - 1)), float(day)])
         days = float(np.diff(self.marks.bets(since))[0])
         self.through_day = day
-        # A stream begins with the first day of its intent and its cohort, whatever else is known of later ones.
+        # A stream begins on the first day of its intent and cohort.
         known = (self.asked[:size, :intents].sum(0) + counts[0] > 0) & np.r_[True, self.active + came > 0][:, None]
         place = np.nonzero(known)
         self.product[place] = accumulate(self.product[place], np.full(len(place[0]), days), factors(paid[place]))
@@ -175,7 +177,7 @@ class Demand:
     _ARRAYS = ("days", "asked", "active", "product", "score", "begun", "listed", "bars")
 
     def to_bytes(self) -> bytes:
-        """The whole state; `from_bytes` gives one that goes on as if it had never stopped."""
+        """The state as bytes, from which `from_bytes` makes one that continues exactly where this one stopped."""
         arrays = {name: getattr(self, name) for name in self._ARRAYS}
         user, intent = np.nonzero(self.own)  # most people ask for few things
         arrays |= {"user": user.astype(np.int32), "intent": intent.astype(np.int32), "own": self.own[user, intent]}
@@ -189,7 +191,7 @@ class Demand:
 
     @classmethod
     def from_bytes(cls, data: bytes, *, marks: Marks | None = None) -> Demand:
-        """The state those bytes hold."""
+        """The state that `to_bytes` gave; `marks` are not part of it."""
         header, arrays = unpack(data)
         made = cls(header["budget"], marks or Marks(), header["through"], header["started"])
         for name in ("users", "cohorts", "intents"):

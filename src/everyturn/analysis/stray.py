@@ -1,4 +1,4 @@
-"""Rows whose clock was wrong: a few answers far away from all others in time would stretch the calendar of everything."""
+"""Leaves out rows with a wrong clock: a few answers far from all others in time would stretch every time series."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import pyarrow.compute as pc
 
 from everyturn.analysis.alarms import BLOCKS_A_DAY
 
-_GAP_DAYS = 56  # a pause this long may be a product's; a handful of rows behind it is a wrong clock
+_GAP_DAYS = 56  # a product may pause for longer; but a handful of rows beyond such a pause come from a wrong clock
 _FEW = 0.01  # of all rows
 
 
 def only_running(totals: pa.Table, asked: pa.Table) -> tuple[pa.Table, pa.Table]:
-    """Both tables without the days that lie more than eight weeks from the rest and hold less than 1% of the rows.
+    """Both tables without stretches of days that are more than eight weeks from the others and have less than 1% of the rows.
 
-    A week without data, or a product that paused for a season, stays. What is left out here still counts in `measure`.
+    Weeks without data and long pauses of a product do not matter. What is left out here still counts in `measure`.
     """
     day = np.r_[totals["block"].to_numpy() // BLOCKS_A_DAY, asked["day"].to_numpy()]
     if not len(day):

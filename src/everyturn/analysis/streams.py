@@ -1,4 +1,4 @@
-"""The streams the monitor listens to: which are old enough to change, the running products of each, and the bars they ring at."""
+"""The monitor's streams, one per signal and node: which are old enough to be tested, their running products, and their bars."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from everyturn.stats.summaries import Codes, Floats
 
 NEVER = np.iinfo(np.int64).max
 WARM_UP_DAYS = 28
-MATURE = 20.0  # answers of a cohort and of an intent before what they do can surprise
-MATURE_DAYS = 14
+MATURE = 20.0  # answers a cohort or an intent must have before it is tested
+MATURE_DAYS = 14  # days it must have existed
 _MONTH = 28 * BLOCKS_A_DAY
 
 
 @dataclass(frozen=True, slots=True)
 class Listening:
-    """Who listens to what: the names behind the codes, the harmful direction of each signal, the budget and the marks."""
+    """What streams need to be tested and reported: names behind codes, harmful direction of each signal, budget and marks."""
 
     worse: Mapping[str, int]
     budget: float
@@ -43,14 +43,14 @@ class Listening:
 
 
 def stream_key(head: Codes | int, cohort: Codes | int, intent: Codes | int) -> Codes:
-    """A stream as one integer: signal and level (`head` = 4 signal + level), cohort + 1 and intent + 1, 0 where all are meant."""
+    """A stream as one integer, from `head` = 4 * signal + level, cohort + 1 and intent + 1, where 0 means all."""
     key: Codes = np.asarray((np.asarray(head) << 28) + (np.asarray(cohort) << 16) + intent, dtype=np.int64)
     return key
 
 
 @dataclass
 class Streams:
-    """Per stream: its first day, the block its answers reached the least number in, its products and scores, and what it rang."""
+    """For each stream its first day, the block in which it reached `MATURE` answers, its running products and scores; and all alarms."""
 
     slots: Slots = field(default_factory=Slots)
     alarms: list[Alarm] = field(default_factory=list)
@@ -60,21 +60,23 @@ class Streams:
 
     def __post_init__(self) -> None:
         self.product = np.zeros((0, 6))
-        self.score = np.zeros((0, 6))  # the running maximum's form of the same bets: it knows when a change began
+        self.score = np.zeros(
+            (0, 6)
+        )  # the same bets as running maxima of log products, which give the day a change began
         self.begun = np.zeros((0, 6), dtype=np.int32)
-        self.paid = np.zeros(0)  # bets begun so far
+        self.paid = np.zeros(0)  # the number of bets begun so far
         self.first = np.zeros(0, dtype=np.int64)
-        self.answers = np.zeros(0)  # until there are enough
+        self.answers = np.zeros(0)  # counted until there are `MATURE`
         self.reached = np.zeros(0, dtype=np.int64)
         self.listed = np.zeros(0, dtype=bool)
-        self.bars = np.zeros(0)  # per signal and level, in days
+        self.bars = np.zeros(0)  # by signal and level, in days
 
     def keys(self) -> Codes:
         """Every stream's key, in the order of their places."""
         return self.slots.keys()
 
     def place(self, keys: Codes) -> Codes:
-        """The places of streams, with room made for new ones."""
+        """The places of these streams; new ones get places."""
         placed = self.slots.of(keys.ravel()).reshape(keys.shape)
         known, size = len(self.first), len(self.slots.places)
         for name in self.ARRAYS:
@@ -83,7 +85,7 @@ class Streams:
         return placed
 
     def meet(self, block: Codes, stream: Codes, n: Floats) -> None:
-        """Takes the answers of rows (a row per level) towards being old enough."""
+        """Counts the rows' answers towards the number their streams need; `stream` has a row per level."""
         young = self.reached[stream] == NEVER
         if not young.any():
             return
@@ -104,7 +106,7 @@ class Streams:
         self.answers[distinct] += np.add.reduceat(n, starts)
 
     def old(self, block: Codes, stream: Codes) -> np.ndarray:
-        """Whether, before these blocks, these streams had enough answers and days for a change to mean something."""
+        """Whether each of these streams had enough answers and days before each of these blocks to be tested."""
         ripe = np.where(
             self.reached < NEVER, np.maximum(self.reached + 1, (self.first + MATURE_DAYS) * BLOCKS_A_DAY), NEVER
         )
@@ -112,14 +114,14 @@ class Streams:
         return old
 
     def hear(self, ears: Listening, paid: Paid, *, warm: Codes, since: Codes) -> None:
-        """Multiplies the products by what block after block paid, and rings where one reaches its bar.
+        """Multiplies the products by what each block paid, block after block, and raises an alarm where one reaches its bar.
 
-        `warm` is the first block of each signal that is bet on, `since` the block after which each level is.
+        `warm` is the first block in which each signal is tested, `since` the block after which each level is.
         """
         keys = self.keys()
         head = keys >> 28
         trust = head[paid.stream] // 4 == ears.signals.codes[TRUST]
-        # A cohort's trust is live from its first bet on.
+        # Trust is tested from its first bet on.
         np.minimum.at(self.reached, paid.stream[trust], paid.block[trust])
         self._open(ears, np.unique(paid.stream), head // 4, warm)
         heads, factor = head[paid.stream], factors(paid.won)
@@ -144,7 +146,7 @@ class Streams:
                 self._ring(ears, block, stream, mixed=product, bars=bars)
 
     def _open(self, ears: Listening, stream: Codes, signal: Codes, warm: Codes) -> None:
-        """Bets of streams that never bet before begin when they are old enough, whenever their first answer then comes."""
+        """Starts the bets of streams that have none yet: from the day they were old enough, even if their next answer came later."""
         new = stream[self.paid[stream] == 0]
         first = self.first[new]
         seen = np.where(first < NEVER, first + MATURE_DAYS - 1, 0)
@@ -172,7 +174,7 @@ class Streams:
         self.score[stream[ringing]] = 0.0
 
     def _count(self, ears: Listening, block: int, head: Codes, since: Codes) -> None:
-        """How high each level's bars are, from how many streams have enough answers; once a month, not at each look."""
+        """Sets the bars from the number of streams with enough answers; done once in 28 days, whatever the number of looks."""
         self.month = block // _MONTH
         trust = ears.signals.codes[TRUST]
         reached = self.reached[: len(head)]
@@ -188,12 +190,12 @@ class Streams:
                 self.bars[signal * 4 + level] = bar(ears.budget * part, streams)
 
     def make_bars(self, signals: int) -> None:
-        """Room for the bars of signals that are new: they have theirs from the next month on."""
+        """Makes room for the bars of new signals, which stay infinite until the bars are next set."""
         if 0 < len(self.bars) < 4 * signals:
             self.bars = np.r_[self.bars, np.full(4 * signals - len(self.bars), np.inf)]
 
     def renew(self, signal: int, cohort: int | None, intent: int | None) -> None:
-        """Forgets what the streams that share answers with a node had gathered, of what it holds and of what holds it."""
+        """Resets the streams of all nodes that contain a node or are contained in it."""
         keys = self.keys()
         hit = (keys >> 28) // 4 == signal
         if cohort is not None:

@@ -1,4 +1,4 @@
-"""What is wrong with the suites themselves: cases that test nothing users ask, and cases that test the same thing twice."""
+"""Problems of the eval suites themselves: cases that test nothing users ask for, and cases that test the same thing twice."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NO_REQUEST = "nobody asked for its intent in the last weeks"
 
 @dataclass(frozen=True, slots=True)
 class SuiteCase:
-    """One case: where it stands, what it asks (None: not known), and the intent it is inside of (None: none)."""
+    """One eval case: what it asks (`text`, None if not known) and the intent it tests (None if none)."""
 
     suite: str
     case_id: str
@@ -32,7 +32,7 @@ class SuiteCase:
 
 @dataclass(frozen=True, slots=True)
 class Suites:
-    """`stale` are cases with why they test nothing users ask, `duplicates` groups of cases worded nearly alike."""
+    """`stale` are the cases that test nothing users ask for, with the reason; `duplicates` are groups of cases with nearly the same words."""
 
     stale: tuple[tuple[SuiteCase, str], ...]
     duplicates: tuple[tuple[SuiteCase, ...], ...]
@@ -47,9 +47,9 @@ class Suites:
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """Texts as rows of weighted words and word pairs of unit length, over the vocabulary of what users ask.
+    """The texts of requests and cases as rows of unit length, of weighted words and word pairs that occur in requests.
 
-    `known` is the share of each text's own words that the vocabulary has.
+    `known` is, for each case, the share of its words that occur in requests.
     """
 
     requests: sparse.csr_matrix
@@ -58,7 +58,7 @@ class Words:
 
 
 def read_words(requests: Sequence[str], cases: Sequence[str]) -> Words:
-    """The words of both, weighted by how rare they are among the requests (tf-idf, 1-grams and 2-grams)."""
+    """The words of both, weighted by their rarity among the requests (tf-idf of single words and word pairs)."""
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     reader = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, dtype=np.float64, token_pattern=_WORD)

@@ -1,4 +1,4 @@
-"""What every sentence needs: names, dates, what the evals said, and the way to the conversations."""
+"""What the sentences of all findings need: names, dates, what the evals said, and filters for their conversations."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from everyturn.stats.summaries import summarise
 
 @dataclass(frozen=True)
 class Teller:
-    """Turns codes and weeks of one panel into names, dates and filters; holds the evals beside it."""
+    """Turns a panel's codes and weeks into names, dates and filters, and says what the evals did."""
 
     panel: Panel
     evals: Evals
@@ -30,26 +30,26 @@ class Teller:
     budget: float  # false alarms a year
 
     def intent_id(self, code: int | None) -> str | None:
-        """The id of an intent's code, None for requests no intent fits and for no intent in particular."""
+        """The id of an intent, given its code; None for requests that fit no intent and if no intent is given."""
         return None if code is None else self.panel.intents[code]
 
     def label(self, code: int) -> str:
-        """The name of an intent's code."""
+        """The name of an intent, given its code."""
         intent_id = self.panel.intents[code]
         return "unclear requests" if intent_id is None else self.names.get(intent_id, intent_id)
 
     def cohort(self, code: int | None) -> str | None:
-        """The name of a cohort's code."""
+        """The name of a cohort, given its code."""
         return None if code is None else self.panel.cohorts[code]
 
     def place(self, node: Node) -> str:
-        """Where, as it follows "answers": to which intent, for which cohort."""
+        """The place in words, to be put after "answers": to which intent, for which cohort."""
         intent = f" to {quoted(self.label(node.intent))}" if node.intent is not None else ""
         return intent + (f" for {self.cohort(node.cohort)}" if node.cohort is not None else "")
 
     @property
     def latest(self) -> date:
-        """The Monday of the last finished week: days of other years are said with their year."""
+        """The Monday of the last complete week; days in other years are given with their year."""
         return self.panel.weeks[max(self.panel.complete - 1, 0)]
 
     def started(self, since: int) -> str:
@@ -57,7 +57,7 @@ class Teller:
         return week(self.panel.weeks[since], self.latest)
 
     def start_range(self, first: int, last: int) -> tuple[str, ...]:
-        """What the data leave open about a start, nothing where it is one week."""
+        """A sentence on the weeks in which something may have started; empty if there is only one."""
         if first == last:
             return ()
         return (f"It may have started at any time between {self.started(first)} and {self.started(last)}.",)
@@ -67,7 +67,7 @@ class Teller:
         return "list" if name == LIST else "page"
 
     def tier_note(self, tier: str) -> tuple[str, ...]:
-        """What to say of evidence that has not reached the page's bar."""
+        """A sentence on evidence that only suffices for the watch list; empty for a page."""
         return (
             ("This is on the watch list: there is evidence, but not yet enough to alert anyone.",)
             if tier == LIST
@@ -75,7 +75,7 @@ class Teller:
         )
 
     def range_note(self, change: Estimate, tier: str = PAGE) -> str:
-        """What to say of a range that someone will look at again tomorrow."""
+        """A sentence on what the range means, given that someone will look at it again tomorrow."""
         if change.low <= 0 <= change.high:
             if tier == LIST:
                 return "It may be chance: the range, which stays valid however often you look, still includes 0."
@@ -83,7 +83,7 @@ class Teller:
         return "The range stays valid however often you look."
 
     def rarity(self, days: float, tier: str = PAGE) -> str:
-        """How rare such an alarm is where nothing changes: in its own place, and in all places together."""
+        """A sentence on how rare such an alarm is if nothing changes, in its own place and in all places together."""
         if days < 60:
             once = f"once in {max(round(days), 1)} days"
         else:
@@ -92,11 +92,11 @@ class Teller:
         return f"If nothing were changing, this place would raise a false alarm at most {once}, and all places together at most {a_year:.0f} times a year."
 
     def found(self, when: date) -> str:
-        """When it was clear."""
+        """A sentence on when it became clear."""
         return f"This became clear on {day(when, self.latest)}."
 
     def index(self, when: date) -> int:
-        """The week of the panel that holds a day, or the nearest."""
+        """The number of the panel's week that contains a day, or of the nearest one."""
         return min(max((when - self.panel.weeks[0]).days // 7, 0), max(len(self.panel.weeks) - 1, 0))
 
     def where(self, node: Node, start: int, signal: str, value: int) -> dict[str, Any]:
@@ -115,7 +115,7 @@ class Teller:
         return rate(own.summary)
 
     def shift(self, rows: Rows, since: int) -> Estimate | NotEnough:
-        """How far a rate over some rows moved from the weeks before to those since, users paired."""
+        """The rate of some rows from a week on minus that before it, with users paired."""
         return contrast(rows, rows.week >= since, needed=min(NEEDED_USERS, len(np.unique(rows.user))))
 
     def share_series(self, intent: int) -> tuple[Weekly, ...]:
@@ -124,14 +124,14 @@ class Teller:
         return self.series(rows, rows.n * (rows.intent == intent))
 
     def series(self, rows: Rows, y: np.ndarray, *, needed: int = NEEDED_USERS) -> tuple[Weekly, ...]:
-        """The weekly rate of `y` over finished weeks."""
+        """The rate of `y` by complete week."""
         done: Mask = rows.week < self.panel.complete
         totals = summarise(rows.week[done], rows.user[done], rows.n[done], y[done], groups=self.panel.complete)
         mondays = self.panel.weeks[: self.panel.complete]
         return tuple((day, rate(total, needed=needed)) for day, total in zip(mondays, totals, strict=True))
 
     def evals_score(self, intent: int | None) -> str:
-        """What the last eval runs gave an intent (None: everything)."""
+        """A sentence on the latest eval score of an intent (None: of all)."""
         intent_id = self.intent_id(intent)
         cases = self.evals.count(intent_id)
         if not cases:
@@ -142,7 +142,7 @@ class Teller:
         return _scored(intent, score)
 
     def evals_moved(self, intent: int | None, since: int) -> str:
-        """What the evals of an intent (None: of everything) did since a week."""
+        """A sentence on whether the evals of an intent (None: all evals) changed since a week."""
         intent_id = self.intent_id(intent)
         before, after = self.evals.around(intent_id, self.panel.weeks[since])
         if not self.evals.count(intent_id) or (isinstance(before, NotEnough) and isinstance(after, NotEnough)):

@@ -1,4 +1,4 @@
-"""The human queue: whether more is handed to people than before, and what brings it there."""
+"""The human queue: whether more matters are handed to people than before, and which intents they come from."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ _FEWEST_WEEKS = 6  # to know how much the queue varies by itself
 
 @dataclass(frozen=True, slots=True)
 class QueueGrowth:
-    """More matters handed to people per output: rates before `since` and after, `added` tickets a week by intent code.
+    """A rise in the number of tickets per output, from `before` to `after`; `low` and `high` bound it.
 
-    `since`, `first` and `last` are weeks of the panel as in `RateChange`; `low` and `high` bound the rise.
+    `since` is the week of the panel in which it began; any start from `first` to `last` fits about as well. `found_week` is the number of
+    weeks after which the data first showed it. `added` holds the additional tickets a week by intent code, the largest number first.
     """
 
     since: int
@@ -37,10 +38,10 @@ class QueueGrowth:
 
 
 def tickets_by_intent(panel: Panel, tickets: pa.Table) -> Floats:
-    """Tickets per intent of the panel and finished week; a last row holds those that name no intent.
+    """The number of tickets by intent of the panel and complete week; a last row holds those of no known intent.
 
-    Of the unnamed, as many as its conversations show handed over in a week are given to each intent: that is the best that is
-    known of them.
+    Tickets that are linked to no intent are assigned to intents as far as the intents' own conversations show matters that were handed
+    over in that week.
     """
     size, weeks = len(panel.intents), panel.complete
     found = np.zeros((size + 1, weeks))
@@ -66,11 +67,12 @@ def tickets_by_intent(panel: Panel, tickets: pa.Table) -> Floats:
 
 
 def queue_growth(panel: Panel, tickets: pa.Table, *, share: float, explained: Sequence[int] = ()) -> QueueGrowth | None:
-    """Whether more matters per output are handed to people than before, and through which intents; None where not.
+    """Whether more matters per output are handed to people than before, and from which intents; None if not.
 
-    `tickets` has the columns week, intent_id (null where unknown) and n. What the intents `explained` bring is told
-    elsewhere and left out, with their outputs. A ticket has no user here, so weeks are the unit: their spread beyond chance is
-    measured from the weeks themselves; an error in `share` of quiet products.
+    `tickets` has the columns week, intent_id (null if unknown) and n. Tickets and outputs of the intents in `explained` are left out. `share`
+    is the probability of finding a rise if there is none.
+
+    Assumes: weeks are independent. Tickets carry no user here, so weeks are the unit, and their variance is estimated from the weeks.
     """
     if not tickets.num_rows or panel.complete < _FEWEST_WEEKS:
         return None
@@ -112,7 +114,7 @@ def queue_growth(panel: Panel, tickets: pa.Table, *, share: float, explained: Se
 
 
 def _overdispersion(counts: Floats, outputs: Floats, since: int) -> float:
-    """How many times a Poisson's variance the weeks show around a level before and one since; 1 at least."""
+    """The variance of the weeks around a level before and one since, as a multiple of a Poisson's; at least 1."""
     expected = np.concatenate(
         [
             outputs[part] * counts[part].sum() / max(outputs[part].sum(), 1e-9)

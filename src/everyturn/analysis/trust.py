@@ -1,4 +1,4 @@
-"""How far users rely on what they get: per user, per cohort and week, and the cohorts where it fell."""
+"""Trust, i.e. how far users rely on the answers: by user, by cohort and week, and how far it fell in a cohort."""
 
 from __future__ import annotations
 
@@ -24,12 +24,14 @@ PARTS: Mapping[str, tuple[str, ...]] = {
 """The parts of trust and the signal each is read from, the first one present; all but acceptance count as 1 - rate."""
 
 PRIOR_OUTPUTS = 9.0  # a user's own answers weigh as much as the cohort's at nine: 1/correlation - 1 at .10, as measured
-_SURER = 0.2  # of the half range more: several cohorts were looked at, and a slide of one intent echoes in each
+_SURER = (
+    0.2  # of the half range in addition, because several cohorts are tested and a change of one intent affects each
+)
 
 
 @dataclass(frozen=True, slots=True)
 class UserTrust:
-    """One user's reliance: the mean of the available parts, each 0 to 1 (more is better) and shrunk to the user's cohort."""
+    """One user's trust: the mean of the available parts, each between 0 and 1 (more is better) and shrunk towards the user's cohort."""
 
     user_id: str
     cohort: str
@@ -54,7 +56,7 @@ class UserTrust:
 
 @dataclass(frozen=True, slots=True)
 class CohortTrust:
-    """A cohort's reliance, each user counting once: over all finished weeks, week by week, and the parts it is made of."""
+    """A cohort's trust, in which each user counts once: over all complete weeks, by week, and its parts."""
 
     cohort: str
     trust: Estimate | NotEnough
@@ -73,10 +75,10 @@ class CohortTrust:
 
 @dataclass(frozen=True, slots=True)
 class TrustDrop:
-    """A cohort whose trust fell.
+    """A fall of a cohort's trust.
 
-    `since` is the week of the panel it began in. `change` compares the weeks from it on with those before, `parts` does so part
-    by part; `others` is the change of all other cohorts together, `total` of the whole product.
+    `since` is the week of the panel in which it began. `change` is trust from that week on minus `baseline`, the trust before; `parts` holds
+    the changes of its parts, `others` that of all other cohorts together, `total` that of the whole product.
     """
 
     cohort: int
@@ -92,9 +94,9 @@ class TrustDrop:
 def trust_parts(
     panel: Panel, *, weeks: int | None = None, only: Collection[str] = tuple(PARTS)
 ) -> tuple[dict[str, Rows], int]:
-    """The available parts of trust with y the good share of n, and for how many finished weeks all of them are known.
+    """The available parts of trust, as rows in which `y` counts good answers, and the number of complete weeks in which all are known.
 
-    `weeks` looks at the panel as if today were earlier; `only` names the parts that are asked for.
+    `weeks` looks at the panel as if only so many weeks had passed; `only` selects parts.
     """
     found = {}
     for name, signals in PARTS.items():
@@ -108,11 +110,11 @@ def trust_parts(
 
 
 def user_trust(panel: Panel) -> list[UserTrust]:
-    """Every user's reliance over the finished weeks, in the order of their ids.
+    """The trust of every user over the complete weeks, in the order of their ids.
 
-    Each part is (y + 9 m)/(n + 9): the user's own answers and nine imagined ones at the cohort's rate m; a part never
-    asked of a user is the cohort's. The range is the 95% one of the matching beta distributions, parts taken as moving
-    together, so it is rather too wide. A user of several cohorts counts in the one they used most.
+    Each part is (y + 9 m)/(n + 9): the user's own answers and nine imagined ones at the cohort's rate m. A part without answers of a user
+    is the cohort's. The 95% range is that of the corresponding beta distributions; the parts are assumed to vary together, which makes it
+    rather too wide. A user in several cohorts counts in the one where most of their outputs are.
     """
     parts, _ = trust_parts(panel)
     if not any(len(rows) for rows in parts.values()):
@@ -144,7 +146,7 @@ def user_trust(panel: Panel) -> list[UserTrust]:
 
 
 def home_cohorts(panel: Panel) -> tuple[Floats, Codes]:
-    """Outputs per user, and the code of the cohort in which most of them were."""
+    """The number of outputs of each user, and the code of the cohort in which most of them are."""
     rows, cohorts = panel.traffic, len(panel.cohorts)
     keys, (asked,) = per_user(rows.user * cohorts + rows.cohort, rows.n)
     user, cohort = np.divmod(keys, cohorts)
@@ -155,7 +157,7 @@ def home_cohorts(panel: Panel) -> tuple[Floats, Codes]:
 
 
 def cohort_trust(panel: Panel) -> list[CohortTrust]:
-    """Every cohort's reliance, alphabetically; cohorts in which nothing is known are left out."""
+    """The trust of every cohort, in alphabetical order; cohorts of which nothing is known are left out."""
     parts, weeks = trust_parts(panel)
     found = []
     for code, name in enumerate(panel.cohorts):
@@ -178,7 +180,7 @@ def cohort_trust(panel: Panel) -> list[CohortTrust]:
 
 @dataclass(frozen=True, slots=True)
 class _Mean:
-    """The mean over parts of each part's mean over users; `influence` is each user's on it, `people` who was asked at all."""
+    """The mean over parts of each part's mean over users, each user's influence on it, and which users are in it."""
 
     value: float
     influence: Floats
@@ -209,7 +211,9 @@ def _mean(panel: Panel, parts: Iterable[Rows]) -> _Mean:
     for rows in parts:
         who, (n, y) = per_user(rows.user, rows.n, rows.y)
         if not len(who):
-            return _Mean(0.0, influence, np.zeros(users, dtype=bool))  # without one of its parts it is another number
+            return _Mean(
+                0.0, influence, np.zeros(users, dtype=bool)
+            )  # a mean without one of the parts would be another number
         share = y / n
         means.append(float(share.mean()))
         influence[who] += (share - share.mean()) / len(who)
@@ -218,7 +222,7 @@ def _mean(panel: Panel, parts: Iterable[Rows]) -> _Mean:
 
 
 def trust_drop(panel: Panel, cohort: int, *, since: int, found_at: date) -> TrustDrop | None:
-    """How far a cohort's trust fell from the weeks before `since` to those from it on; None where that shows no clear fall.
+    """How far a cohort's trust fell from the weeks before `since` to those from it on; None if there is no clear fall.
 
     Method: means over users, part by part, each user paired with themselves.
     """
