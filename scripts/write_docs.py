@@ -32,6 +32,29 @@ def commands() -> str:
     return "\n".join(parts)
 
 
+_WHICH = """\
+## Which is mine?
+
+| you have | how it is read |
+|---|---|
+| a tracing vendor's export, or what its SDK sends | the vendor's name below; `everyturn pull` fetches it from the API |
+| OpenTelemetry from any client | [otlp](#otlp) |
+| logged calls of a model's API | [model-calls](#model-calls) |
+| your own log, one conversation a record | [chat](#chat) |
+| your own log, one message or one question with its answer a row | [plain](#plain) |
+| what users did with the answers | [actions](#actions), [segment](#segment), [tickets](#tickets); a repository's history with `--as actions --git` |
+| eval cases and scores | [evals](#evals), or the platform's own below |
+| outcomes in a warehouse, and no messages | [outcomes](#outcomes) |
+
+For a log in any other layout, write it as rows with the columns `conversation_id`, `user_id`, `role`, `content` and `at`. A column that is called otherwise is named on the
+command line:
+
+```console
+everyturn load log.csv --conversation-id session --user-id account
+```
+"""
+
+
 def formats() -> str:
     """Every format that is read, from its reader's own words."""
     from everyturn.readers.recognise import readers
@@ -44,11 +67,12 @@ def formats() -> str:
             " skipped with a reason: nothing is lost in silence.\n"
         ),
     ]
+    parts.append(_WHICH)
     for kind in ("conversations", "actions", "evals", "outcomes"):
         parts.append(f"## `--as {kind}`\n")
         for name, reader in readers(kind).items():
             words = inspect.getdoc(sys.modules[reader.read.__module__]) or ""
-            parts.append(f"### {name}\n\n{reader.description}\n\n{words}\n")
+            parts.append(f"### {name}\n\n{words}\n")
     return "\n".join(parts)
 
 

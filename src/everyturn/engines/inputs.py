@@ -154,7 +154,7 @@ def dashboard(database: Database) -> dict[str, float | None]:
     """System health from the same data: mean seconds to an answer, the share of failed steps of how many, that of answered turns of how many."""
     latency, completion, turns = database.rows(
         """
-        SELECT avg(seconds) FILTER (seconds BETWEEN 0 AND 600), avg(answered::INT), count(*) FROM (
+        SELECT avg(seconds) FILTER (seconds > 0 AND seconds <= 600), avg(answered::INT), count(*) FROM (
           SELECT epoch(max("at") FILTER (role = 'assistant')) - epoch(min("at") FILTER (role = 'user')) AS seconds,
             bool_or(role = 'assistant') AS answered
           FROM messages WHERE turn IS NOT NULL GROUP BY conversation_id, turn)

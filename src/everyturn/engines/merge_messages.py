@@ -113,7 +113,7 @@ def _place_messages(database: Database) -> None:
           WHERE conversation_id IN (SELECT conversation_id FROM fresh)),
         ordered AS (
           SELECT *, row_number() OVER (PARTITION BY conversation_id ORDER BY given NULLS LAST, "at" NULLS LAST, seq,
-            message_key) - 1 AS position FROM every)
+            role <> 'user', message_key) - 1 AS position FROM every)
         SELECT conversation_id, message_key, position,
           nullif(sum((role = 'user')::INT) OVER (PARTITION BY conversation_id ORDER BY position) - 1, -1) AS turn
         FROM ordered

@@ -7,13 +7,20 @@
     {"specversion": "1.0", "id": "e1", "source": "/desk", "type": "com.example.ticket.opened",
      "time": "2026-03-02T14:00:00Z", "subject": "u1", "data": {"conversation_id": "c1"}}
 
-`at` (or timestamp, created_at, time) and `kind` (or action, event, event_type, type) must be there, and a user's or a
-conversation's id. `turn`, `artefact` (the text after the action; or after, final_text), `before` (the text before it; or draft) and
-`action_id` (or event_id, id) may be; every other field becomes an attribute. Without an `action_id` the same row is the same action.
-A row with a text before and one after needs no kind: it is `edited`, as a document system tells it.
+| field | or under the name | |
+|---|---|---|
+| `at` | timestamp, created_at, time | must be there |
+| `kind` | action, event, event_type, type | must be there, but where a row has a text before and one after: that is `edited`, as a document system tells it |
+| `user_id`, `conversation_id` | | one of them must be there |
+| `turn` | | which output it is about |
+| `artefact` | after, final_text | the text after the action |
+| `before` | draft | the text before it |
+| `action_id` | event_id, id | without one, the same row is the same action |
 
-A CloudEvent gives its `id` with its `source`, `time` and the fields of `data`; its kind is data.kind or what its type ends in, and its
-user data.user_id or `subject`.
+Every other field becomes an attribute.
+
+A CloudEvent gives its `id` with its `source`, its `time` and the fields of its `data`. Its kind is data.kind or what its type ends in; its
+user is data.user_id or `subject`.
 
 Kinds are put into one spelling: "ThumbsUp", "thumbs-up" and "thumbs_up" are the same, and the words of `KINDS` are. Others stay.
 """

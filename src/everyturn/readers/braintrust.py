@@ -7,14 +7,18 @@
     {"rows": [{"id": "r1", "_is_merge": true, "project_id": "p1", "log_id": "g", "scores": {"user_feedback": 1}, "_audit_source": "app"}],
      "api_version": 2}
 
-A record is one of: a request with its rows; a row of a project's logs, of an experiment or of a dataset; a comment. A row comes in parts
-which merge by their ids, in any order; feedback is a part that names the row alone. Of the API are read as they come: POST /btql (`data`) and
-/v1/project_logs, /v1/experiment and /v1/dataset with /{id}/fetch (`events`). Older versions of a row that later pages repeat
-change nothing but its scores, of which the last read stands: read pages in the order of `_xact_id`. In tables each cell is a JSON text.
+A record is a request with its rows, a row of a project's logs, of an experiment or of a dataset, or a comment. A row comes in parts which merge
+by their ids, in any order; feedback is a part that names the row alone. In tables each cell is a JSON text.
 
-The conversation is `session_id`, `conversation_id` or `thread_id` in a row's metadata, mostly on the trace's root alone; the user `user_id`
-there. Scores are from 0 to 1, whatever scale the user saw. A category can only be given as a tag: a tag such as
-"resolution:escalated", whose name speaks of a user's opinion, is a rating. A comment is joined to the user's rating of the same row.
+Of the API are read as they come: POST /btql (`data`) and /v1/project_logs, /v1/experiment and /v1/dataset with /{id}/fetch (`events`). Older
+versions of a row that later pages repeat change nothing but its scores, of which the last read stands: read pages in the order of `_xact_id`.
+
+The conversation is `session_id`, `conversation_id` or `thread_id` in a row's metadata, mostly on the trace's root alone; the user is `user_id`
+there. A comment is joined to the user's rating of the same row.
+
+Scores are from 0 to 1, whatever scale the user saw. A category can only be given as a tag: a tag such as "resolution:escalated", whose name
+speaks of a user's opinion, is a rating.
+
 Rows of experiments never become conversations: their root rows are eval cases, their scores results.
 """
 

@@ -9,17 +9,24 @@ r"""One conversation a record: the messages form of OpenAI's API and fine-tuning
      "feedback": [{"name": "thumbs", "value": 1, "turn": 0}],
      "scores": [{"name": "goal_reached", "value": 0.5}]}
 
-Only `messages` must be there. The conversation's id stands in `conversation_id`, `session_id`, `thread_id`, `chat_id` or `id`; without one
-it is made from the content, so that loading the file again changes nothing. The user's id stands in `user_id`, `user` or `customer_id`,
-there or in `metadata`; the start in `started_at`, `created_at`, `created`, `timestamp` or `at`. `metadata`, `attributes` and every other
-field that is a plain value become attributes.
+Only `messages` must be there.
 
-`feedback` is what people said of the conversation, `scores` what machines did.
+| field | or under the name | |
+|---|---|---|
+| `conversation_id` | session_id, thread_id, chat_id, id | without one it is made from the content, so that loading the file again changes nothing |
+| `user_id` | user, customer_id | there or in `metadata` |
+| `started_at` | created_at, created, timestamp, at | |
+| `feedback` | | what people said of the conversation |
+| `scores` | | what machines said of it |
 
-Roles: system (developer), user (human, customer, end_user), assistant (ai, bot, model, agent), tool (function). Content is a text, null or
-a list of parts, whose texts are joined; a part without a text stands as its type, such as [image_url]. Parts of the types
-tool_use and tool_result are tool calls and their results; reasoning parts, which the user never saw, are left out.
-Tool calls come as above or as {"id", "name", "arguments"}; arguments that are not a JSON object stay the text they are.
+`metadata`, `attributes` and every other field that is a plain value become attributes.
+
+Roles are system (developer), user (human, customer, end_user), assistant (ai, bot, model, agent) and tool (function).
+
+Content is a text, null or a list of parts, whose texts are joined. A part without a text stands as its type, such as [image_url]. Parts of the
+types tool_use and tool_result are tool calls and their results. Reasoning parts, which the user never saw, are left out.
+
+Tool calls come as above or as {"id", "name", "arguments"}. Arguments that are not a JSON object stay the text they are.
 """
 
 from __future__ import annotations

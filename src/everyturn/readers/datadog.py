@@ -6,14 +6,18 @@
       "tags": ["user_id:u0412", "plan:pro", "env:production"],
       "meta": {"span": {"kind": "agent"}, "input": {"value": "Where is my order?"}, "output": {"value": "It arrives today."}}}]}]
 
-A record is one of: an event with its spans (POST /api/v2/llmobs); a trace or span of the agent's (POST /v0.4/traces, msgpack or decoded),
-whose LLM data stands under `meta_struct._llmobs`; a span of the export API (its `attributes`, or the item around them), with its
-evaluations by name under `evaluation`; evaluations and feedback (POST /api/intake/llm-obs/v2/eval-metric).
+A record is one of:
 
-The conversation is the `session_id`, as a field or a tag; the user is the tag `user_id`. Other tags become attributes, `env` as
-`environment`, without those Datadog adds by itself; lists have no place in its tags. Spans of experiments are marked as an evaluation and
-never become conversations; the root span of each gives its dataset record as an eval case. Spans of an agent's trace without LLM data
-are skipped and counted.
+- an event with its spans (POST /api/v2/llmobs)
+- a trace or span of the agent's (POST /v0.4/traces, msgpack or decoded), whose LLM data stands under `meta_struct._llmobs`
+- a span of the export API (its `attributes`, or the item around them), with its evaluations by name under `evaluation`
+- evaluations and feedback (POST /api/intake/llm-obs/v2/eval-metric)
+
+The conversation is the `session_id`, as a field or a tag; the user is the tag `user_id`. Other tags become attributes, `env` as `environment`,
+without those Datadog adds by itself. Lists have no place in its tags.
+
+Spans of experiments are marked as an evaluation and never become conversations; the root span of each gives its dataset record as an eval
+case. Spans of an agent's trace without LLM data are skipped and counted.
 """
 
 from __future__ import annotations

@@ -3,11 +3,24 @@
     {"suite": "refunds", "case_id": "r1", "input": "Can I return a worn shoe?", "expected": "Yes, within 30 days."}
     {"suite": "refunds", "case_id": "r1", "run_id": "2026-03-01", "metric": "correct", "score": 0.9}
 
-A case has an `input` (or inputs, question, prompt, user_input, query): a text, or a list of messages, of which the
-last user message counts (the first one where the agent's answers to all of them are listed too), or an object with one of these.
-`expected` (or ideal, reference, expected_output, output, outputs) may be, `suite` (or dataset, eval; "default" without), `case_id` (or id, sample_id; without one,
-made from the input), `metadata`. A result has a `score` from 0 to 1, or `passed`, or `scores`, an object of several; with `run_id` (or
-run, deploy, version, experiment), `metric` (or name, scorer) and `at`. A record may be both. Every other field becomes an attribute of the case.
+A record is a case, a result, or both.
+
+| of a case | or under the name | |
+|---|---|---|
+| `input` | inputs, question, prompt, user_input, query | must be there: a text, a list of messages, or an object with one of these |
+| `expected` | ideal, reference, expected_output, output, outputs | |
+| `suite` | dataset, eval | "default" without |
+| `case_id` | id, sample_id | made from the input without |
+| `metadata` | | becomes attributes, as every other field does |
+
+| of a result | or under the name | |
+|---|---|---|
+| `score` | | a number from 0 to 1; or `passed`; or `scores`, an object of several |
+| `run_id` | run, deploy, version, experiment | |
+| `metric` | name, scorer | |
+| `at` | | |
+
+Of a list of messages the last user message counts, or the first one where the agent's answers to all of them are listed too.
 """
 
 from __future__ import annotations

@@ -8,8 +8,13 @@
         "output": {"role": "assistant", "content": "It arrives today."}}},
       {"id": "e4", "type": "score-create", "body": {"id": "s1", "traceId": "t1", "name": "thumbs", "value": 1, "dataType": "BOOLEAN"}}]}
 
-A record is one of: an ingestion batch (POST /api/public/ingestion); a score (an item of POST /api/public/scores, or of its export); a trace with
-its observations and scores; an observation; a session with its traces; a dataset item; an item of a dataset run or an experiment.
+A record is one of:
+
+- an ingestion batch (POST /api/public/ingestion)
+- a score (an item of POST /api/public/scores, or of its export)
+- a trace with its observations and scores; an observation; a session with its traces
+- a dataset item; an item of a dataset run or an experiment
+
 Exports to files, whose field names have underscores, are read too.
 
 Events that create and update one observation are parts of it and merge. A trace that ran for a dataset item or an experiment is marked as an

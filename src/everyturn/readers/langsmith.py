@@ -9,18 +9,23 @@
     {"id": "0b1c7e52-93a4-4f6e-8f6c-2f5a7d1e4c90", "run_id": "3f2a9d3e-58a7-4a5b-b1a7-6d2f0c1e9b11", "key": "user_feedback", "score": 1,
      "created_at": "2026-03-02T09:31:00Z", "feedback_source": {"type": "api"}}
 
-A record is one of: a run, maybe with its `child_runs`; a piece of feedback; a dataset's example, maybe with an experiment's `runs`; a row of
-evaluate() with its run, example and results; a page of runs; a batch of the older POST /runs/batch. Bodies of POST /runs/multipart and of
-examples are read too, plain or packed, each run or piece of feedback in them a record. Rows of the bulk export (Parquet) are runs
-whose inputs, outputs and extra are JSON texts. Of the API are read as they come: POST /api/v2/runs/query and GET
-/api/v2/traces/{id}/runs (`items`), POST /runs/query (`runs`), GET /runs/{id}, /feedback and /examples, POST /datasets/{id}/runs. Runs need
-id, trace_id, dotted_order, run_type, name, start_time, end_time, error, inputs, outputs, tags, and extra or metadata; those of experiments
-reference_example_id, reference_dataset_id and feedback_stats too.
+A record is one of:
 
-The conversation is the thread: `thread_id`, `session_id` or `conversation_id` in a run's metadata, its user `user_id` there. The run's own
-`session_id` is the project. A run that is posted and patched merges. Traces of experiments and evaluators never become conversations; the
-scores of evaluators are results of the example's case. Of a rating the value is the number the user gave, where feedback has one in
-`value`, else the score.
+- a run, maybe with its `child_runs`; a page of runs; a batch of the older POST /runs/batch
+- a piece of feedback
+- a dataset's example, maybe with an experiment's `runs`; a row of evaluate() with its run, example and results
+- a body of POST /runs/multipart or of examples, plain or packed, in which each run or piece of feedback is a record
+- a row of the bulk export (Parquet): a run whose inputs, outputs and extra are JSON texts
+
+Of the API are read as they come: POST /api/v2/runs/query and GET /api/v2/traces/{id}/runs (`items`), POST /runs/query (`runs`), GET
+/runs/{id}, /feedback and /examples, POST /datasets/{id}/runs. Runs need id, trace_id, dotted_order, run_type, name, start_time, end_time,
+error, inputs, outputs, tags, and extra or metadata; those of experiments reference_example_id, reference_dataset_id and feedback_stats too.
+
+The conversation is the thread: `thread_id`, `session_id` or `conversation_id` in a run's metadata. The user is `user_id` there. The run's own
+`session_id` is the project. A run that is posted and patched merges. Of a rating the value is the number the user gave, where feedback has
+one in `value`, else the score.
+
+Traces of experiments and evaluators never become conversations. The scores of evaluators are results of the example's case.
 """
 
 from __future__ import annotations

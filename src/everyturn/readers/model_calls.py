@@ -12,14 +12,18 @@ r"""Logged calls of a model's API, one a record: the request beside the response
      "response": {"id": "resp_1", "created_at": 1772443800, "output": [
        {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "It arrives today."}]}]}}
 
-The request stands under `request` (or request_body, input, body), or is the record itself; the response under `response` (or response_body, output,
-completion); either may be an HTTP message with a `body`, and the body JSON as text. Chat Completions, Responses, Completions and
-Messages are told apart by their fields. Replies that were streamed must be logged whole.
+| | stands under | or |
+|---|---|---|
+| request | `request`, request_body, input, body | it is the record itself |
+| response | `response`, response_body, output, completion | |
+| conversation | conversation_id, session_id, thread_id, chat_id in the record, in its or the request's `metadata` | `conversation` of the request |
+| user | user_id, user, customer_id there | |
 
-The conversation's id stands in the record, in its or the request's `metadata` (conversation_id, session_id, thread_id, chat_id) or in the
-request's `conversation`; the user's in `user_id`, `user` or `customer_id` there. Where no id is given, calls whose history begins with the same
-question and the same first reply are one conversation. A Responses call that gives only a `previous_response_id` cannot be joined so: log an id.
-Other plain fields of the record and of `metadata` become attributes. A call that failed (an `error`, a status from 400) has no reply.
+Request and response may be an HTTP message with a `body`, and the body JSON as text. Chat Completions, Responses, Completions and Messages are
+told apart by their fields. Replies that were streamed must be logged whole. A call that failed (an `error`, a status from 400) has no reply.
+
+Where no id is given, calls whose history begins with the same question and the same first reply are one conversation. A Responses call that
+gives only a `previous_response_id` cannot be joined so: log an id. Other plain fields of the record and of `metadata` become attributes.
 """
 
 from __future__ import annotations

@@ -11,10 +11,12 @@
      "data": {"correct": true, "expected": ["On its way", "On the way"]}, "created_at": "2026-03-01 09:30:01.2+00:00"}
 
 A suite is named by its samples file as the registry names it (`registry/data/support/samples.jsonl` is "support/samples"), a case by its
-place in that file, counted from 0 as `oaieval` counts. So the scores of a log meet the cases of the samples whichever is loaded
-first, and two evals over one samples file are two metrics of the same cases. A log alone gives the cases too: what its first prompt of
-each sample asks. `match` events score `correct`; of `metrics` events every number from 0 to 1 and every true or false is a score,
-another number is rejected with its name. A registry's YAML names samples and holds none: it is counted as skipped.
+place in that file, counted from 0 as `oaieval` counts. So the scores of a log meet the cases of the samples whichever is loaded first, and
+two evals over one samples file are two metrics of the same cases. A log alone gives the cases too: what its first prompt of each sample asks.
+
+- `match` events score `correct`.
+- Of `metrics` events every number from 0 to 1 and every true or false is a score; another number is rejected with its name.
+- A registry's YAML names samples and holds none: it is counted as skipped.
 """
 
 from __future__ import annotations

@@ -9,10 +9,13 @@
 A record is one of: a batch of traces, spans or scores (POST and PUT /v1/private/…); a page of the API (its rows under `content`); a trace
 or a span; an exported trace with its spans.
 
-The conversation is the trace's `thread_id`, else the trace itself; the user stands in its metadata (`user_id`, `user`, `customer_id`), other
-metadata and the tags become attributes. A trace stands as the span above its spans. A score with a category has the category as
-its label, whatever number stands beside it. One author has one score of a name on a target, the latest counts. Traces of experiments, of
-the playground and of optimisations are marked as an evaluation and never become conversations.
+The conversation is the trace's `thread_id`, else the trace itself. The user stands in its metadata (`user_id`, `user`, `customer_id`); other
+metadata and the tags become attributes. A trace stands as the span above its spans.
+
+A score with a category has the category as its label, whatever number stands beside it. One author has one score of a name on a target, the
+latest counts.
+
+Traces of experiments, of the playground and of optimisations are marked as an evaluation and never become conversations.
 """
 
 from __future__ import annotations

@@ -23,9 +23,12 @@ become attributes of the conversation.
 | MLflow | `mlflow.spanType` | in its trace JSON; none over OTLP | `mlflow.spanInputs`, `.spanOutputs` | in its trace JSON | over OTLP: ids, tags and ratings |
 | Langfuse | `langfuse.observation.type` | `session.id`, `user.id` | `langfuse.observation.input`, `.output` | scores by themselves | |
 
-"Usual names" are conversation_id, session_id, thread_id, chat_id and user_id, user, customer_id, in either spelling; any other is declared with
-`--conversation-id` and `--user-id`. Traces without any conversation id are told together where one was given, word for word, what an earlier
-one of the same user ended with; else each is a conversation of its own. `load` says how many conversations lack an id. A model call without any content keeps its turn and its tools, and `load` says how many there were.
+"Usual names" are conversation_id, session_id, thread_id, chat_id and user_id, user, customer_id, in either spelling. Any other is declared with
+`--conversation-id` and `--user-id`.
+
+Traces without any conversation id are told together where one was given, word for word, what an earlier one of the same user ended with; else
+each is a conversation of its own. `load` says how many conversations lack an id. A model call without any content keeps its turn and its
+tools, and `load` says how many there were.
 
 A conversation that several clients recorded, each in traces of its own, is told once where its calls were given earlier answers or have tool calls, whose ids
 tell that they are the same. A turn without either (a first question answered at once, a call that failed) may stand twice: a user may have asked it twice.

@@ -9,11 +9,14 @@
                     {"content": "late", "type": "tool"}, {"content": "It is late.", "type": "ai"}],
      "reference": "says that it is late", "reference_tool_calls": [{"name": "find_parcel", "args": {"id": 7}}]}
 
-JSON Lines, a JSON list or CSV, in which Ragas writes lists as Python prints them. The files name neither dataset nor case: all are one
-suite, "ragas", and a case is told by what it asks, so that the scores of a result table meet the cases of the dataset it was made
-from. A run is named by its file. Every column that is no field of a Ragas sample and holds numbers from 0 to 1 is a metric; a
-rubric's scores, from 1 to 5, are brought to 0 to 1; another number is rejected with its column, unless the column is an id, a
-count or a time. What a multi-turn sample asks is its first user message. The rest of a sample becomes attributes.
+JSON Lines, a JSON list or CSV, in which Ragas writes lists as Python prints them.
+
+- The files name neither dataset nor case. All are one suite, "ragas", and a case is told by what it asks, so that the scores of a result table
+  meet the cases of the dataset it was made from. A run is named by its file.
+- What a multi-turn sample asks is its first user message.
+- Every column that is no field of a Ragas sample and holds numbers from 0 to 1 is a metric. A rubric's scores, from 1 to 5, are brought to 0
+  to 1. Another number is rejected with its column, unless the column is an id, a count or a time.
+- The rest of a sample becomes attributes.
 """
 
 from __future__ import annotations

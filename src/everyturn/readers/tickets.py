@@ -5,11 +5,15 @@
 
     {"message_id": "<m1@mail.example>", "date": "Tue, 03 Mar 2026 10:00:00 +0000", "from": "Jo <jo@shop.example>", "subject": "Charged twice"}
 
-A row has a `subject` (or title, summary), a time (`created_at`, `created`, `opened_at`, `date`, `sent_at`, `at`, `timestamp`) and the person it
-came from: `requester` (or requester_id, requester_email, reporter, customer_id, customer_email, user_id, from, sender). A row with `from` or
-`sender` is a mail (`emailed`), any other a ticket (`ticket_opened`). Its text is the subject with `description` (or body, text, content,
-message). `conversation_id` ties it to a conversation; without one the user's words do. Other fields become attributes; a name
-before an address in angle brackets is left out.
+| field | or under the name | |
+|---|---|---|
+| `subject` | title, summary | must be there |
+| `created_at` | created, opened_at, date, sent_at, at, timestamp | must be there |
+| `requester` | requester_id, requester_email, reporter, customer_id, customer_email, user_id, from, sender | must be there; a name before an address in angle brackets is left out |
+| `description` | body, text, content, message | the text is the subject with it |
+| `conversation_id` | | ties it to a conversation; without one the user's words do |
+
+A row with `from` or `sender` is a mail (`emailed`), any other a ticket (`ticket_opened`). Other fields become attributes.
 
 People are matched by id: the requester must be the conversation's `user_id`, or both the same e-mail address.
 """

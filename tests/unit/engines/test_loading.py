@@ -6,10 +6,12 @@ import pyarrow as pa
 import pytest
 
 from everyturn.engines import evidence
+from everyturn.engines.inputs import dashboard
 from everyturn.engines.link_traces import Threads
 from everyturn.engines.loading import Loading
 from everyturn.engines.local import Database
 from everyturn.model.schemas import ACTION_SCHEMA, EVAL_CASE_SCHEMA, EVAL_RESULT_SCHEMA, MESSAGE_SCHEMA
+from everyturn.workspace import Workspace
 from everyturn.workspace.observing import how_texts_match
 
 START = datetime(2026, 9, 7, 9, tzinfo=UTC)
@@ -203,3 +205,26 @@ def test_results_of_a_case_that_several_suites_or_none_have_stay_without():
         )
         found = database.rows("SELECT suite, case_id FROM eval_results ORDER BY ALL")
     assert found == [("default", "1"), ("default", "2"), ("default", "3"), ("s", "1")]
+
+
+def test_a_question_and_its_answer_of_one_row_stand_in_that_order_and_took_no_known_time(tmp_path):
+    rows = [
+        f"c{c},u{c},2026-03-0{turn}T09:00:00Z,question {c} {turn},answer {c} {turn}"
+        for c in range(5)
+        for turn in (1, 2, 3)
+    ]
+    path = tmp_path / "log.csv"
+    path.write_text("session_id,user_id,time,prompt,response\n" + "\n".join(rows) + "\n")
+    with Workspace(":memory:") as ws:
+        ws.load(path)
+        ws.load(path)
+        told = ws.database.rows(
+            "SELECT conversation_id, role, content FROM messages ORDER BY conversation_id, position"
+        )
+        assert told == [
+            (f"c{c}", role, f"{word} {c} {turn}")
+            for c in range(5)
+            for turn in (1, 2, 3)
+            for role, word in (("user", "question"), ("assistant", "answer"))
+        ]
+        assert dashboard(ws.database)["latency_seconds"] is None

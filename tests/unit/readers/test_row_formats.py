@@ -78,6 +78,37 @@ def test_a_plain_row_may_carry_tool_calls_and_a_position():
     assert found.position == 2
 
 
+def test_a_question_with_its_answer_in_one_row_is_two_messages_of_one_time():
+    row = {
+        "session_id": "c",
+        "user": "u1",
+        "time": "2026-03-01T09:30:00Z",
+        "id": "7",
+        "prompt": "Where is it?",
+        "response": "On its way.",
+        "plan": "pro",
+    }
+    (found,) = read(PLAIN, row)
+    assert messages_of(found) == [Message("user", "Where is it?", AT), Message("assistant", "On its way.", AT)]
+    assert (found.conversation_id, found.user_id, found.attributes) == ("c", "u1", {"plan": "pro"})
+    assert found.few["message_id"] == {0: "7", 1: "7:answer"}
+    (asked,) = read(PLAIN, {"session_id": "c", "question": "Is anyone there?"})
+    assert messages_of(asked) == [Message("user", "Is anyone there?")]
+
+
+def test_questions_with_answers_are_told_from_eval_cases_and_from_messages():
+    def likeness(*records):
+        return PLAIN.looks_like(Sample(records))
+
+    asked = {"session_id": "c", "question": "Where is it?"}
+    assert likeness(asked | {"answer": "Here."}, asked, asked) > 0.5
+    assert likeness(asked) < 0.5
+    assert likeness(asked | {"answer": "Here.", "expected": "There."}) < 0.5
+    assert likeness({"session_id": "c", "role": "user", "content": "x", "prompt": "greeting"}) > 0.5
+    (message,) = read(PLAIN, {"session_id": "c", "role": "user", "content": "x", "prompt": "greeting"})
+    assert (messages_of(message), message.attributes) == ([Message("user", "x")], {"prompt": "greeting"})
+
+
 def test_plain_rows_that_are_none():
     row = {"conversation_id": "c", "role": "user", "content": "x"}
     assert (
