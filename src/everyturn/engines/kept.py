@@ -8,14 +8,14 @@ from everyturn.engines.local import Database
 from everyturn.version import __version__
 
 
-def kept(database: Database, name: str, make: Callable[[], bytes], *, told: str = "") -> bytes:
+def kept(database: Database, name: str, make: Callable[[], bytes], *, depends_on: str = "") -> bytes:
     """The cached result of that name; if the data have changed since, what `make` returns, which is then cached.
 
-    The result may depend only on the stored data, on the attribute that divides users and on `told`, what people said. Results may
+    The result may depend only on the stored data, on the attribute that divides users and on `depends_on`, what people said. Results may
     name users, so whoever deletes a user must also call `forget`.
     """
     stands_for = " ".join(
-        (__version__, database.meta("revision") or "0", database.meta("cohort_attribute") or "", told)
+        (__version__, database.meta("revision") or "0", database.meta("cohort_attribute") or "", depends_on)
     ).encode()
     mark = database.blob(f"kept.{name}.of")
     if mark == stands_for and (found := database.blob(f"kept.{name}")) is not None:

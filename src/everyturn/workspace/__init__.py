@@ -1,8 +1,8 @@
-"""The verbs, and the one place that wires the parts together.
+"""The verbs, and the only place where the parts of the program are connected.
 
     bytes -> readers -> redact -> engines (stored) -> assemble -> signals, intents -> engines (summed) -> stats, analysis -> results
 
-Every verb gives a `Result`: a dict of the shape that `--json` prints, which also knows how to show itself.
+Every verb returns a `Result`: a dict with the fields that `--json` prints, which can also show itself as text or HTML.
 """
 
 from __future__ import annotations
@@ -25,7 +25,13 @@ from everyturn.workspace import exporting, showing
 from everyturn.workspace.checking import check_all
 from everyturn.workspace.cohorts import cohorts_of
 from everyturn.workspace.comparing import compare_sets, compared_json
-from everyturn.workspace.discovering import Wishes, discover_intents, discovered_json, ensure_intents, read_taxonomy
+from everyturn.workspace.discovering import (
+    DiscoveryOptions,
+    discover_intents,
+    discovered_json,
+    ensure_intents,
+    read_taxonomy,
+)
 from everyturn.workspace.forgetting import forget_user
 from everyturn.workspace.hearing import marks_of
 from everyturn.workspace.listing import list_plugins
@@ -61,7 +67,7 @@ class Workspace:
         self.close()
 
     def close(self) -> None:
-        """Closes the file; further use is an error."""
+        """Closes the file. The workspace cannot be used afterwards."""
         self.database.close()
 
     def _result(self, verb: str, **fields: Any) -> Result:
@@ -69,7 +75,7 @@ class Workspace:
         return Result.of(verb, workspace=str(self.database.path), **fields)
 
     def __repr__(self) -> str:
-        """The file and what is in it."""
+        """The file's name and how much is in it."""
         conversations, users = self.database.rows("SELECT count(*), count(DISTINCT user_id) FROM conversations")[0]
         return f"Workspace({self.database.path!r}: {conversations:,} conversations, {users:,} users)"
 
@@ -88,13 +94,13 @@ class Workspace:
         keep_personal_data: bool = False,
         now: datetime | None = None,
     ) -> Result:
-        """Reads files and folders into the workspace and gives the ledger of what became of each record.
+        """Loads files and folders into the workspace; the result says what became of each record.
 
-        `as_` is one of conversations, actions, evals, outcomes. `format` overrides what the content says. `user_id` and
-        `conversation_id` name the field that holds the id where it is not a usual one ("metadata.user"). With
-        `on_bad="stop"` the first bad record ends the load with an error and nothing is stored. Loading the same data again
-        changes nothing. `git`, with `as_="actions"`, is a git repository: what its commits added since the first conversation, and
-        what `days` days left of it.
+        `as_` is one of conversations, actions, evals, outcomes. `format` is used instead of recognising the format by content. `user_id`
+        and `conversation_id` name the field with the id if it is not one of the usual ones ("metadata.user"). With `on_bad="stop"` the
+        first bad record ends the load with an error and nothing is stored. Loading the same data again changes nothing. `git`, together
+        with `as_="actions"`, is a git repository: its commits since the first conversation are loaded, with how much of each survived
+        after `days` days.
         """
         from everyturn.workspace.loading import load_paths
 
@@ -123,11 +129,11 @@ class Workspace:
         keep_personal_data: bool = False,
         now: datetime | None = None,
     ) -> Result:
-        """Reads what is new from a vendor's API: langfuse, langsmith, braintrust, datadog or phoenix.
+        """Loads what is new from a vendor's API: langfuse, langsmith, braintrust, datadog or phoenix.
 
-        The first time needs `since`, a day or so long ago ("7d"); after that each pull goes on where the last one ended, whether it
-        came to its end or not. Keys are read from `environment` (the process's own) under the vendor's own names. Gives the ledger
-        as `load` does, with the `requests` it took.
+        The first pull needs `since`, a day or a time ago ("7d"); each later one continues where the last one ended, even if that was
+        interrupted. Keys are read from `environment` (by default the process's own) under the vendor's own names. The result is that of
+        `load`, with the number of `requests` sent.
         """
         from everyturn.workspace.pulling import pull_into
 
@@ -144,7 +150,7 @@ class Workspace:
         return self._result("pull", **pulled)
 
     def divide_by(self, attribute: str) -> None:
-        """Names the attribute that divides users into cohorts; without it the first usual one present does."""
+        """Sets the attribute that divides users into cohorts; if none is set, the first usual one that is present does."""
         known = metrics.attribute_names(self.database)  # none yet: it may come with the first load
         if known and attribute not in {metrics.BEHAVIOUR, *known}:
             raise UnknownName.among("attribute", attribute, [metrics.BEHAVIOUR, *known], example="--divide-by {}")
@@ -162,18 +168,18 @@ class Workspace:
     # --- measure ------------------------------------------------------------------------------------------------
 
     def sql(self, signal: str, *, by: str | Sequence[str] = (), where: str | None = None, unit: str = "user") -> str:
-        """The query behind `measure`, in DuckDB's dialect; its one parameter is the signal's name."""
+        """The SQL query behind `measure`, in DuckDB's dialect; its only parameter is the signal's name."""
         named_signal(signal)
         return metrics.summary_sql(group_names(by), metrics.dimensions(self.database), where=where, unit=unit)
 
     def measure(
         self, signal: str, *, by: str | Sequence[str] = (), where: str | None = None, unit: str = "user"
     ) -> Result:
-        """A signal's rate by group, each with its range per user, or "not enough" with the users it has and needs.
+        """A signal's rate by group, with a range that counts users, or `not_enough` with the number of users there are and needed.
 
-        `by` names any of intent, cohort, week, day, month and the conversations' attributes; `where` is a condition over the
-        same names. Conversations without a user id cannot give an honest range: they are counted in `without_user`, and
-        where all lack one this is an error, unless `unit="conversation"` says that nobody appears twice.
+        `by` names any of intent, cohort, week, day, month and the conversations' attributes; `where` is a condition over the same names.
+        Answers without a user cannot have an honest range and are only counted, in `without_user`. If all lack one, NoUserIds is raised,
+        unless `unit="conversation"` says that nobody appears twice.
         """
         named_signal(signal)
         groups = group_names(by)
@@ -185,11 +191,11 @@ class Workspace:
         return self._result("measure", **measured)
 
     def compare(self, signal: str, *, current: str, baseline: str) -> Result:
-        """How far a signal lies apart between two sets of conversations, paired where the same users are in both.
+        """The difference of a signal between two sets of conversations; users who are in both are paired with themselves.
 
-        `current` and `baseline` are conditions as in `measure(where=…)`. `effect` is the whole difference, `mix` what another mix of
-        intents explains of it, `within` the rest. `verdict` speaks of the rest: better, worse, no clear change or not enough data.
-        `smallest_change` is what these two sets would have shown four times in five.
+        `current` and `baseline` are conditions as in `measure(where=…)`. `effect` is the whole difference, `mix` the part that comes from
+        a different mix of intents, `within` the part at the same intents. `verdict` is about `within`: better, worse, no clear change or
+        not enough data. `smallest_change` is the change that these two sets would have shown with a probability of 80%.
         """
         found = named_signal(signal)
         require_users(self.database)
@@ -206,11 +212,11 @@ class Workspace:
         current: str | None = None,
         baseline: str | None = None,
     ) -> Result:
-        """Whether the budgets of `config` hold and, with `worse`, whether any signal of theirs is worse than it was.
+        """Whether the budgets in the file `config` hold and, with `worse`, whether any of their signals is worse than before.
 
-        `current` and `baseline` are conditions as in `compare`; without them the last 7 days known stand against the 28 before. With no
-        budget all of acceptance, complaint, edits and rework are compared. `verdict` is failed where one check failed,
-        passed where at least one passed and none failed, unclear or not enough data otherwise.
+        `current` and `baseline` are conditions as in `compare`; by default the last 7 days with known answers are compared with the 28
+        before. Without any budget, acceptance, complaint, edits and rework are compared. `verdict` is "failed" if one check failed,
+        "passed" if at least one passed and none failed, and otherwise "unclear" or "not enough data".
         """
         settings = read_config(Path(config))
         register(self.database, settings.successes)
@@ -233,22 +239,23 @@ class Workspace:
         names: str | None = None,
         seed: int = 7,
     ) -> Result:
-        """Finds what users ask for in every conversation, and gives each request its intent or leaves it unclear.
+        """Finds what users ask for: assigns every request to an intent, or leaves it unclear.
 
-        Re-runs keep the ids of the intents there are; `events` says which were born, grew, split, merged or faded, and how
-        likely so much is by chance. `embedder` is a name of `intents.embedders` (else the one used before, or the default);
-        `taxonomy` a YAML file of what people say about intents (`intents.taxonomy`), which holds from then on; `names` the address of a language model, `https://HOST/v1#MODEL`, that names intents.
+        Running it again keeps the ids of known intents. `events` says which were born, grew, split, merged or faded, and how likely that
+        is by chance. `embedder` is a name from `intents.embedders`; by default the one used before, or "default". `taxonomy` is a YAML
+        file in which people say how intents are to be named and divided (`intents.taxonomy`); it applies from then on. `names` is the
+        address of a language model that names intents, `https://HOST/v1#MODEL`.
         """
-        wishes = Wishes(embedder, read_taxonomy(taxonomy), names, seed)
-        made = discover_intents(self.database, wishes, progress=self.progress)
+        options = DiscoveryOptions(embedder, read_taxonomy(taxonomy), names, seed)
+        made = discover_intents(self.database, options, progress=self.progress)
         return self._result("discover", **discovered_json(self.database, made))
 
     def fit(self) -> Result:
-        """Fits the words to what users of this deployment did and rated, and says whether that beats the word rule.
+        """Fits a model of users' words to what users of this deployment did and rated, and compares it with the general word rule.
 
-        The comparison is made on the same quarter of the users every time, which the fit has not seen. Where it is clearly better, the
-        outputs nobody acted on get a `rejection_risk`, to be measured like any signal; else nothing changes. `rule` and `fitted`
-        are areas under the ROC curve there, `gain` their difference with a 90% range. New data want a new fit.
+        They are compared on a quarter of the users, always the same, that the model has not seen. If the model is clearly better, the
+        outputs nobody acted on get a `rejection_risk`, which can be measured like any signal; otherwise nothing changes. `rule` and
+        `fitted` are areas under the ROC curve, `gain` is their difference with a 90% range. Run it again when there are new data.
         """
         from everyturn.workspace.fitting import fit_words, fitted_json
 
@@ -259,14 +266,17 @@ class Workspace:
     # --- watch, gap, cover --------------------------------------------------------------------------------------
 
     def watch(self, *, until: str | date | None = None, budget: float = BUDGET) -> Result:
-        """What changed, for whom, since when, the most telling first; each finding with conversations to read.
+        """What changed, for whom and since when; the most important finding first, each with conversations to read.
 
-        `budget` is how many false alarms a year to expect at most when nothing ever changes, however often one looks. `until`
-        replays the past: what would have been told by the end of that day, with today's intents.
+        `budget` is the expected number of false alarms a year, at most, if nothing ever changes, however often one looks. `until` replays
+        the past: what would have been reported at the end of that day, with today's intents.
         """
         if budget <= 0:
             raise InputError(
-                "the budget of false alarms must be above 0", where="budget", expected="a number a year, such as 12"
+                "the budget of false alarms must be above 0",
+                where=f"budget {budget:g}",
+                expected="a number of false alarms a year",
+                try_="everyturn watch --budget 12",
             )
         day = read_day(until)
         require_users(self.database)
@@ -278,15 +288,16 @@ class Workspace:
         rest = {name: value for name, value in seen.items() if name not in told}
         return self._result("watch", until=plain(day), budget=budget, **told, **rest)
 
-    def _told(self) -> list[dict[str, Any]]:
-        """Every finding of both tiers."""
+    def _all_findings(self) -> list[dict[str, Any]]:
+        """The findings of `watch`, of both tiers."""
         seen = self.watch()
         return [*seen["findings"], *seen["watch_list"]]
 
     def cohorts(self) -> Result:
-        """Who the users are: groups by how they use the product, found anew with ids kept, and the declared cohorts.
+        """The groups of users by how they use the product, and the declared cohorts, each with its acceptance.
 
-        `divide_by("behaviour")` then watches and reports by these groups.
+        The groups are found again each time; groups that continue keep their ids. After `divide_by("behaviour")`, the other verbs use them
+        as cohorts.
         """
         require_users(self.database)
         self._ensure_intents()
@@ -294,21 +305,24 @@ class Workspace:
         return self._result("cohorts", **cohorts_of(self.database))
 
     def mark(self, kind: str | None = None, what: str | None = None, *, remove: bool = False) -> Result:
-        """Tells `watch` what people know, and gives all marks.
+        """Adds a mark, which `watch` then takes into account; without arguments, lists all marks.
 
-        Kinds: `release` DAY (a change may begin with it, so that day weighs a week), `holiday` DAY (left out of what is watched),
-        `mute` FINDING (not told again), `normal` FINDING (its level is learnt anew within days). `remove` takes a mark away.
+        Kinds are `release` DAY (changes are more likely to begin on that day), `holiday` DAY (the day is ignored), `mute` FINDING (it is not
+        reported again) and `normal` FINDING (the new level is accepted as normal and learnt within days). `remove` removes the mark.
         """
         if kind is not None:
             if what is None:
                 raise InputError(
-                    "a mark of what?", expected="a day or the id of a finding", try_="everyturn mark release 2026-10-19"
+                    "a mark of what?",
+                    where=f"mark {kind}",
+                    expected="a day or the id of a finding",
+                    try_="everyturn mark release 2026-10-19",
                 )
-            add_mark(self.database, kind, what, told=self._told, remove=remove)
+            add_mark(self.database, kind, what, findings=self._all_findings, remove=remove)
         return self._result("mark", **marks_of(self.database).to_json())
 
     def gap(self) -> Result:
-        """Evals beside users, per intent, the widest distance first; intents no case tests by how little users accept."""
+        """Evals beside users, intent by intent; those that cost users most accepted answers come first."""
         require_users(self.database)
         self._ensure_intents()
         return self._result("gap", **gap_of(self.database).to_json())
@@ -321,11 +335,11 @@ class Workspace:
         count: int = 50,
         upload: str | None = None,
     ) -> Result:
-        """How much of what users ask the eval cases test, by traffic, failures and intents; what they miss; what is wrong with them.
+        """How much of what users ask for the eval cases test, what they miss, and which cases are stale or duplicates.
 
-        The cases are those already loaded and those of `suites`, which are loaded first. With `write`, a file, or `upload`, a
-        dataset's name, the next `count` cases that close most of the gap are made of real conversations, masked, and written in
-        the form `to`: braintrust, jsonl, langfuse, langsmith, openai-evals or ragas. `predicted` is the coverage with them.
+        The cases are those loaded before and those in the files `suites`, which are loaded first. With `write` (a file) or `upload` (the
+        name of a dataset), up to `count` new cases are made from real conversations, masked, and written in the form `to`: braintrust,
+        jsonl, langfuse, langsmith, openai-evals or ragas. They are chosen to raise coverage most; `predicted` is the coverage with them.
         """
         from everyturn.outputs.cases import named
         from everyturn.workspace import covering
@@ -345,19 +359,19 @@ class Workspace:
     def show(self, *what: str, where: str | None = None, limit: int = 5) -> Result:
         """What is behind a number: `show("conversation", ID)`, `show("intent", ID or name)`, `show("cohort", NAME)`, `show("user", ID)`, `show(SIGNAL)`, `show(FINDING)`, `show("trust")`.
 
-        For a signal, `where` narrows to the conversations that meet the condition, and those where the answer was bad come first.
+        For a signal, `where` selects the conversations that meet a condition; those with the worst answers come first.
         """
         if showing.is_conversation(what):
             self._refresh()
         else:
             self._ensure_intents()
-        opened = showing.opened(self.database, what, where=where, limit=limit, told=self._told)
+        opened = showing.opened(self.database, what, where=where, limit=limit, findings=self._all_findings)
         return self._result("show", limit=limit, **opened)
 
     def report(self, file: str | Path | None = None, *, title: str = "Your agent") -> Result:
         """Everything on one page: evals beside users, findings, intents, trust, coverage, and the conversations behind them.
 
-        Writes one self-contained HTML file where `file` is given; the result is the object the page is drawn from.
+        With `file`, writes the page as one self-contained HTML file. The result is the object from which the page is drawn.
         """
         if file is not None:
             require_place(file)
@@ -374,22 +388,22 @@ class Workspace:
     # --- export, forget -----------------------------------------------------------------------------------------
 
     def export(self, kind: str, *, to: str | Path) -> int:
-        """Writes one kind of thing to a .jsonl, .parquet or .csv file, or as JSON Lines to stdout for "-"; gives the row count.
+        """Writes one kind of data to a .jsonl, .parquet or .csv file, or to stdout as JSON Lines for "-"; returns the number of rows.
 
-        Kinds: conversations (the form `load` reads back), actions, observations, intents, assignments, map (where each
-        request stands), taxonomy (YAML, to be edited and given back to `discover`), summaries, findings.
+        Kinds are conversations (which `load` can read), actions, observations, intents, assignments, map (the place of each request),
+        taxonomy (YAML that can be edited and passed to `discover`), summaries and findings.
         """
         exporting.require_kind(kind)
         if kind not in exporting.AS_LOADED:
             self._refresh()
         if kind in exporting.WITH_INTENTS:
             self._ensure_intents()
-        return exporting.write(self.database, kind, to, told=self._told)
+        return exporting.write(self.database, kind, to, findings=self._all_findings)
 
     def forget(self, user: str) -> Result:
-        """Deletes what one user said and did, and everything concluded from it. Intents and their ids stay.
+        """Deletes what a user said and did, and everything concluded from it. Intents and their ids stay.
 
-        An error where nobody of that id is there.
+        Raises UnknownName if there is no user of that id.
         """
         owner, count = forget_user(self.database, user)
         return self._result("forget", user=owner, conversations=count)

@@ -1,4 +1,4 @@
-"""Whether what a team wants held holds: budgets from its settings, and nothing worse than before."""
+"""The verb `check`: whether a team's budgets hold and no signal is worse than before."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ _VERDICTS: dict[str, Verdict] = {
     "not enough data": "not enough data",
 }
 _RECENT, _BEFORE = timedelta(days=7), timedelta(days=28)
-_LATEST = timedelta(days=56)  # what was last known longer ago is no news
+_LATEST = timedelta(days=56)  # answers that became known longer ago are not compared
 
 
 def check_all(
     db: Database, budgets: tuple[Budget, ...], *, worse: bool, current: str | None, baseline: str | None
 ) -> dict[str, Json]:
-    """The checks of the budgets and, with `worse` or where there is no budget, of changes, the worst verdict first; and their sum."""
+    """The fields of the `check` result: the checks of all budgets and, with `worse` or without any budget, of changes; failed ones first."""
     checks = list(check_budgets(db, budgets))
     if worse or not budgets:
         names = dict.fromkeys(budget.signal for budget in budgets) or COMPARED
@@ -46,7 +46,7 @@ def check_all(
 
 
 def check_budgets(db: Database, budgets: tuple[Budget, ...]) -> Iterator[Check]:
-    """Each budget in each of its groups."""
+    """The check of each budget in each of its groups."""
     for budget in budgets:
         table = metrics.summarise(db, budget.signal, by=budget.by, where=budget.where)
         for row in table.to_pylist():
@@ -57,7 +57,7 @@ def check_budgets(db: Database, budgets: tuple[Budget, ...]) -> Iterator[Check]:
 def check_changes(
     db: Database, signals: Iterable[Signal], *, current: str | None, baseline: str | None
 ) -> Iterator[Check]:
-    """Whether any of the signals is worse in `current` than in `baseline`; the last 7 days known against the 28 before unless said."""
+    """The check of each signal for being worse in `current` than in `baseline`; by default the last 7 days against the 28 before."""
     given = _given(current, baseline)
     for signal in signals:
         sides = given or _periods(db, signal.name)
@@ -80,7 +80,7 @@ def _given(current: str | None, baseline: str | None) -> tuple[str, str] | None:
 
 
 def _periods(db: Database, signal: str) -> tuple[str, str]:
-    """The last 7 days whose answers are known, and the 28 before: later ones are still coming in."""
+    """The conditions of the default comparison: the last 7 days whose answers are known, and the 28 days before."""
     latest = db.scalar("SELECT max(started_at)::DATE FROM conversations")
     if latest is None:
         return "day IS NULL", "day IS NULL"

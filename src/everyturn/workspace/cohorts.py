@@ -1,4 +1,4 @@
-"""Cohorts: who the users are by what was declared of them, and by how they use the product."""
+"""The verb `cohorts`: groups of users by how they use the product, and the cohorts declared by an attribute."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from everyturn.workspace.measuring import UNASKED, acceptance_by
 
 
 def cohorts_of(db: Database) -> dict[str, Any]:
-    """Groups users by behaviour anew (ids are kept), and gives every cohort with what is known of it.
+    """Groups users by behaviour again (groups that continue keep their ids), and returns the fields of the `cohorts` result.
 
-    `groups` are those of behaviour, `declared` those of the attribute that divides users; each with users, acceptance and the
-    smallest change of acceptance that four more weeks would probably show. Fewer than ten users are not named.
+    `groups` are those by behaviour, `declared` the cohorts of the attribute that divides users; each has its users, its acceptance and
+    the smallest change of it that four more weeks would probably show. Cohorts of fewer than ten users are left out.
     """
     found = group_users(shapes.shapes(db), known=shapes.stored(db), labels=names_of(db))
     shapes.store(db, found.members, {g.group_id: g.name for g in found.groups})

@@ -1,4 +1,4 @@
-"""How far a signal lies apart between two sets of conversations."""
+"""The verb `compare`: the difference of a signal between two sets of conversations."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from everyturn.stats.intervals import rate
 
 
 def compare_sets(db: Database, signal: Signal, *, current: str, baseline: str) -> Comparison:
-    """A signal between two sets of answers, adjusted for what was asked; intents must be there."""
+    """Compares a signal between two sets of answers, adjusted for the mix of intents. Intents must have been found."""
     sides = metrics.sides(db, signal.name, current=current, baseline=baseline)
     return compare_sides(sides, signal=signal.name, better=signal.better)
 
 
 def compared_json(made: Comparison, *, current: str, baseline: str) -> dict[str, Json]:
-    """A comparison's part of the result; `current` and `baseline` are the conditions that made the two sets."""
+    """A comparison as fields of a result; `current` and `baseline` are the conditions that define the two sets."""
     return {
         "current": {"where": current, **rate(made.current).to_json()},
         "baseline": {"where": baseline, **rate(made.baseline).to_json()},

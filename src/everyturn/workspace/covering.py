@@ -1,4 +1,4 @@
-"""Coverage and the cases that close its gap: what the suites miss, which real requests to make cases of, and the cases made."""
+"""The verb `cover`: what eval suites miss, which real requests to turn into cases, and the cases made from them."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ from everyturn.workspace.discovering import known
 from everyturn.workspace.looking import evals_of, names_of, panel_of
 from everyturn.workspace.result import Progress
 
-# Of each intent: those that failed first, one a user; the rest of it is still what they must stand for.
+# The number of requests per intent that are considered as cases: failed ones first, one per user.
 CANDIDATES = 256
 _TRIED = 1024  # requests of an intent that are read at a time
-_RECENT = timedelta(weeks=8)  # an intent nobody asked for within it is stale
+_RECENT = timedelta(weeks=8)  # cases of intents nobody has asked for in this time are stale
 _OBJECTED = "A good answer does what was asked the first time: here the user objected to the answer"
 _REASONS: Mapping[tuple[str, str | None], str] = {
     ("rejected", "words"): _OBJECTED,
@@ -52,9 +52,9 @@ _UNTESTED = "A good answer gives the user what they ask for; no failure was seen
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """One request to make a case of: where it stands, its intent, how it failed, and what it adds.
+    """A request that is to become a case: its place, its intent, what a good answer does (`rubric`), and the coverage it adds.
 
-    `turn` is the turn whose user message the case ends with, `failed_turn` the first whose answer failed.
+    `turn` is the turn whose user message the case ends with, `failed_turn` the first turn whose answer failed, None if none did.
     """
 
     conversation_id: str
@@ -70,9 +70,9 @@ class Proposal:
 def cover(
     db: Database, *, write: str | Path | None, to: str, count: int, upload: str | None, progress: Progress
 ) -> dict[str, Any]:
-    """Coverage and what is wrong with the suites; with `write` or `upload`, the next cases, where they went, and coverage with them.
+    """The fields of the `cover` result. With `write` or `upload` these include the new cases and the coverage with them.
 
-    Where no case can be made nothing is written or sent, and a note says so.
+    If no case can be made, nothing is written or sent, and a note says so.
     """
     panel, evals, names = panel_of(db), evals_of(db), names_of(db)
     inspected, words, requests = inspect_suites(db)
@@ -100,7 +100,7 @@ def cover(
 
 
 def inspect_suites(db: Database) -> tuple[Suites, Words, pa.Table]:
-    """What is wrong with the loaded suites, the words of requests and cases, and the requests themselves."""
+    """The stale and duplicate cases of the loaded suites, the words of requests and cases, and the requests themselves."""
     requests = inputs.requests(db)
     cases = [
         SuiteCase(row["suite"], row["case_id"], row["input"], row["intent_id"]) for row in inputs.cases(db).to_pylist()
@@ -113,10 +113,10 @@ def inspect_suites(db: Database) -> tuple[Suites, Words, pa.Table]:
 
 
 def demands_of(db: Database, requests: pa.Table, words: Words) -> tuple[list[Demand], list[Codes], dict[int, int]]:
-    """Each intent's requests as they are to be stood for, their places among all requests, and the turn a case of each ends with.
+    """Each intent's requests in the form `choose` needs, their numbers among all requests, and the turn a case of each ends with.
 
-    A request weighs its share of all requests, and where its answer failed its share of all failures too. Only a request
-    whose own message is inside its intent may become a case: then reading the case back covers what was predicted.
+    The weight of a request is its share of all requests plus, if its answer failed, its share of all failures. A request may only become
+    a case if its own message is inside its intent, so that loading the case again gives the coverage that was predicted.
     """
     of = requests["intent_id"].combine_chunks().dictionary_encode()
     intents = sorted(of.dictionary.to_pylist())
@@ -144,7 +144,7 @@ def demands_of(db: Database, requests: pa.Table, words: Words) -> tuple[list[Dem
 def propose(
     db: Database, requests: pa.Table, words: Words, names: Mapping[str, str], *, count: int
 ) -> tuple[list[Proposal], list[str]]:
-    """The next `count` requests to make cases of, the one that adds most first, and what to know of how they were found."""
+    """The next `count` requests to turn into cases, the one that adds most first, and notes on how they were chosen."""
     demands, rows, turns = demands_of(db, requests, words)
     found = []
     for choice in choose(demands, count):
@@ -161,10 +161,10 @@ def propose(
 
 
 def _candidates(db: Database, requests: pa.Table, rows: Sequence[Codes]) -> list[dict[int, int]]:
-    """Of each intent, whose requests are the `rows`, the places there of those that may become cases, and the turn each would end with.
+    """For each intent, the requests that may become cases (as places in its `rows`), and the turn with which each case would end.
 
-    The failures where there are any, one a user, up to `CANDIDATES`: those with the user's own version first, then the
-    earliest. Some of each intent are read at a time, until there are enough.
+    Failed requests if there are any, one per user, up to `CANDIDATES`: those with the user's own version of the answer first, then the
+    earliest. A number of requests of each intent is read at a time, until there are enough.
     """
     found: list[dict[int, tuple[int, int]]] = [{} for _ in rows]
     discovery = known(db)
@@ -172,7 +172,7 @@ def _candidates(db: Database, requests: pa.Table, rows: Sequence[Codes]) -> list
         return [{} for _ in rows]
     failed, turn = pc.is_valid(requests["failed_turn"]).to_numpy(), requests["turn"].to_numpy()
     is_kept = pc.fill_null(pc.equal(requests["evidence"], "artefact"), fill_value=False)
-    has_text = pc.or_(is_kept, requests["reworked"]).to_numpy()  # whether the user's own version of the answer is known
+    has_text = pc.or_(is_kept, requests["reworked"]).to_numpy()  # whether the user's own version is known
     people = pc.coalesce(requests["user_id"], requests["conversation_id"]).combine_chunks().dictionary_encode()
     user = people.indices.to_numpy()
     for is_failed in (True, False):
@@ -202,9 +202,9 @@ def _candidates(db: Database, requests: pa.Table, rows: Sequence[Codes]) -> list
 
 
 def _case_turns(db: Database, discovery: Discovery, requests: pa.Table, numbers: Codes) -> dict[int, int]:
-    """The turn the case of each of these requests would end with: the one that failed if its message is inside the intent, else the first.
+    """The turn with which the case of each request would end: the failed one if its message is inside the intent, else the first.
 
-    Requests neither of whose messages is inside their intent are left out.
+    Requests with neither of these messages inside their intent are left out.
     """
     some = requests.take(numbers)
     failed, first = some["failed_turn"], some["turn"]
@@ -240,7 +240,7 @@ def _proposal(row: Mapping[str, Any], turn: int, names: Mapping[str, str], choic
 
 
 def _rubric(row: Mapping[str, Any], turn: int) -> str:
-    """One sentence on what went wrong and what a good answer does instead; it quotes nobody."""
+    """A sentence on what went wrong and what a good answer does instead, without quoting anybody."""
     if row["failed_turn"] is None:
         return f"{_UNTESTED}."
     reason = _REWORKED if row["reworked"] else _REASONS.get((row["label"], row["evidence"]), _OBJECTED)
@@ -252,7 +252,7 @@ def _rubric(row: Mapping[str, Any], turn: int) -> str:
 
 
 def make_cases(db: Database, proposals: Sequence[Proposal]) -> list[NewCase]:
-    """The proposed cases whole: what the agent saw, masked, and the user's own version where there is one."""
+    """The proposed cases: the conversation up to the question, masked, and the user's own version of the answer if there is one."""
     found = evidence.several(db, (proposal.conversation_id for proposal in proposals))
     return [_case(found[p.conversation_id], p) for p in proposals if p.conversation_id in found]
 
@@ -293,7 +293,7 @@ def _masked(message: Message) -> Message:
 
 
 def _correction(conversation: Conversation, proposal: Proposal) -> str | None:
-    """What the user made of the answer to the case's question, None where that is not known or they changed nothing."""
+    """The user's own version of the answer to the case's question; None if it is not known or they changed nothing."""
     if proposal.failed_turn != proposal.turn:
         return None
     answered = [turn for turn in conversation.turns if turn.agent]
@@ -306,7 +306,7 @@ def _correction(conversation: Conversation, proposal: Proposal) -> str | None:
 
 
 def require_inputs(db: Database, loaded: Mapping[str, Any], suites: Sequence[object]) -> None:
-    """An error where the suites named hold records and no case has an input: they could cover nothing."""
+    """Raises InputError if the suites loaded have records but no case has an input, because they could cover nothing."""
     if not loaded["records"] or db.scalar("SELECT count(*) FROM eval_cases WHERE input <> ''"):
         return
     raise InputError(

@@ -1,4 +1,4 @@
-"""Requests -> intents, stored: the discovery whole, each request, turn and eval case under its intent."""
+"""Discovers intents and stores them: the discovery itself, and the intent of each request, turn and eval case."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from everyturn.model.schemas import REQUEST_SCHEMA, TIME
 from everyturn.workspace.observing import observe
 from everyturn.workspace.result import Progress, plain
 from everyturn.workspace.vectors import Vectors
-from everyturn.workspace.verifying import settle
+from everyturn.workspace.verifying import update_after_discovery
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +36,8 @@ class Discovered:
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
-    """How to discover: by which embedder, in whose words, named by which model; nothing said is as it was before."""
+class DiscoveryOptions:
+    """How to discover intents: `embedder`, people's `taxonomy`, and a language model for `names`; None keeps what was used before."""
 
     embedder: str | None = None
     taxonomy: Taxonomy | None = None
@@ -45,39 +45,39 @@ class Wishes:
     seed: int = 7
 
 
-def discover_intents(db: Database, wishes: Wishes, *, progress: Progress) -> Discovered:
-    """Finds the intents of every request and stores them; those known before keep their ids."""
+def discover_intents(db: Database, options: DiscoveryOptions, *, progress: Progress) -> Discovered:
+    """Finds the intents of all requests and stores them; intents known before keep their ids."""
     observe(db, progress=progress)
     requests = stored_requests(db)
     store = Vectors(db)
-    embedder = named(wishes.embedder, store) if wishes.embedder else None
-    remote = Remote(wishes.names) if wishes.names else None
+    embedder = named(options.embedder, store) if options.embedder else None
+    remote = Remote(options.names) if options.names else None
     progress("discovering", 0, None)
     found = discover(
-        requests, known=known(db), embedder=embedder, store=store, taxonomy=wishes.taxonomy, seed=wishes.seed
+        requests, known=known(db), embedder=embedder, store=store, taxonomy=options.taxonomy, seed=options.seed
     )
     names: Names = {key: tuple(told) for key, told in orjson.loads(db.meta("intent_names") or "{}").items()}
     found, names = name_with(remote, found, requests, known=names)
     db.set_meta("intent_names", orjson.dumps(names).decode())
     _store(db, found)
-    settle(db)
+    update_after_discovery(db)
     unclear: int = db.scalar("SELECT count(*) FROM assignments WHERE intent_id IS NULL")
-    return Discovered(found, requests.num_rows, unclear, wishes.seed)
+    return Discovered(found, requests.num_rows, unclear, options.seed)
 
 
 def ensure_intents(db: Database, *, progress: Progress) -> None:
-    """Discovers where that was never done, and places what was loaded since under the intents there are."""
+    """Discovers intents if that was never done; otherwise assigns what was loaded since to the known ones."""
     observe(db, progress=progress)
     if db.scalar("SELECT count(*) FROM requests"):
         _place_all(db, progress=progress)
     else:
         _place_turns(db)
-    settle(db)
+    update_after_discovery(db)
 
 
 def _place_all(db: Database, *, progress: Progress) -> None:
     if known_embedder(db) is None or db.meta("requests_changed") == "yes":
-        discover_intents(db, Wishes(), progress=progress)
+        discover_intents(db, DiscoveryOptions(), progress=progress)
     elif db.meta("cases_changed") == "yes" and (found := known(db)) is not None:
         with db.transaction():
             _place_cases(db, found)
@@ -85,7 +85,7 @@ def _place_all(db: Database, *, progress: Progress) -> None:
 
 
 def known(db: Database) -> Discovery | None:
-    """The intents known so far, None before the first discovery."""
+    """The stored discovery, None before the first one."""
     kept = db.rows("SELECT name, value FROM blobs WHERE name LIKE 'discovery.%'")
     if not kept:
         return None
@@ -93,13 +93,13 @@ def known(db: Database) -> Discovery | None:
 
 
 def known_embedder(db: Database) -> str | None:
-    """What the known intents were found with, None before the first discovery; the rest of the discovery is not read."""
+    """The name of the embedder of the stored discovery, None before the first one; much cheaper than reading all of it."""
     state = db.blob("discovery.state")
     return _from_ipc(state)["embedder_name"][0].as_py() if state else None
 
 
 def intent_rows(db: Database) -> list[dict[str, Json]]:
-    """The intents as `discover` shows them, the largest first."""
+    """The intents in the form of the `discover` result, the largest first."""
     return [
         {**row, "phrases": orjson.loads(row["phrases"]), "first_seen": plain(row["first_seen"])}
         for row in db.table(
@@ -113,7 +113,7 @@ def intent_rows(db: Database) -> list[dict[str, Json]]:
 
 
 def discovered_json(db: Database, made: Discovered) -> dict[str, Json]:
-    """A discovery as every face shows it."""
+    """The fields of the `discover` result."""
     found = made.discovery
     return {
         "embedder": found.embedder_name,
@@ -146,13 +146,13 @@ def read_taxonomy(path: str | Path | None) -> Taxonomy | None:
 
 
 def taxonomy_text(db: Database) -> str:
-    """All intents and what people said about them, as YAML to be edited and given back."""
+    """All intents and what people said about them, as YAML that can be edited and passed to `discover`."""
     found = known(db)
     return Taxonomy().to_yaml() if found is None else to_yaml(found)
 
 
 def _store(db: Database, found: Discovery) -> None:
-    """Keeps a discovery: its state whole, its intents and assignments as tables, each turn and each eval case placed."""
+    """Stores a discovery: its state, its intents and assignments as tables, and the intent of each turn and eval case."""
     tables = found.to_tables()
     with db.transaction():
         for name, table in tables.items():
@@ -171,7 +171,7 @@ def _store(db: Database, found: Discovery) -> None:
 
 
 def _place_turns(db: Database) -> None:
-    """Each turn belongs to the latest request at or before it; what came before the first request belongs to the first."""
+    """Stores the intent of each turn: that of the latest request at or before it; turns before the first request get the first one's."""
     db.run("DELETE FROM turn_intents")
     db.run(
         """
@@ -187,7 +187,7 @@ def _place_turns(db: Database) -> None:
 
 
 def _place_cases(db: Database, found: Discovery) -> None:
-    """Each eval case under the intent it is inside of, by the rule the requests follow; null where it is inside none."""
+    """Stores the intent of each eval case, determined like that of a request; null if it is inside none."""
     db.run("DELETE FROM case_intents")
     cases = db.table("SELECT suite, case_id, input FROM eval_cases ORDER BY suite, case_id")
     if not cases.num_rows:
@@ -198,12 +198,12 @@ def _place_cases(db: Database, found: Discovery) -> None:
 
 
 def stored_requests(db: Database) -> pa.Table:
-    """All requests, as discovery reads them."""
+    """All stored requests, as a table of REQUEST_SCHEMA."""
     return _zoned(db.table("SELECT * FROM requests ORDER BY conversation_id, request"))
 
 
 def map_points(db: Database) -> pa.Table:
-    """Where each request stands on the map of intents (`intents.layout.POINT_SCHEMA`); no row before a discovery."""
+    """The place of each request on the map of intents, as `intents.layout.POINT_SCHEMA`; empty before the first discovery."""
     found = known(db)
     if found is None or not found.intents:
         return POINT_SCHEMA.empty_table()
@@ -213,7 +213,7 @@ def map_points(db: Database) -> pa.Table:
 
 
 def _zoned(requests: pa.Table) -> pa.Table:
-    """Stored requests as REQUEST_SCHEMA: their times are the instants they are."""
+    """Stored requests as REQUEST_SCHEMA, with times as instants in UTC."""
     at = requests.column("at").cast(pa.timestamp("us")).cast(TIME)
     return requests.set_column(requests.schema.get_field_index("at"), "at", at).cast(REQUEST_SCHEMA)
 
@@ -230,7 +230,7 @@ def _from_ipc(value: bytes) -> pa.Table:
 
 
 def _intent_table(found: Discovery) -> pa.Table:
-    """The intents as the stored table shows them to people and queries."""
+    """The rows of the stored table `intents`."""
     return pa.Table.from_pylist(
         [
             {

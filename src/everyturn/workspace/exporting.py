@@ -1,4 +1,4 @@
-"""Stored things as Arrow batches in the forms that leave the workspace."""
+"""The verb `export`: stored data as Arrow batches, in the forms in which they are written to files."""
 
 from __future__ import annotations
 
@@ -33,19 +33,19 @@ QUERIES = {
     "assignments": "SELECT a.conversation_id, a.request, a.intent_id, coalesce(i.label, a.intent_id) AS intent, a.confidence"
     " FROM assignments a LEFT JOIN intents i USING (intent_id) ORDER BY a.conversation_id, a.request",
 }
-AS_LOADED = frozenset({"conversations", "actions"})  # the others are made from these
+AS_LOADED = frozenset({"conversations", "actions"})  # written as loaded; all others are computed from these
 WITH_INTENTS = frozenset({"intents", "assignments", "map", "taxonomy", "summaries"})
 KINDS = ("conversations", *QUERIES, "map", "taxonomy", "summaries", "findings")
 
 
 def require_kind(kind: str) -> None:
-    """An error where that kind is not exported."""
+    """Raises UnknownName if that kind cannot be exported."""
     if kind not in KINDS:
         raise UnknownName.among("kind of export", kind, KINDS, example="everyturn export {} --to -")
 
 
-def write(db: Database, kind: str, to: str | Path, *, told: Callable[[], Sequence[dict[str, Json]]]) -> int:
-    """Writes one kind and gives the row count; what the kind is made from must be there. `told` gives the findings."""
+def write(db: Database, kind: str, to: str | Path, *, findings: Callable[[], Sequence[dict[str, Json]]]) -> int:
+    """Writes one kind and returns the number of rows; what it is computed from must be up to date. `findings` returns the findings."""
     from everyturn.outputs.tables import write_table, write_text
 
     if kind == "taxonomy":
@@ -57,14 +57,18 @@ def write(db: Database, kind: str, to: str | Path, *, told: Callable[[], Sequenc
         batches, schema = queried(db, QUERIES[kind])
     else:
         table = (
-            map_points(db) if kind == "map" else metrics.all_summaries(db) if kind == "summaries" else findings(told())
+            map_points(db)
+            if kind == "map"
+            else metrics.all_summaries(db)
+            if kind == "summaries"
+            else finding_table(findings())
         )
         batches, schema = table.to_batches(), table.schema
     return write_table(batches, schema, to)
 
 
 def queried(db: Database, sql: str) -> Exported:
-    """A query's batches, with stored JSON as JSON and stored times as the instants they are."""
+    """A query's batches, with JSON columns as JSON and times as instants in UTC."""
     schema = pa.schema([_field(f) for f in db.table(f"SELECT * FROM ({sql}) LIMIT 0").schema])
     batches = (
         pa.RecordBatch.from_arrays([_column(c, f.type) for c, f in zip(b.columns, schema, strict=True)], schema=schema)
@@ -74,7 +78,7 @@ def queried(db: Database, sql: str) -> Exported:
 
 
 def conversations(db: Database) -> Exported:
-    """Whole conversations in the exchange form, which `load` reads back; with `scores` where machines scored any of them."""
+    """All conversations in the form that `load` reads; with a column `scores` if any has scores by machines."""
     scored = db.scalar("SELECT count(*) FROM feedback WHERE source = 'judge'")
     names = (*_CONVERSATION, "scores") if scored else _CONVERSATION
     schema = pa.schema([(name, pa.json_() if name in _JSON else pa.string()) for name in names])
@@ -90,8 +94,8 @@ def conversations(db: Database) -> Exported:
     return batches(), schema
 
 
-def findings(found: Sequence[dict[str, Json]]) -> pa.Table:
-    """Findings as `watch` gives them, one row each."""
+def finding_table(found: Sequence[dict[str, Json]]) -> pa.Table:
+    """The findings of `watch` as a table, a row each."""
     schema = pa.schema([(n, pa.float64() if n in {"size", "low", "high"} else pa.string()) for n in _FINDINGS])
     rows = [{n: orjson.dumps(f[n]).decode() if n == "conversations" else f[n] for n in _FINDINGS} for f in found]
     return pa.Table.from_pylist(rows, schema)

@@ -1,4 +1,4 @@
-"""What users did with some outputs -> how likely the others were rejected, by their words; kept only where it beats the rule."""
+"""The verb `fit`: from what users did with some outputs, learns how likely others were rejected, judging by users' words."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _LABELS = f"""
     AND conversation_id IN (SELECT conversation_id FROM conversations WHERE origin <> 'outcomes')
     AND conversation_id NOT IN (SELECT conversation_id FROM ({_EXPLICIT})))
 """
-MOST = 20_000  # labelled outputs a fit is made from; more change nothing that can be seen
+MOST = 20_000  # labelled outputs used for a fit; more do not improve it measurably
 
 
 @dataclass(frozen=True, slots=True)
 class Fitting:
-    """A fit, how many outputs have a label, and how many without one were given a probability."""
+    """A fit, the number of outputs with a label, and the number of outputs that were given a probability."""
 
     fitted: Fitted
     labelled: int
@@ -34,11 +34,11 @@ class Fitting:
 
 
 def fit_words(db: Database) -> Fitting:
-    """Fits the words to what was explicitly done or rated, and gives the other outputs their probability where that is better.
+    """Fits a model to explicit outcomes and, if it is better than the word rule, stores probabilities for the other outputs.
 
-    Labels are the outcomes that rest on actions, ratings and artefacts; and where a conversation has none, what the team's own table
-    says of the whole (`load --as outcomes`), which stands at the last output the user replied to. Of more than 20,000 those with the
-    lowest hash of their conversation are taken, the same ones every time.
+    Labels are the outcomes that come from actions, ratings and artefacts. If a conversation has none, the outcome in the team's own table
+    (`load --as outcomes`) is used as the label of the last output to which the user replied. Of more than 20,000 labels, those with the
+    lowest hashes of their conversations' ids are used, so that they are the same every time.
     """
     labelled: int = db.scalar(f"SELECT count(*) FROM ({_LABELS})")
     known = {
@@ -73,7 +73,7 @@ def fit_words(db: Database) -> Fitting:
 
 
 def fitted_json(made: Fitting) -> dict[str, Json]:
-    """A fit's part of the result: whether it is used, and how it compares with the rule."""
+    """The fields of the `fit` result: whether the model is used, and how it compares with the rule."""
     found = made.fitted
     sentence = (
         f"Fitted to {found.rows:,} labelled outputs, and better than the rule on the part held back: {made.predicted:,} outputs have a"
@@ -91,7 +91,7 @@ def fitted_json(made: Fitting) -> dict[str, Json]:
 
 
 def _predict(db: Database, fitted: Fitted) -> int:
-    """Stores the probability of each output without an explicit outcome that the user replied to."""
+    """Stores the probability for each output without an explicit outcome to which the user replied; returns their number."""
     if fitted.predict is None:
         return 0
     stored = 0

@@ -1,4 +1,4 @@
-"""Deletes what one user said and did, and everything concluded from it."""
+"""The verb `forget`: deletes what a user said and did, and everything concluded from it."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ _BY_CONVERSATION = (
 
 
 def forget_user(db: Database, user: str) -> tuple[str, int]:
-    """Deletes the user's data; gives the id they were stored under and how many conversations are gone. An error where nobody has it.
+    """Deletes a user's data; returns the id under which it was stored and the number of conversations deleted.
 
-    An id that is an address is stored under its stand-in, or as it is where it was loaded with `keep_personal_data`.
+    An id that is an e-mail address is stored as a pseudonym, or unchanged if it was loaded with `keep_personal_data`. Raises UnknownName if
+    there is no such user.
     """
     ids = dict.fromkeys((pseudonym(user, salt=db.meta("salt") or ""), user))
     found = [each for each in ids if _is_named(db, each)]
@@ -49,13 +50,13 @@ def forget_user(db: Database, user: str) -> tuple[str, int]:
             db.run(f"DELETE FROM {name} WHERE conversation_id IN {gone}")
         if metrics.knows_behaviour(db):
             db.run("DELETE FROM behaviours WHERE member IN (SELECT unnest(?))", [found])
-        db.run("DELETE FROM blobs WHERE name = 'monitor'")  # it names users; it is made anew from what is left
+        db.run("DELETE FROM blobs WHERE name = 'monitor'")  # it names users, and is computed again when needed
         kept.forget(db)
     db.run("CHECKPOINT")
     return found[0], count
 
 
 def _is_named(db: Database, user_id: str) -> bool:
-    """Whether anything is stored under an id; somebody may have done or said something and have no conversation yet."""
+    """Whether anything is stored under an id, including messages and actions that belong to no conversation."""
     tables = ("conversations", "messages", "spans", "actions")
     return any(db.rows(f"SELECT 1 FROM {name} WHERE user_id = ? LIMIT 1", [user_id]) for name in tables)

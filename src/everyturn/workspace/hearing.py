@@ -1,7 +1,7 @@
-"""The monitor's ears: what it has heard so far is kept in the workspace, and only closed blocks that are new are folded.
+"""Runs the monitor: its state is stored in the workspace, and only new closed blocks are folded into it.
 
-The alarms are a function of the data and the marks alone. Where anything before the kept point changed (late outcomes, merged users,
-renamed cohorts, intents found anew), the history is folded again from its beginning, which takes some two microseconds an answer.
+The alarms depend only on the data and the marks. If anything that has been folded has changed since (late outcomes, merged users, renamed
+cohorts, intents found again), the whole history is folded again, which takes about two microseconds per answer.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from everyturn.analysis.stray import only_running
 from everyturn.engines import horizons, watched
 from everyturn.engines.local import Database
 
-_VERSION = 7  # of the kept state
+_VERSION = 7  # of the stored state
 
 
 @dataclass(frozen=True)
-class Told:
-    """What people told the monitor: releases, holidays, findings not to be told again, nodes with a new normal."""
+class StoredMarks:
+    """The marks as they are stored: releases, holidays, ids of muted findings, and nodes with a new normal."""
 
     releases: tuple[str, ...] = ()
     holidays: tuple[str, ...] = ()
@@ -52,7 +52,7 @@ class Told:
         }
 
     def marks(self) -> Marks:
-        """As the monitor takes them."""
+        """The marks in the form the monitor uses."""
         normals: dict[int, list[tuple[str, str | None, str | None]]] = {}
         for day, signal, cohort, intent in self.normals:
             normals.setdefault(_day(day), []).append((signal, cohort, intent))
@@ -63,10 +63,10 @@ class Told:
         )
 
 
-def marks_of(db: Database) -> Told:
-    """The marks there are."""
+def marks_of(db: Database) -> StoredMarks:
+    """All marks of the workspace."""
     stored = orjson.loads(db.meta("monitor_marks") or "{}")
-    return Told(
+    return StoredMarks(
         tuple(stored.get("releases", ())),
         tuple(stored.get("holidays", ())),
         tuple(stored.get("muted", ())),
@@ -75,9 +75,9 @@ def marks_of(db: Database) -> Told:
 
 
 def hear(db: Database, *, until: date | None = None, budget: float = BUDGET) -> Heard:
-    """Folds what is new into the kept state and gives all alarms; with `until` what would have rung by the end of that day.
+    """Folds new data into the stored state and returns the monitor's input and all alarms; with `until`, as of the end of that day.
 
-    The state kept is that of the usual budget; for another one, and for the past, the history is folded from its beginning.
+    The stored state is that of the default budget. For another budget, and with `until`, the whole history is folded.
     """
     marks = marks_of(db).marks()
     totals, asked = watched.totals(db, WORSE), watched.asked(db)
@@ -102,7 +102,7 @@ def hear(db: Database, *, until: date | None = None, budget: float = BUDGET) -> 
 
 
 def _kept(db: Database, totals: pa.Table, asked: pa.Table, marks: Marks) -> tuple[Monitor, Demand] | None:
-    """The kept state, None where there is none or where what it heard is no longer what the workspace says."""
+    """The stored state; None if there is none, or if the data or marks it was computed from have changed."""
     stored = db.blob("monitor")
     if stored is None:
         return None
@@ -135,7 +135,7 @@ def _digest_marks(db: Database) -> str:
 
 
 def _digest(db: Database, totals: pa.Table, asked: pa.Table, block: int, day: int) -> list[str]:
-    """What tells whether the rows up to a point are the same rows: their number and the sum of their hashes."""
+    """Digests of the rows up to a block and a day, from which it can be told whether they have changed."""
     return [
         watched.digest(db, totals.filter(pc.less_equal(totals["block"], block))),
         watched.digest(db, asked.filter(pc.less_equal(asked["day"], day))),

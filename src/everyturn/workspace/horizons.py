@@ -1,4 +1,4 @@
-"""Answers -> how old an output has to be before what is known of it counts."""
+"""Learns from the stored answers how old an output must be before its answer counts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from everyturn.engines.watched import closed_block
 
 
 def learn_horizons(db: Database) -> None:
-    """Brings the horizon of every signal up to date with the answers there are."""
+    """Computes the horizons of all signals from the current answers, and stores them."""
     timed = horizons_by_signal(horizons.lags(db), today=closed_block(db) // BLOCKS_A_DAY)
     untimed = _untimed(db)
     longest = {name: max(timed.get(name, 0), untimed.get(name, 0)) for name in {**timed, **untimed}}
@@ -21,7 +21,7 @@ def learn_horizons(db: Database) -> None:
 
 
 def _untimed(db: Database) -> dict[str, int]:
-    """The same of answers without a time, by how many are unknown at which age."""
+    """The horizons of signals whose answers carry no time, from the share of unknown answers by age."""
     found = horizons.untimed(db)
     days = {}
     for name in pc.unique(found["signal"]).to_pylist():

@@ -1,4 +1,4 @@
-"""What became of every record of a load."""
+"""The ledger of a load: what became of every record."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ class Ledger:
         self.rejected: list[Rejected] = []
 
     def add(self, batch: Batch) -> None:
-        """Takes in a batch's counts; a file's latest count replaces its earlier ones."""
+        """Adds a batch's counts; a file's latest count replaces its earlier ones."""
         self.files.update({f.path: f for f in batch.files})
         self.rejected += batch.rejected
 
     @property
     def bytes_read(self) -> int:
-        """How much of the files has been read."""
+        """The number of bytes read so far."""
         return sum(f.bytes_read for f in self.files.values())
 
     def to_json(self, refused: Sequence[Rejected]) -> dict[str, Json]:
-        """The ledger's part of the load result; `refused` are the records that storing had to refuse."""
+        """The ledger as fields of the `load` result; `refused` are the records that could not be stored."""
         skipped: Counter[str] = Counter()
         for file in self.files.values():
             skipped.update(file.skipped)
@@ -51,7 +51,7 @@ class Ledger:
 
 
 def keep_ledger(db: Database, ledger: Ledger, *, kind: str) -> None:
-    """Keeps the ledger of each file beside the data."""
+    """Stores the ledger of each file in the workspace."""
     rows = [
         {"loaded_at": datetime.now(UTC), "kind": kind, "path": f.path, "format": f.format, "records": f.records,
          "rejected": f.rejected, "skipped": sum(f.skipped.values()), "bytes": f.bytes_read}
@@ -62,7 +62,7 @@ def keep_ledger(db: Database, ledger: Ledger, *, kind: str) -> None:
 
 
 def size_of(path: Path) -> int:
-    """The bytes of a file, or of all files under a folder; 0 where there is none."""
+    """The size in bytes of a file, or of all files in a folder; 0 if it does not exist."""
     if path.is_dir():
         return sum(f.stat().st_size for f in path.rglob("*") if f.is_file())
     return path.stat().st_size if path.exists() else 0

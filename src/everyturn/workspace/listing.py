@@ -1,4 +1,4 @@
-"""The plug-ins there are."""
+"""Lists the signals and formats, including those of installed packages."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from everyturn.workspace.result import Result
 
 
 def list_plugins(kind: Literal["signals", "formats"]) -> Result:
-    """The signals there are, or the formats that are read."""
+    """All signals, or all formats that can be read."""
     from everyturn.readers.recognise import readers
 
     rows = (

@@ -1,4 +1,4 @@
-"""Files -> the workspace: read, masked, stored, and a ledger of what became of each record."""
+"""The verb `load`: reads files, masks personal data, stores the records, and says what became of each of them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _HELD = {
     "evals": {"eval_cases": "eval_cases", "eval_scores": "eval_results"},
     "actions": {"actions": "actions"},
 }
-"""Of what is no conversation, how much the workspace holds after a load: the result's field and the table it counts."""
+"""For kinds other than conversations, the fields of the result with the number of rows of a table after the load."""
 
 
 def load_paths(
@@ -39,7 +39,7 @@ def load_paths(
     now: datetime,
     progress: Progress,
 ) -> dict[str, Json]:
-    """Stores what the files, and the history of the repository `git`, hold of one kind; gives the load result's own part."""
+    """Loads the records of one kind from files and from the git repository `git`; returns the fields of the `load` result."""
     if kind not in KINDS:
         raise UnknownName.among("kind of data", kind, KINDS, example="--as {}")
     salt = db.meta("salt") or ""

@@ -1,4 +1,4 @@
-"""What analyses see of a workspace, and what changed: the findings, each with conversations to read."""
+"""The input of the analyses, read from a workspace, and the findings made from it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from everyturn.workspace.hearing import hear, marks_of
 
 
 def read_day(until: str | date | None) -> date | None:
-    """The day that `until` says."""
+    """The argument `until` as a date; raises InputError if it is a text but no date."""
     try:
         return date.fromisoformat(until[:10]) if isinstance(until, str) else until
     except ValueError:
@@ -29,8 +29,8 @@ def read_day(until: str | date | None) -> date | None:
 
 
 def panel_of(db: Database, *, until: date | None = None) -> Panel:
-    """The per-user totals that analyses see, up to the end of the day `until`. Intents must be there already."""
-    if until is None:  # what all look at: to sum it up from millions of answers takes a minute
+    """The per-user totals, up to the end of the day `until`. Intents must have been found."""
+    if until is None:  # cached, because many verbs need it and summing up millions of answers takes a minute
         return Panel.from_bytes(kept(db, "panel", lambda: _panel(db, None).to_bytes()))
     return _panel(db, until)
 
@@ -40,7 +40,7 @@ def _panel(db: Database, until: date | None) -> Panel:
 
 
 def evals_of(db: Database) -> Evals:
-    """What the eval suites said."""
+    """The eval cases and their scores."""
     return read_evals(inputs.evals(db))
 
 
@@ -50,19 +50,19 @@ def names_of(db: Database) -> dict[str, str]:
 
 
 def gap_of(db: Database) -> Gap:
-    """Evals beside users, per intent."""
+    """Evals beside users, by intent."""
     return measure_gap(panel_of(db), evals_of(db), names_of(db))
 
 
 def findings_of(db: Database, *, until: date | None = None, budget: float = BUDGET) -> dict[str, Json]:
-    """The findings of both tiers, best first, each with conversations to read, and one sentence on all of them.
+    """The findings of both tiers, the most important first, with conversations to read: the fields of `Watch.to_json`.
 
-    Those of now, at the usual budget, are kept until the data or what people told the monitor change.
+    Current findings at the default budget are cached until the data or the marks change.
     """
     if until is not None or budget != BUDGET:
         return _findings(db, until, budget).to_json()
-    told = orjson.dumps(marks_of(db).to_json()).decode()
-    found = kept(db, "findings", lambda: orjson.dumps(_findings(db, None, BUDGET).to_json()), told=told)
+    marks = orjson.dumps(marks_of(db).to_json()).decode()
+    found = kept(db, "findings", lambda: orjson.dumps(_findings(db, None, BUDGET).to_json()), depends_on=marks)
     findings: dict[str, Json] = orjson.loads(found)
     return findings
 

@@ -1,4 +1,4 @@
-"""What people tell the monitor: marks added to and taken from the workspace."""
+"""Adds and removes the marks with which people inform the monitor."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _LISTS = {"release": "releases", "holiday": "holidays", "mute": "muted", "normal
 
 
 def add_mark(
-    db: Database, kind: str, what: str, *, told: Callable[[], Sequence[dict[str, Any]]], remove: bool = False
+    db: Database, kind: str, what: str, *, findings: Callable[[], Sequence[dict[str, Any]]], remove: bool = False
 ) -> None:
-    """Adds one mark or, with `remove`, takes it away; a mark given twice counts once.
+    """Adds a mark or, with `remove`, removes it. Adding a mark that exists changes nothing; removing one that does not is an error.
 
-    `what` is a day for `release` and `holiday`, the id of a finding for `mute` and `normal`. `told` gives the findings.
+    `what` is a day for `release` and `holiday`, the id of a finding for `mute` and `normal`; `findings` returns all current findings.
     """
     if kind not in _LISTS:
         raise UnknownName.among("kind of mark", kind, _LISTS, example="everyturn mark {} …")
@@ -32,9 +32,9 @@ def add_mark(
     if kind in {"release", "holiday"}:
         values: list[Any] = [_day(what)]
     elif kind == "mute":
-        values = [what if remove else _finding(what, told())["id"]]
+        values = [what if remove else _finding(what, findings())["id"]]
     else:
-        values = _nodes(db, _finding(what, told()))
+        values = _nodes(db, _finding(what, findings()))
     if remove:
         same = [v[1:] for v in values] if kind == "normal" else values
         left = [v for v in kept if (v[1:] if kind == "normal" else v) not in same]
@@ -73,7 +73,7 @@ def _finding(wanted: str, findings: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _nodes(db: Database, finding: dict[str, Any]) -> list[list[Any]]:
-    """The nodes whose level a finding says is new, from the last day of the data on."""
+    """The nodes whose changed level becomes the normal one, from the last day of the data on."""
     if finding["kind"] != "level" or finding["since"] is None:
         raise InputError(
             "only a rate that moved can be the new normal",

@@ -1,4 +1,4 @@
-"""A signal's rate by group, each with its range per user."""
+"""The verb `measure`: a signal's rate by group, each with a range that counts users."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from everyturn.workspace.verifying import SUCCESS, UNVERIFIED, WITH_INTENTS, reg
 
 
 def measure_rates(db: Database, signal: str, *, groups: Sequence[str], where: str | None, unit: str) -> dict[str, Json]:
-    """The rate of each group; an error where all answers lack a user and `unit` does not say that this is no matter."""
+    """The fields of the `measure` result. Raises NoUserIds if no answer has a user and `unit` is "user"."""
 
     def totals(by: Sequence[str]) -> list[dict[str, Any]]:
         table: list[dict[str, Any]] = metrics.summarise(db, signal, by=by, where=where, unit=unit).to_pylist()
@@ -61,7 +61,7 @@ def measure_rates(db: Database, signal: str, *, groups: Sequence[str], where: st
 
 
 def require_users(db: Database) -> None:
-    """An error where there are conversations and none says whose it is: nothing that tells users apart can then be said."""
+    """Raises NoUserIds if there are conversations and none has a user id."""
     conversations, owned = db.rows("SELECT count(*), count(user_id) FROM conversations")[0]
     if conversations and not owned:
         raise _no_user_ids(f"{conversations:,} conversations", "")
@@ -79,7 +79,10 @@ def _no_user_ids(among: str, otherwise: str) -> NoUserIds:
 def _draw(
     groups: Sequence[str], cells: Sequence[dict[str, Any]], margins: Sequence[list[dict[str, Any]]]
 ) -> list[Estimate | NotEnough]:
-    """Each cell of a table of two slices drawn to what both slices, each whole in `margins`, let expect of it."""
+    """The cells of a table of two groupings, each pulled towards what its row and column lead one to expect (`stats.cells`).
+
+    `margins` holds the totals by each grouping alone.
+    """
     places = []
     for name, margin in zip(groups, margins, strict=True):
         codes = {each[name]: code for code, each in enumerate(margin)}
@@ -89,11 +92,11 @@ def _draw(
 
 
 UNASKED = {"users": 0, "acceptance": NotEnough(0, NEEDED_USERS).to_json(), "smallest_change": None}
-"""What `acceptance_by` would say of a slice that no output is of."""
+"""The values of `acceptance_by` for a group without any output."""
 
 
 def acceptance_by(db: Database, dimension: str) -> dict[str, dict[str, Json]]:
-    """How answers were taken in each slice of one dimension: its users, acceptance, and the smallest change of it that could be seen."""
+    """By each value of a dimension: users, acceptance, and its smallest change that four more weeks would probably show."""
     weeks = metrics.weeks_known(db, "acceptance")
     return {
         str(row[dimension]): {
@@ -106,10 +109,7 @@ def acceptance_by(db: Database, dimension: str) -> dict[str, dict[str, Json]]:
 
 
 def intents_by_cohort(db: Database) -> dict[str, list[dict[str, Json]]]:
-    """How the answers to each intent were taken in each cohort, as `measure` tells it; nothing where all users are one cohort.
-
-    Nothing either where no answer has a user.
-    """
+    """Acceptance by intent (id) and cohort, as rows of the `measure` result; empty if there is one cohort or no user."""
     told: dict[str, list[dict[str, Json]]] = orjson.loads(kept(db, "cohorts", lambda: orjson.dumps(_by_cohort(db))))
     return told
 
@@ -128,12 +128,12 @@ def _by_cohort(db: Database) -> dict[str, list[dict[str, Json]]]:
 
 
 def needs_intents(signal: str, groups: Sequence[str], where: str | None) -> bool:
-    """Whether the answer is only whole once intents are there."""
+    """Whether a measurement needs intents to be known."""
     return bool(signal in WITH_INTENTS or "intent" in groups or "intent_id" in groups or (where and "intent" in where))
 
 
 def group_names(by: str | Sequence[str]) -> list[str]:
-    """The names of `by`, which may stand in one text with commas between.
+    """The names in `by`: a sequence of names, or one text with names separated by commas.
 
     >>> group_names("intent, week")
     ['intent', 'week']
@@ -142,5 +142,5 @@ def group_names(by: str | Sequence[str]) -> list[str]:
 
 
 def summary_of(row: dict[str, Any]) -> Summary:
-    """The totals of one row of `metrics.summarise`."""
+    """A row of `metrics.summarise` as a Summary."""
     return Summary(row["users"], row["n"], row["y"], row["nn"], row["ny"], row["yy"], row["unknown"])

@@ -1,4 +1,4 @@
-"""Conversations -> observations and requests: what was loaded since is asked all signals, and only that."""
+"""Applies all signals to the conversations that have changed, and extracts their requests."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from everyturn.signals import Signal
 from everyturn.workspace.horizons import learn_horizons
 from everyturn.workspace.result import Progress
 
-SPREAD = 4_000  # conversations a further process must have to answer for before it pays for its start
+SPREAD = 4_000  # conversations for which starting a further process pays
 
 Answers: TypeAlias = tuple[pa.Table, pa.Table, int]  # observations, requests, conversations
 
 
 def signals() -> dict[str, Signal]:
-    """The signals by name."""
+    """All signals, by name."""
     found: dict[str, Signal] = registry.find("signals", "SIGNAL")
     return found
 
 
 def named_signal(name: str) -> Signal:
-    """The signal of that name."""
+    """The signal of that name; raises UnknownName if there is none."""
     known = signals()
     if name not in known:
         raise UnknownName.among("signal", name, known)
@@ -39,7 +39,7 @@ def named_signal(name: str) -> Signal:
 
 
 def how_texts_match() -> Matching:
-    """How what users did is matched with what they were given and had asked."""
+    """The functions with which users' texts are matched with outputs and requests."""
     from everyturn.signals.noise import measure_noise
     from everyturn.signals.origins import match_texts, match_words
 
@@ -49,7 +49,7 @@ def how_texts_match() -> Matching:
 
 
 def needs_met(db: Database) -> frozenset[str]:
-    """Which kinds of data the workspace holds, by the names signals state their needs in."""
+    """The kinds of data in the workspace, by the names that signals use for their needs."""
     told_by = {
         "messages": "conversations WHERE origin <> 'outcomes'",
         "user_ids": "conversations WHERE user_id IS NOT NULL",
@@ -64,7 +64,7 @@ def needs_met(db: Database) -> frozenset[str]:
 
 
 def silent_signals(db: Database) -> dict[str, Json]:
-    """The signals that cannot say anything yet, and the data each lacks."""
+    """The signals that lack data, and which data each of them lacks."""
     met = needs_met(db)
     observed = {row[0] for row in db.rows("SELECT DISTINCT signal FROM observations WHERE version = 0")}
     lacking = {
@@ -76,9 +76,9 @@ def silent_signals(db: Database) -> dict[str, Json]:
 
 
 def observe(db: Database, *, progress: Progress) -> None:
-    """Brings observations and requests up to date with what was loaded, for the conversations it touched."""
+    """Updates observations and requests of all conversations that have changed since the last time."""
     met = needs_met(db)
-    # What needs intents first is answered after discovery (`verifying.py`, `fitting.py`).
+    # Signals that need intents or labels are computed elsewhere (`verifying.py`, `fitting.py`).
     active = [s for s in signals().values() if s.needs <= (met | {"user_ids"}) - {"success_checks", "labels"}]
     state = orjson.dumps({s.name: s.version for s in active}, option=orjson.OPT_SORT_KEYS).decode()
     if db.meta("observed_signals") != state:  # a signal became able to speak, or changed its meaning: ask it everywhere
@@ -111,20 +111,20 @@ def observe(db: Database, *, progress: Progress) -> None:
 
 
 def ask_all(some: Iterable[Fragment], names: Sequence[str], *, total: int) -> Iterator[Answers]:
-    """Each fragment's answers in the order of the fragments, worked out side by side where there is enough to do."""
+    """The answers for each fragment, in order; computed in several processes if there is enough work."""
     from joblib import Parallel, cpu_count, delayed
 
     processes = min(cpu_count(), total // SPREAD)
     if processes < 2:
         yield from (ask(fragment, names) for fragment in some)
         return
-    # The generator hands out the next fragment only when one is taken back, so few are in memory.
+    # The next fragment is only read when a result has been taken, so that few are in memory.
     side_by_side = Parallel(n_jobs=processes, return_as="generator", batch_size=1, pre_dispatch=processes + 1)
     yield from side_by_side(delayed(ask)(fragment, names) for fragment in some)
 
 
 def ask(fragment: Fragment, names: Sequence[str]) -> Answers:
-    """The observations of the signals so named, the requests, and how many conversations they are of."""
+    """The observations of the named signals, the requests, and the number of conversations."""
     from everyturn.intents.requests import extract
     from everyturn.signals.outcome import observe_all
 

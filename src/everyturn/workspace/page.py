@@ -1,4 +1,4 @@
-"""The report: every number of the page in one JSON object, and the conversations behind them."""
+"""The verb `report`: everything on the page in one object, with the conversations behind its numbers."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from everyturn.workspace.result import Progress
 from everyturn.workspace.separating import SEPARATED, contexts_of
 from everyturn.workspace.shown import intent_json, shown_conversations
 
-_FINDINGS = 5  # what a meeting has time for; `watch` gives all
-_FIRST = 20  # conversations to read where nothing points to any
-_COHORTS = 8  # shown for each intent; `show intent` gives all
+_FINDINGS = 5  # on the page; `watch` gives all
+_FIRST = 20  # conversations on a page without findings or intents
+_COHORTS = 8  # for each intent; `show intent` gives all
 
 DEFINITIONS = (
     ("Output", "The final answer the agent gave in a turn."),
@@ -44,7 +44,7 @@ DEFINITIONS = (
 
 
 def report_on(database: Database, *, title: str, progress: Progress) -> dict[str, Json]:
-    """What `everyturn report --json` prints and the page is drawn from; intents must be there."""
+    """The fields of the `report` result, from which the page is drawn. Intents must have been found."""
     panel, evals, names, asked = panel_of(database), evals_of(database), names_of(database), signals()
     progress("looking for changes", 0, None)
     gap = measure_gap(panel, evals, names)
@@ -99,7 +99,7 @@ def _period(database: Database) -> dict[str, Json]:
 
 
 def _sentence(gap: Gap, counts: dict[str, Json]) -> str:
-    """The page's first line. Says no more than is known."""
+    """The first line of the page, depending on what is known."""
     if counts["conversations"] and not counts["users"]:
         return "No conversation has a user id, so what users keep is not known."
     head = gap.headline
@@ -121,13 +121,13 @@ def _sentence(gap: Gap, counts: dict[str, Json]) -> str:
 
 
 def _most_asked(cohorts: Sequence[dict[str, Json]]) -> dict[str, Json]:
-    """The cohorts of an intent with the most known answers, in the order they came, and how many are left out."""
+    """The cohorts of an intent with the most known answers, in their original order, and how many are left out."""
     largest = sorted(range(len(cohorts)), key=lambda i: (-cohorts[i]["raw"]["n"], i))[:_COHORTS]
     return {"by_cohort": [cohorts[i] for i in sorted(largest)], "more_cohorts": len(cohorts) - len(largest)}
 
 
 def _cohorts(database: Database, trust: Sequence[CohortTrust]) -> list[dict[str, Json]]:
-    """The cohorts whose trust is known, the largest first."""
+    """All cohorts whose trust is known, the largest first."""
     known = {each.cohort: each.to_json() for each in trust}
     taken = acceptance_by(database, "cohort")
     return [

@@ -1,8 +1,8 @@
-"""A vendor's API -> the workspace, as far as the last pull came and from there on.
+"""The verb `pull`: loads from a vendor's API, continuing where the last pull ended.
 
-Of each of the vendor's lists the workspace keeps the time it was read from and the mark it was read up to. A mark is stored after the rows
-before it, so that a pull that ends anywhere, however, loses nothing: the next one reads the last stretch again, and rows that come twice
-change nothing. Keys come from the environment and go nowhere but into the request.
+For each of the vendor's lists the workspace stores the time from which it has been read and the mark up to which it has been read. A mark
+is stored after the rows before it, so an interrupted pull loses nothing: the next one reads the last stretch again, and rows that come twice
+change nothing. Keys are read from the environment and only used in requests.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from everyturn.workspace.observing import silent_signals
 from everyturn.workspace.result import Progress
 from everyturn.workspace.staging import merge_staged, stage_batch
 
-_MERGE_BYTES = 64 * 2**20  # what is staged between merges: memory, and how much a break can cost
+_MERGE_BYTES = 64 * 2**20  # staged between merges; bounds memory and what an interruption can cost
 _AGO = re.compile(r"(\d+)\s*(d|day|days|h|hours?|w|weeks?)")
 
 
 def pulls() -> dict[str, Pull]:
-    """The known vendors by name."""
+    """All vendors, by name."""
     return registry.find("pulls", "PULL")
 
 
@@ -49,10 +49,9 @@ def pull_into(
     keep_personal_data: bool,
     now: datetime,
 ) -> dict[str, Json]:
-    """Reads all of a vendor's lists from their marks on; `since` is needed where there is none yet.
+    """Reads all of a vendor's lists, each from its mark on; returns the fields of the `pull` result.
 
-    A `since` before the time that a list was first read from reads it again from there. Gives the pull's own part of the
-    result.
+    `since` is required for the first pull. A `since` earlier than the time from which a list has been read reads it again from there.
     """
     known = pulls()
     if name not in known:
@@ -96,7 +95,7 @@ def pull_into(
 
 
 def _time(value: str | date, now: datetime) -> datetime:
-    """The time that `since` says: a day, a time, or so long ago ("7d", "12h", "4w")."""
+    """The argument `since` as a time: a day, a time, or a time ago ("7d", "12h", "4w"). Raises InputError if it is none of these."""
     if isinstance(value, datetime):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
     if isinstance(value, date):
@@ -116,11 +115,12 @@ def _time(value: str | date, now: datetime) -> datetime:
 
 
 def _asked(database: Database, key: str, asked: datetime | None, name: str) -> datetime:
-    """The time to begin at: what was asked for, else what was asked for the first time, which a list that is new begins at too."""
+    """The time from which to read: `asked` or, if that is None, the earliest time asked for before. New lists begin there too."""
     first = database.meta(key)
     if asked is None and first is None:
         raise InputError(
             f"nothing has been pulled from {name} yet",
+            where="--since is not given",
             expected="the time to begin at",
             try_=f"everyturn pull {name} --since 30d",
         )
@@ -134,7 +134,7 @@ def _asked(database: Database, key: str, asked: datetime | None, name: str) -> d
 
 @dataclass(frozen=True, slots=True)
 class _Marks:
-    """What the workspace knows of one list: from when on and up to where it has been read."""
+    """What the workspace stores about one list: the time from which, and the mark up to which, it has been read."""
 
     database: Database
     key: str
@@ -150,7 +150,7 @@ class _Marks:
 
 
 class _Store:
-    """Where pages go: staged, and merged when there are enough of them or a mark is reached."""
+    """Stores pages: they are staged, and merged when there are enough of them or a mark is reached."""
 
     def __init__(self, database: Database, *, keep_personal_data: bool) -> None:
         self.ledger = Ledger()
@@ -163,7 +163,7 @@ class _Store:
         database.run("CREATE OR REPLACE TEMP TABLE pulled (conversation_id VARCHAR)")
 
     def add(self, batch: Batch, size: int) -> None:
-        """Takes in a page."""
+        """Stages a page of `size` bytes, and merges if enough is staged."""
         self.ledger.add(batch)
         stage_batch(self._loading, batch, salt=self._salt, keep_personal_data=self._keep_personal_data)
         if "eval_cases" in batch.tables:
@@ -173,7 +173,7 @@ class _Store:
             self.merge()
 
     def merge(self) -> None:
-        """Stores what was taken in."""
+        """Stores what has been staged."""
         if not self._staged:
             return
         merged = merge_staged(self._loading)
@@ -182,7 +182,7 @@ class _Store:
         self._staged = 0
 
     def counts(self) -> dict[str, Json]:
-        """The conversations that were touched, their users, and how many conversations lack a user's id."""
+        """How many conversations were touched, how many users they have, and how many of all conversations have no user id."""
         (counts,) = self._database.rows(
             "SELECT count(*), count(DISTINCT user_id) FROM pulled LEFT JOIN conversations USING (conversation_id)"
         )

@@ -1,4 +1,4 @@
-"""A git repository's history as actions, from the first conversation on."""
+"""Reads the history of a git repository as actions, from the first conversation on."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from everyturn.readers.batches import Batch
 
 
 def read_history(db: Database, folder: str | Path, kind: Kind, *, days: int, now: datetime) -> Iterator[Batch]:
-    """What the repository's commits added since the workspace's first conversation, and what `days` days left of it."""
+    """The repository's commits since the workspace's first conversation, and how much of each survived after `days` days."""
     from everyturn.readers.git_history import read_git
 
     if kind != "actions":

@@ -1,4 +1,4 @@
-"""What a verb gives, and how work in progress is told."""
+"""The result of a verb, and the callback that reports progress."""
 
 from __future__ import annotations
 
@@ -9,15 +9,17 @@ from typing import Self
 from everyturn.model import Json
 from everyturn.outputs import SCHEMA
 
-Progress = Callable[[str, int, int | None], None]  # what is being done, how much of it, of how much (None: not known)
+Progress = Callable[
+    [str, int, int | None], None
+]  # called with what is being done, how much is done, and of how much (None: unknown)
 
 
 def no_progress(_stage: str, _done: int, _total: int | None) -> None:
-    """Says nothing."""
+    """Reports nothing."""
 
 
 class Result(dict[str, Json]):
-    """What a verb gives: the JSON object, shown as text at a prompt and as a table or page in a notebook."""
+    """The result of a verb: the object that `--json` prints. It shows itself as text at a prompt and as HTML in a notebook."""
 
     @classmethod
     def of(cls, verb: str, **fields: Json) -> Self:
@@ -25,18 +27,18 @@ class Result(dict[str, Json]):
         return cls(schema=SCHEMA, verb=verb, **fields)
 
     def __str__(self) -> str:
-        """The same text the command line prints, without colour."""
+        """The text that the command prints, without colour."""
         from everyturn.outputs.text import render
 
         return render(self, width=100, colour=False)
 
     def _repr_html_(self) -> str:
-        """What a notebook shows."""
+        """The HTML that a notebook shows."""
         from everyturn.outputs.html import render_fragment
 
         return render_fragment(self)
 
 
 def plain(value: Json) -> Json:
-    """A date or time as ISO 8601 text, all else as it is."""
+    """The value, with a date or time as ISO 8601 text."""
     return value.isoformat() if isinstance(value, (date, datetime)) else value

@@ -1,4 +1,4 @@
-"""What separates the answers of an intent that work from those that do not."""
+"""Contexts in which the answers to an intent do worse than its other answers."""
 
 from __future__ import annotations
 

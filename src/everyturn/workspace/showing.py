@@ -1,4 +1,4 @@
-"""What is behind a number: conversations, intents, users, signals and findings, opened up."""
+"""The verb `show`: a conversation, an intent, a user, trust, a signal or a finding, with conversations to read."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _AN_ID = "an id as `export conversations` writes it"
 
 
 def is_conversation(what: Sequence[str]) -> bool:
-    """Whether a conversation is asked for, which is shown without intents."""
+    """Whether a single conversation is asked for, which can be shown before intents are found."""
     return what[0] == "conversation" and len(what) == 2
 
 
@@ -40,16 +40,25 @@ def opened(
     *,
     where: str | None,
     limit: int,
-    told: Callable[[], Sequence[dict[str, Json]]],
+    findings: Callable[[], Sequence[dict[str, Json]]],
 ) -> dict[str, Json]:
-    """What is behind what is asked for: a conversation, an intent, a user, trust, a signal or one of the findings `told` gives."""
+    """What `show` answers to the words `what`: a conversation, cohort, intent or user, trust, a signal, or a finding.
+
+    `findings` is called for all current findings if they are needed. Raises UnknownName for anything that does not exist.
+    """
     if limit < 0:
-        raise InputError("no negative number of conversations can be shown", where="limit", expected="a number from 0")
-    findings: dict[str, dict[str, Json]] = {}
+        raise InputError(
+            "a negative number of conversations cannot be shown",
+            where="limit",
+            expected="a number from 0",
+            try_="everyturn show acceptance --limit 5",
+        )
+    by_id: dict[str, dict[str, Json]] = {}
     match what:
         case ["cohort" | "conversation" | "intent" | "user" as noun]:
             raise InputError(
                 f"which {noun}?",
+                where=f"show {noun}",
                 expected=_NAMED.get(noun, "its id"),
                 try_=f"everyturn show {noun} {'NAME' if noun in _NAMED else 'ID'}",
             )
@@ -57,7 +66,11 @@ def opened(
             return conversation(db, conversation_id)
         case ["cohort" | "intent" as noun, *words]:
             name = " ".join(words)
-            return cohort(db, name, told=told(), limit=limit) if noun == "cohort" else intent(db, name, limit=limit)
+            return (
+                cohort(db, name, findings=findings(), limit=limit)
+                if noun == "cohort"
+                else intent(db, name, limit=limit)
+            )
         case ["user", user_id]:
             return user(db, user_id, limit=limit)
         case ["trust"]:
@@ -65,20 +78,16 @@ def opened(
         case [name] if name in signals():
             return signal(db, named_signal(name), where=where, limit=limit)
         case [name]:
-            findings = {finding["id"]: finding for finding in told()}
-            if found := findings.get(name):
+            by_id = {finding["id"]: finding for finding in findings()}
+            if found := by_id.get(name):
                 return {"finding": found, "conversations": conversation_list(db, found["conversations"][:limit])}
-    names = [*signals(), *findings]
-    told_apart = UnknownName.among("finding or signal", " ".join(what), names, example="everyturn show {}")
-    raise UnknownName(
-        told_apart.what,
-        expected=f"{told_apart.expected}; trust, cohort NAME, intent NAME, user ID or conversation ID",
-        try_=told_apart.try_,
-    )
+    unknown = UnknownName.among("finding or signal", " ".join(what), [*signals(), *by_id], example="everyturn show {}")
+    unknown.expected = f"{unknown.expected}; trust, cohort NAME, intent NAME, user ID or conversation ID"
+    raise unknown
 
 
 def conversation(db: Database, conversation_id: str) -> dict[str, Json]:
-    """One conversation with what became of each output."""
+    """One conversation, with the outcome of each output."""
     shown = shown_conversations(db, [conversation_id]).get(conversation_id)
     if shown is None:
         raise unknown_id("conversation", conversation_id, expected=_AN_ID, try_="everyturn show acceptance")
@@ -107,7 +116,7 @@ def intent(db: Database, name: str, *, limit: int) -> dict[str, Json]:
 
 
 def _events(db: Database, intent_id: str) -> list[dict[str, Json]]:
-    """What happened to an intent, also as the other side of a split or a merger, the earliest first."""
+    """The events of an intent, including splits and mergers in which it was the other side; the earliest first."""
     return [
         {**row, "at": plain(row["at"])}
         for row in db.table(
@@ -123,7 +132,7 @@ def _events(db: Database, intent_id: str) -> list[dict[str, Json]]:
 
 
 def _nearest(db: Database, intent_id: str) -> list[dict[str, Json]]:
-    """The intents that ask for the most alike things; none where outcomes came ready and nothing was discovered."""
+    """The most similar intents; empty if intents came with a team's outcomes and none were discovered."""
     discovery = known(db)
     return [
         {"intent_id": other.intent_id, "intent": other.label, "likeness": likeness}
@@ -132,7 +141,7 @@ def _nearest(db: Database, intent_id: str) -> list[dict[str, Json]]:
 
 
 def user(db: Database, user_id: str, *, limit: int) -> dict[str, Json]:
-    """One user: how far they rely on what they get, beside their cohort; what they took week by week; what they said last."""
+    """One user: their trust beside their cohort's, their outputs by week, and their latest conversations."""
     ids = evidence.latest(db, user_id=user_id, limit=max(limit, 1))
     panel = panel_of(db)
     if not ids and user_id not in panel.users:
@@ -148,7 +157,7 @@ def user(db: Database, user_id: str, *, limit: int) -> dict[str, Json]:
 
 
 def _weeks(panel: Panel, user_id: str) -> list[dict[str, Json]]:
-    """A user's outputs by week: known, accepted and unknown ones; the last week may not be over."""
+    """A user's outputs by week, as numbers of known, accepted and unknown ones; the last week may be incomplete."""
     rows = panel.rows("acceptance")
     own = rows.take(np.isin(rows.user, [i for i, name in enumerate(panel.users) if name == user_id]))
     counts = {

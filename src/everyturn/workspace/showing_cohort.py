@@ -1,4 +1,4 @@
-"""One cohort, for whoever answers for it: what changed for it, how its last week went, and which answers it does not take."""
+"""`show cohort`: what changed for a cohort, how its last week went, and which answers it does not accept."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from everyturn.workspace.measuring import measure_rates
 from everyturn.workspace.observing import named_signal
 from everyturn.workspace.shown import conversation_list
 
-_BEFORE = 4  # weeks the last one is compared with
+_BEFORE = 4  # number of weeks that the last one is compared with
 
 
-def cohort(db: Database, name: str, *, told: Sequence[dict[str, Json]], limit: int) -> dict[str, Json]:
-    """A cohort's trust, its acceptance by week and by intent, and its last finished week beside the four before.
+def cohort(db: Database, name: str, *, findings: Sequence[dict[str, Json]], limit: int) -> dict[str, Json]:
+    """A cohort's trust, its acceptance by week and by intent, and its last complete week compared with the four before.
 
-    With those of the findings `told` that are about it, and with conversations to read whose answers were not taken.
-    A cohort of fewer than ten people is not told by name.
+    With those of `findings` that are about it, and with conversations whose answers were not accepted. Raises UnknownName for a cohort that
+    does not exist or has fewer than ten users.
     """
     there = {row["cohort"]: row for row in inputs.cohorts(db) if row["users"] >= NEEDED_USERS}
     if name not in there:
@@ -45,13 +45,13 @@ def cohort(db: Database, name: str, *, told: Sequence[dict[str, Json]], limit: i
             "weeks": by["week"],
             "intents": sorted(by["intent"], key=lambda row: -_not_taken(row)),
         },
-        "findings": [finding for finding in told if finding["cohort"] == name],
+        "findings": [finding for finding in findings if finding["cohort"] == name],
         "conversations": conversation_list(db, evidence.examples(db, bad, limit=limit)),
     }
 
 
 def _last_week(db: Database, where: str, *, asked: Sequence[str]) -> dict[str, Json] | None:
-    """Acceptance in the last finished week against the four weeks before it; None where it is none of those `asked` in."""
+    """Acceptance in the last complete week compared with the four before; None if that week is not in `asked`, the cohort's weeks."""
     week = metrics.last_complete_week(db)
     if week is None or week.isoformat() not in asked:
         return None
@@ -63,7 +63,7 @@ def _last_week(db: Database, where: str, *, asked: Sequence[str]) -> dict[str, J
 
 
 def _not_taken(row: dict[str, Json]) -> float:
-    """How many answers were not taken; -1 where too few people asked to say."""
+    """The number of answers that were not accepted; -1 if there are too few users to say."""
     return float(row["n"] * (1 - row["value"])) if "value" in row else -1.0
 
 

@@ -1,4 +1,4 @@
-"""Intents and conversations in the form they are shown in, by `show` and on the page."""
+"""Intents and conversations in the JSON form that `show` and the page share."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _EXAMPLES = 3  # conversations shown for each intent; findings have their own fi
 
 
 def unknown_id(what: str, given: str, *, expected: str, try_: str) -> UnknownName:
-    """The error for an id that nothing has; it does not repeat the id, which may be a person's."""
+    """The error for an unknown id. It does not repeat the id, which may identify a person."""
     return UnknownName(
         f"no {what} of that id", where=f"an id of {counted(len(given), 'character')}", expected=expected, try_=try_
     )
 
 
 def intent_json(database: Database, row: GapRow, *, is_new: bool = False) -> dict[str, Json]:
-    """One row of the intent table: what the gap row says, with its name, its novelty and conversations to read."""
+    """An intent as it is shown: the fields of its gap row, its description and place, and conversations to read."""
     told = database.rows(
         "SELECT description, phrases, first_seen::DATE, path[-1], x, y FROM intents WHERE intent_id = ?",
         [row.intent_id],
@@ -66,9 +66,9 @@ def intent_json(database: Database, row: GapRow, *, is_new: bool = False) -> dic
 
 
 def shown_conversations(database: Database, ids: Iterable[str]) -> dict[str, dict[str, Json]]:
-    """Conversations as the page and `show conversation` show them, by id and in the order of the ids, each read once.
+    """Conversations as they are shown, by id and in the order of `ids`; ids that do not exist are left out.
 
-    Each is whole, with its first intent, its cohort and what became of its outputs; ids that are not stored are left out.
+    Each has all its messages and actions, its first intent, its cohort, and the outcomes of its outputs.
     """
     found = evidence.several(database, ids)
     cohort = metrics.dimensions(database)["cohort"]
@@ -102,7 +102,7 @@ def conversation_list(database: Database, ids: Iterable[str]) -> list[dict[str, 
 
 
 def _uses(conversation: Conversation) -> list[tuple[int | None, Use]]:
-    """The actions in order, each with the turn whose output it is about."""
+    """The actions in order of time, each with the turn whose output it is about."""
     answered = [turn for turn in conversation.turns if turn.agent]
     found = uses_by_turn(conversation, answered)
     if not answered:
@@ -112,7 +112,7 @@ def _uses(conversation: Conversation) -> list[tuple[int | None, Use]]:
 
 
 def _action_json(use: Use, turn: int | None) -> dict[str, Json]:
-    """An action as it is shown. `compared` says that its text is what became of the output, or of `before` where there is one."""
+    """An action as it is shown. `compared` is set if its text is what became of the output, or of `before` if that is given."""
     action = use.action
     form = {"at": evidence.instant(action.at), "kind": action.kind, "turn": turn, "artefact": action.artefact}
     if use.artefact is not None:

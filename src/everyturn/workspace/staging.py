@@ -1,4 +1,4 @@
-"""Batches of records, masked and put where the next merge finds them; and that merge."""
+"""Masks and stages batches of records, and merges what has been staged."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from everyturn.workspace.observing import how_texts_match
 
 
 def stage_batch(loading: Loading, batch: Batch, *, salt: str, keep_personal_data: bool) -> None:
-    """Stages a batch's tables. A team's own eval cases are no personal data of a user; all else is masked first."""
+    """Stages a batch's tables. All but a team's own eval cases are masked first, unless `keep_personal_data` is set."""
     for kind, table in batch.tables.items():
         masked = table if keep_personal_data or kind.startswith("eval") else redact(table, salt=salt)
         loading.stage(kind, masked)
 
 
 def merge_staged(loading: Loading) -> Merged:
-    """Stores what was staged: spans joined and put together as conversations, what users did matched with what they were given."""
+    """Stores what has been staged: merges spans, assembles conversations, and links users' actions to outputs."""
     return loading.merge(
         merge=merge_spans,
         resolve=trace_conversations,

@@ -1,4 +1,4 @@
-"""Where vectors that cost something are kept: in the workspace, so that each text is embedded once, ever."""
+"""Stores embedding vectors that are costly to compute in the workspace, so that no text is embedded twice."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from everyturn.engines.local import Database
 
 
 class Vectors:
-    """The workspace's table of vectors (an `embedders.VectorStore`)."""
+    """The workspace's table of vectors; implements `intents.embedders.VectorStore`."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
 
     def load(self, embedder: str, digests: Sequence[str]) -> Mapping[str, bytes]:
-        """The vectors kept, by digest; what is not kept is left out."""
+        """The stored vectors of an embedder by the digest of their texts; digests that are not stored are left out."""
         wanted = pa.table({"digest": pa.array(digests, pa.string())})
         self._db.connection.register("wanted_vectors", wanted)
         try:
@@ -30,7 +30,7 @@ class Vectors:
             self._db.connection.unregister("wanted_vectors")
 
     def keep(self, embedder: str, vectors: Iterable[tuple[str, bytes]]) -> None:
-        """Keep these too."""
+        """Stores further vectors of an embedder, given with the digests of their texts."""
         digests, values = zip(*vectors, strict=True)
         self._db.insert(
             "embeddings",

@@ -1,4 +1,4 @@
-"""Intents -> what is only known with them: which success checks concern a conversation, and how long its silence has to last."""
+"""What can only be determined after intents are known: the success checks of a conversation, and how long its silence must last."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from everyturn.signals.success import NOT_VERIFIABLE, SIGNAL, verify
 from everyturn.workspace.horizons import learn_horizons
 
 SUCCESS = SIGNAL.name
-WITH_INTENTS = frozenset({SUCCESS, "abandonment"})  # signals whose answers are only whole once intents are there
+WITH_INTENTS = frozenset({SUCCESS, "abandonment"})  # signals that are only complete once intents are known
 UNVERIFIED = "Task success is not verifiable without a success check: a [[success]] rule in everyturn.toml."
 
 
 def register(db: Database, rules: Sequence[Success]) -> None:
-    """Keeps the team's success checks with the workspace; other ones than before are asked of every conversation anew."""
+    """Stores the team's success checks; if they differ from those stored, every conversation will be checked again."""
     text = orjson.dumps([{**asdict(rule), "within": rule.within.total_seconds()} for rule in rules]).decode()
     if (db.meta("success_checks") or "[]") != text:
         db.set_meta("success_checks", text)
@@ -30,13 +30,13 @@ def register(db: Database, rules: Sequence[Success]) -> None:
 
 
 def registered(db: Database) -> tuple[Success, ...]:
-    """The success checks kept with the workspace."""
+    """The success checks stored in the workspace."""
     stored = orjson.loads(db.meta("success_checks") or "[]")
     return tuple(Success(**{**rule, "within": timedelta(seconds=rule["within"])}) for rule in stored)
 
 
-def settle(db: Database) -> None:
-    """Brings what depends on intents up to date, where intents, conversations or checks have changed since."""
+def update_after_discovery(db: Database) -> None:
+    """Updates time-outs, success checks and horizons, if intents, conversations or checks have changed since the last time."""
     if db.meta("settled") == "yes":
         return
     rules = registered(db)
@@ -53,7 +53,7 @@ def settle(db: Database) -> None:
 
 
 def _choose(db: Database, rules: Sequence[Success]) -> None:
-    """Lists the conversations of the intents that have a rule."""
+    """Makes the table `checked`: the conversations of intents that have a success check."""
     wanted = {rule.intent.casefold() for rule in rules if rule.intent is not None}
     ids = [
         intent_id
@@ -70,7 +70,7 @@ def _choose(db: Database, rules: Sequence[Success]) -> None:
 
 
 def _verify_all(db: Database, rules: Sequence[Success]) -> None:
-    """Asks each conversation of an intent that has a rule; the others are not verifiable, and say so."""
+    """Checks the conversations in `checked`; all others get an observation that says they are not verifiable."""
     for fragment in fragments(db, among="checked"):
         conversations = list(fragment.conversations())
         names = _names_of(db, [each.conversation_id for each in conversations])
@@ -87,7 +87,7 @@ def _verify_all(db: Database, rules: Sequence[Success]) -> None:
 
 
 def _names_of(db: Database, ids: list[str]) -> Mapping[str, set[str]]:
-    """The ids and names of the intents of these conversations."""
+    """The ids and names of the intents of each of these conversations."""
     names: dict[str, set[str]] = {}
     for conversation_id, intent_id, label in db.rows(
         "SELECT DISTINCT t.conversation_id, t.intent_id, i.label FROM turn_intents t JOIN intents i USING (intent_id)"
@@ -99,6 +99,6 @@ def _names_of(db: Database, ids: list[str]) -> Mapping[str, set[str]]:
 
 
 def concerning(rules: Sequence[Success], names: Iterable[str]) -> list[Success]:
-    """The rules for one of these intents, by name or id, and those for all."""
+    """The rules for an intent with one of these names or ids, and the rules for all intents."""
     known = {name.casefold() for name in names}
     return [rule for rule in rules if rule.intent is None or rule.intent.casefold() in known]

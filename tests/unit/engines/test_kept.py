@@ -43,9 +43,9 @@ def test_it_is_made_anew_where_users_are_divided_otherwise(db):
 
 
 def test_it_is_made_anew_once_people_told_something_else(db):
-    assert kept(db, "sum", lambda: b"7", told="a holiday") == b"7"
-    assert kept(db, "sum", lambda: b"8", told="a holiday") == b"7"
-    assert kept(db, "sum", lambda: b"9", told="none") == b"9"
+    assert kept(db, "sum", lambda: b"7", depends_on="a holiday") == b"7"
+    assert kept(db, "sum", lambda: b"8", depends_on="a holiday") == b"7"
+    assert kept(db, "sum", lambda: b"9", depends_on="none") == b"9"
 
 
 def test_nothing_is_left_of_what_is_forgotten(db):
