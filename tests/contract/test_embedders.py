@@ -258,7 +258,7 @@ def test_what_is_no_embedder_is_told_so(tmp_path):
     assert "minilm" in str(error.value)
     with pytest.raises(InputError, match="no sentence model"):
         named(str(tmp_path))
-    with pytest.raises(InputError, match="no address"):
+    with pytest.raises(InputError, match="not the address"):
         named("https://host.example/v1")
     with pytest.raises(InputError, match="no embedder named"):
         stored("other/1", b"")

@@ -258,7 +258,12 @@ def read_panel(cells: pa.Table, weeks_complete: date | None) -> Panel:
     """
     missing = [name for name in COLUMNS if name not in cells.column_names]
     if missing:
-        raise InputError("the totals lack columns", where="cells", expected=", ".join(missing))
+        raise InputError(
+            "the totals lack columns",
+            where=", ".join(cells.column_names) or "a table without columns",
+            expected=", ".join(missing),
+            try_="the table that `engines.metrics.cells` returns",
+        )
     people = cells.num_rows - cells["user_id"].null_count
     if cells.num_rows and not people:
         raise NoUserIds(

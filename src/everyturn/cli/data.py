@@ -55,7 +55,12 @@ def load(
     Loading the same data again changes nothing.
     """
     if not paths and git is None:
-        raise InputError("nothing to load is named", expected="files or folders", try_="everyturn load traces/")
+        raise InputError(
+            "nothing to load is named",
+            where="everyturn load",
+            expected="files or folders",
+            try_="everyturn load traces/",
+        )
     if rejected is not None:
         require_place(rejected)
     with workspace(ctx, may_create=True) as ws:

@@ -102,6 +102,7 @@ def _misused(error: click.UsageError) -> EveryturnError:
             return InputError(
                 f"{error.option_name} stands before the verb",
                 where=path,
+                expected=f"{error.option_name} before {verb}",
                 try_=f"{root.command_path} {error.option_name} … {verb} …",
             )
         near = ", ".join(error.possibilities or ())
@@ -114,7 +115,12 @@ def _misused(error: click.UsageError) -> EveryturnError:
             f"{_name(error.param)} is missing", where=path, expected=", ".join(choices) or None, try_=f"{path} --help"
         )
     said = error.format_message()
-    return InputError(said[:1].lower() + said[1:].rstrip("."), where=path, try_=f"{path} --help")
+    return InputError(
+        said[:1].lower() + said[1:].rstrip("."),
+        where=path,
+        expected="arguments and options as in its help",
+        try_=f"{path} --help",
+    )
 
 
 def _name(parameter: click.Parameter) -> str:

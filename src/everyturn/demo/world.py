@@ -145,6 +145,7 @@ def _enough(conversations: int | None) -> int:
     if wanted < _FEWEST:
         raise InputError(
             f"{wanted:,} conversations are too few for the story",
+            where="conversations",
             expected=f"at least {_FEWEST}, so that every planted fact is in it",
             try_=f"conversations={_FEWEST}",
         )

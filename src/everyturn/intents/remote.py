@@ -14,7 +14,7 @@ _ATTEMPTS = 4
 
 
 class Remote:
-    """One model at one address, `https://HOST/v1#MODEL`; the key, if any, in EVERYTURN_LLM_KEY, read when it is needed.
+    """A model at an address `https://HOST/v1#MODEL`. Its key, if it needs one, is read from EVERYTURN_LLM_KEY for each request.
 
     >>> Remote("https://llm.example/v1#small").model
     'small'
@@ -23,11 +23,16 @@ class Remote:
     def __init__(self, address: str) -> None:
         base, _, model = address.partition("#")
         if not base.startswith(("http://", "https://")) or not model:
-            raise InputError("this is no address of a model", expected="https://HOST/v1#MODEL")
+            raise InputError(
+                "this is not the address of a model",
+                where=f"an address of {len(address)} characters",
+                expected="https://HOST/v1#MODEL",
+                try_="everyturn discover --names https://HOST/v1#MODEL",
+            )
         self.address, self.model, self._base = address, model, base.rstrip("/")
 
     def post(self, path: str, body: Json) -> Json:
-        """What the endpoint answers to the body with the model's name in it; an error where it does not answer in JSON."""
+        """The decoded JSON reply to a POST of `body` with the model's name added; raises InputError if there is none."""
         from everyturn import http  # httpx takes a while to load, and most discoveries ask nobody
 
         headers = {"content-type": "application/json"}
@@ -41,9 +46,9 @@ class Remote:
             raise self.refused(path, none.problem) from none
 
     def refused(self, path: str, why: str) -> InputError:
-        """The error that says what went wrong, without a word of what was sent."""
+        """The error for a failed request; it repeats nothing of what was sent."""
         return InputError(
-            f"the endpoint is of no use: {why}",
+            f"the endpoint cannot be used: {why}",
             where=f"{self._base}/{path}",
             expected=f"an OpenAI-compatible POST /{path}",
             try_=f"check the address, the model and {KEY}",

@@ -1,6 +1,6 @@
-"""What people say about intents: names, mergers, splits and pins in a YAML file that can be read and reviewed in git.
+"""What people say about intents: names, mergers, splits and pins, in a YAML file that can be reviewed in git.
 
-The example in `EXAMPLE` says all there is to say.
+`EXAMPLE` shows every field.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ _HEAD = """\
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One part of an intent that people divide, known by examples."""
+    """One part of an intent that people split, described by examples."""
 
     name: str
     like: tuple[str, ...]
 
     def id_in(self, intent_id: str) -> str:
-        """The part's own id, the same whenever the same intent is divided so."""
+        """The part's id, which depends only on the intent and the part's name."""
         return f"i-{digest(intent_id, self.name)[:6]}"
 
 
@@ -65,19 +65,19 @@ class Word:
 
     @property
     def holds(self) -> bool:
-        """Whether the intent is to outlive what a discovery from scratch would make of it."""
+        """Whether the intent is kept even if a discovery from scratch would not find it."""
         return bool(self.name or self.description or self.under or self.is_pinned or self.merged)
 
 
 @dataclass(frozen=True, slots=True)
 class Taxonomy:
-    """People's word on intents, by id."""
+    """What people say about intents, an entry each."""
 
     words: tuple[Word, ...] = ()
 
     @classmethod
     def parse(cls, text: str, *, where: str = "taxonomy") -> Taxonomy:
-        """The taxonomy a YAML text holds; an error names the entry that cannot be read.
+        """The taxonomy in a YAML text. Raises InputError, which names the entry, if one cannot be used.
 
         >>> Taxonomy.parse("intents: [{id: i-3f9a2c, name: Charged twice}]").words[0].name
         'Charged twice'
@@ -87,25 +87,25 @@ class Taxonomy:
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
             line = f" line {mark.line + 1}" if mark else ""
-            raise InputError(
-                "the taxonomy is no YAML", where=f"{where}{line}", expected="YAML with a list `intents`"
+            raise _unreadable(
+                "the taxonomy is not YAML", where=f"{where}{line}", expected="YAML with a list `intents`"
             ) from None
         if given is None:
             return cls()
         if not isinstance(given, dict) or not isinstance(given.get("intents", []), list):
-            raise InputError(
+            raise _unreadable(
                 "the taxonomy has no list of intents", where=where, expected="a mapping with a list `intents`"
             )
         if given.get("version", VERSION) != VERSION:
-            raise InputError(
-                f"the taxonomy is of version {given['version']}", where=where, expected=f"version {VERSION}"
+            raise _unreadable(
+                f"the taxonomy has version {given['version']}", where=where, expected=f"version {VERSION}"
             )
         words = tuple(_word(entry, f"{where} intents[{i}]") for i, entry in enumerate(given.get("intents") or []))
         _refuse_contradictions(words, where)
         return cls(words)
 
     def to_yaml(self) -> str:
-        """The same again, as it is stored."""
+        """The taxonomy as YAML."""
         return _dump([_plain(word) for word in self.words])
 
     def of(self, intent_id: str) -> Word | None:
@@ -113,8 +113,14 @@ class Taxonomy:
         return next((word for word in self.words if word.intent_id == intent_id), None)
 
 
+def _unreadable(what: str, *, where: str, expected: str) -> InputError:
+    """The error for a taxonomy that cannot be used; it names the entry, never an example's text."""
+    try_ = "everyturn export taxonomy --to FILE, and edit what it writes"
+    return InputError(what, where=where, expected=expected, try_=try_)
+
+
 def to_yaml(discovery: Discovery) -> str:
-    """All intents of a discovery with what people said about them, ready to be edited and given back."""
+    """All intents of a discovery with what people said about them, as YAML to be edited."""
     said = Taxonomy.parse(discovery.taxonomy) if discovery.taxonomy else Taxonomy()
     entries: list[dict[str, Any]] = []
     for intent in discovery.intents:
@@ -146,27 +152,29 @@ def _plain(word: Word) -> dict[str, Any]:
 
 def _word(entry: object, where: str) -> Word:
     if not isinstance(entry, dict) or not isinstance(entry.get("id"), str):
-        raise InputError("an entry of the taxonomy has no id", where=where, expected="id: i-…")
+        raise _unreadable("an entry of the taxonomy has no id", where=where, expected="id: i-…")
     unknown = sorted(set(map(str, entry)) - _FIELDS)
     if unknown:
-        raise InputError(
-            f"the taxonomy says something unknown: {unknown[0][:40]}", where=where, expected=", ".join(sorted(_FIELDS))
+        raise _unreadable(
+            f"an entry of the taxonomy has an unknown field: {unknown[0][:40]}",
+            where=where,
+            expected=", ".join(sorted(_FIELDS)),
         )
     texts: dict[str, str | None] = {}
     for name in ("name", "description", "under"):
         value = entry.get(name)
         if value is not None and (not isinstance(value, str) or not value.strip()):
-            raise InputError(f"`{name}` is no text", where=where, expected="a text between quotes")
+            raise _unreadable(f"`{name}` is not a text", where=where, expected="a text between quotes")
         texts[name] = value.strip() if value else None
     merged = entry.get("merge") or []
     if not isinstance(merged, list) or not all(isinstance(one, str) for one in merged):
-        raise InputError("`merge` is no list of ids", where=where, expected="merge: [i-…, i-…]")
+        raise _unreadable("`merge` is not a list of ids", where=where, expected="merge: [i-…, i-…]")
     if not isinstance(entry.get("pin", False), bool):
-        raise InputError("`pin` is neither true nor false", where=where, expected="pin: true")
+        raise _unreadable("`pin` is neither true nor false", where=where, expected="pin: true")
     parts = entry.get("split") or []
     if not isinstance(parts, list) or len(parts) == 1:
-        raise InputError(
-            "`split` is no list of parts", where=where, expected="two parts or more, each with name and like"
+        raise _unreadable(
+            "`split` is not a list of parts", where=where, expected="two parts or more, each with name and like"
         )
     return Word(
         entry["id"],
@@ -184,7 +192,7 @@ def _part(given: object, where: str) -> Part:
     name = given.get("name") if isinstance(given, dict) else None
     is_listed = isinstance(like, list) and bool(like) and all(isinstance(one, str) and one.strip() for one in like)
     if not isinstance(name, str) or not name.strip() or not is_listed:
-        raise InputError(
+        raise _unreadable(
             "a part lacks a name or examples", where=where, expected="name: …, like: [one example or more]"
         )
     return Part(name.strip(), tuple(cast("list[str]", like)))
@@ -194,18 +202,24 @@ def _refuse_contradictions(words: tuple[Word, ...], where: str) -> None:
     ids = [word.intent_id for word in words]
     twice = next((one for one in ids if ids.count(one) > 1), None)
     if twice:
-        raise InputError(f"two entries speak of {twice}", where=where, expected="one entry an intent")
+        raise _unreadable(f"two entries are about {twice}", where=where, expected="one entry for each intent")
     into: dict[str, str] = {}
     for word in words:
         for one in word.merged:
             if one == word.intent_id or into.setdefault(one, word.intent_id) != word.intent_id:
-                raise InputError(
-                    f"{one} cannot be merged so", where=where, expected="each id merged once, into another"
+                raise _unreadable(
+                    f"{one} cannot be merged this way",
+                    where=where,
+                    expected="each id merged once, and into another one",
                 )
     both = next((one for one in into if one in into.values()), None)
     if both:
-        raise InputError(f"{both} is merged and takes others in", where=where, expected="mergers into one that stays")
+        raise _unreadable(
+            f"{both} is merged and has others merged into it",
+            where=where,
+            expected="mergers into an intent that is not merged itself",
+        )
     names = [word.name for word in words if word.name] + [part.name for word in words for part in word.parts]
     same = next((name for name in names if names.count(name) > 1), None)
     if same:
-        raise InputError(f'two intents are called "{same}"', where=where, expected="a name of its own for each")
+        raise _unreadable(f'two intents are called "{same}"', where=where, expected="a different name for each")

@@ -55,4 +55,5 @@ def _unwritable(path: Path, *, why: str) -> InputError:
         "no file can be written there",
         where=f"{path}: {why}" if why else str(path),
         expected="a file name in a folder that exists and may be written to",
+        try_="another file name, or make the folder first",
     )

@@ -22,7 +22,12 @@ class Api:
 
     def __init__(self, name: str, base_url: str, headers: Mapping[str, str], *, variables: Sequence[str] = ()) -> None:
         if not base_url.startswith(("https://", "http://")):
-            raise InputError(f"the address of {name} is none", where=base_url, expected="an address with https://")
+            raise InputError(
+                f"the address of {name} cannot be used",
+                where=base_url,
+                expected="an address that begins with https:// or http://",
+                try_="correct the address in the environment",
+            )
         self.name = name
         self.requests = 0
         self._base_url = base_url.rstrip("/")

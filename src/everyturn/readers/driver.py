@@ -85,6 +85,7 @@ def _named_reader(name: str, kind: Kind) -> Reader:
     if known[name].kind != kind:
         raise InputError(
             f'the format "{name}" gives {known[name].kind}, not {kind}',
+            where=f"--format {name} with --as {kind}",
             expected=", ".join(readers(kind)),
             try_=f"--as {known[name].kind}",
         )
@@ -132,7 +133,12 @@ class _Load:
                 count.bytes_read = max(source.bytes_read, count.total)
         except OSError as error:
             if recogniser.is_single and not count.records:
-                raise InputError("the file cannot be read", where=str(path), expected="a readable file") from error
+                raise InputError(
+                    "the file cannot be read",
+                    where=f"{path}: {(error.strerror or type(error).__name__).lower()}",
+                    expected="a file that exists and may be read",
+                    try_=f"ls -l {path}",
+                ) from error
             bad = BadRecord(expected="a readable file or folder", found=type(error).__name__)
             self.add(count, Frame("", None, bad, 0), None)
 

@@ -193,9 +193,10 @@ class _Repository:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         if not folder.is_dir():
-            raise InputError("no such folder", where=str(folder), expected="a git repository")
+            raise InputError("no such folder", where=str(folder), expected="a git repository",
+                             try_="everyturn load --as actions --git PATH")  # fmt: skip
         if self._ask("rev-parse", "--verify", "--quiet", "HEAD", may_fail=True) is None:
-            raise InputError("this folder is no git repository with a commit", where=str(folder), expected="a git repository",
+            raise InputError("this folder is not a git repository with a commit", where=str(folder), expected="a git repository",
                              try_="everyturn load --as actions --git PATH")  # fmt: skip
 
     def commits(self, since: datetime | None) -> Iterator[Commit]:
@@ -251,7 +252,7 @@ class _Repository:
                 env=environment,
             )
         except FileNotFoundError:
-            raise MissingPackage("the git command is not installed", expected="git on the path",
+            raise MissingPackage("the git command is not installed", where="the directories in PATH", expected="git on the path",
                                  try_="install git, then the same command") from None  # fmt: skip
         assert process.stdout is not None
         with process:

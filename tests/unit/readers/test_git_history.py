@@ -195,3 +195,5 @@ def test_a_folder_without_a_repository_is_an_error_with_four_parts(tmp_path, nam
     with pytest.raises(InputError) as caught:
         list(read_git(tmp_path / name, now=NOW))
     assert caught.value.expected == "a git repository"
+    assert caught.value.where
+    assert caught.value.try_

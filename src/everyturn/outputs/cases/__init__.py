@@ -151,7 +151,7 @@ def without_missing(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def credentials(platform: str, *names: str) -> None:
-    """Makes sure the vendor's environment variables are set; they are read by its client and by nothing of ours."""
+    """Raises InputError unless the vendor's environment variables are set; only the vendor's own client reads them."""
     missing = [name for name in names if not os.environ.get(name)]
     if missing:
         raise InputError(
@@ -166,6 +166,7 @@ def missing_client(package: str) -> MissingPackage:
     """The error for a vendor's client that is not installed."""
     return MissingPackage(
         f"uploading needs the package {package}",
+        where="this Python environment",
         expected="its official client",
         try_=f"pip install 'everyturn[{package}]'",
     )
