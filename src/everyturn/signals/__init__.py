@@ -1,8 +1,8 @@
-"""Conversation -> Observation: one file per signal, each ending in `SIGNAL = Signal(…)`.
+"""Signals: from a conversation to observations. One file per signal, each ending in `SIGNAL = Signal(…)`.
 
-A signal is a question asked of each conversation. It is pure and deterministic, never raises on odd text, and gives at
-most one observation per place. No observation means the question did not apply there; value None means it applied and
-cannot be answered.
+A signal is a question that is asked of each conversation. It is deterministic, never raises an exception on unusual text, and gives at
+most one observation for each turn or conversation. No observation means that the question does not apply; the value None means that it
+applies but cannot be answered.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ Need = Literal["messages", "user_ids", "feedback", "actions", "artefacts", "judg
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """A question asked of each conversation.
+    """A question that is asked of each conversation.
 
-    `unit` is where it is asked; `better` which direction is good; `needs` the data without which it is silent (`load`
-    says so); `version` rises whenever the meaning changes, and trends never join two versions.
+    `unit` says what it is asked about, `better` which direction is good, `needs` which data it requires (without them it gives no
+    observations, and `load` says so). `version` is raised whenever the meaning changes; trends never compare two versions.
     """
 
     name: str

@@ -1,7 +1,7 @@
 """Did the user leave while the agent was waiting for an answer?
 
-Silence is a class of its own and no verdict on what was said before it. How long a silence has to last is learnt per intent
-from the gaps after which users did come back (`engines/timeouts.py`); until there are enough of them it is seven days.
+Silence is not a verdict on what was said before it. How long a silence must last to count is learnt for each intent from the gaps after
+which users came back (`engines/timeouts.py`); until there are enough of them, it is seven days.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from everyturn.signals.replies import words_of
 
 
 def _observe(conversation: Conversation) -> Iterator[Observation]:
-    """One observation per conversation with an output: 1 left with the agent's question open, else 0.
+    """One observation per conversation with an output: 1 if the user left the agent's question unanswered, else 0.
 
-    None where the record holds no text.
+    None if no message has a text.
     """
     answered = [turn for turn in conversation.turns if turn.agent]
     if not answered:

@@ -1,4 +1,4 @@
-"""Which output each of a conversation's actions is about, and how much of it the action shows kept."""
+"""Which output each action in a conversation is about, and how much of the output the action shows to have been kept."""
 
 from __future__ import annotations
 
@@ -11,16 +11,15 @@ from everyturn.model import NO_NOISE, Action, Conversation, NoiseFloor, Turn
 from everyturn.model.kinds import ASIDE, HUMAN, spelt
 from everyturn.signals.survival import Artefact, above, is_measurable, reads_as_code, survival
 
-_NEAREST = 20  # outputs an artefact without a turn is looked for in, counted back from its time
+_NEAREST = 20  # outputs before an artefact that are considered if the action names no turn
 
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """One action on an output.
+    """An action on an output.
 
-    `artefact` is the text the output may have ended up in and `kept` the share of the output found there above the workspace's
-    noise floor, None where the action shows none or nothing of the output was new to the user. `is_named` says whether the
-    action itself named the turn.
+    `artefact` is the text the output may have ended up in, and `kept` the share of the output found in it, above the workspace's noise
+    floor; None if the action has no text or nothing in the output was new to the user. `is_named` says whether the action names the turn.
     """
 
     action: Action
@@ -31,12 +30,12 @@ class Use:
 
 
 def kind_of(action: Action) -> str:
-    """The action's kind as our lists spell it."""
+    """The action's kind in the spelling of `model.kinds`."""
     return spelt(action.kind)
 
 
 def output_at(conversation: Conversation, turn: Turn) -> datetime | None:
-    """When the turn's output was given, or the best that is known of it."""
+    """When the turn's output was given; if it has no time, the best approximation; None if no message has one."""
     if turn.output and turn.output.at:
         return turn.output.at
     times = [message.at for message in turn.agent if message.at]
@@ -46,8 +45,8 @@ def output_at(conversation: Conversation, turn: Turn) -> datetime | None:
 def uses_by_turn(conversation: Conversation, answered: Sequence[Turn]) -> dict[int, list[Use]]:
     """The actions on each of the answered turns' outputs, oldest first.
 
-    An action goes to the turn it names. Where it names none: an artefact goes to the output most of which it holds, of
-    those given by then; any other to the latest output given by then; to the last output where times are missing.
+    An action belongs to the turn it names. If it names none, an artefact belongs to the output of which it contains most, among those
+    given before it; any other action belongs to the latest output before it, or to the last one if times are missing.
     """
     found: dict[int, list[Use]] = {turn.index: [] for turn in answered}
     if not found:
@@ -73,14 +72,14 @@ def uses_by_turn(conversation: Conversation, answered: Sequence[Turn]) -> dict[i
 
 
 class _Pasted:
-    """What the user had given by each turn, indexed once a turn."""
+    """What the user had written up to each turn, indexed once per turn."""
 
     def __init__(self, conversation: Conversation) -> None:
         self._texts = [turn.user.content or "" for turn in conversation.turns]
         self._indexed: dict[int, Artefact | None] = {}
 
     def until(self, turn: int) -> Artefact | None:
-        """The user's own words up to this turn, None where there are none."""
+        """The user's own words up to this turn, None if there are none."""
         if turn not in self._indexed:
             text = "\n".join(filter(None, self._texts[: turn + 1]))
             self._indexed[turn] = Artefact(text) if text else None
@@ -88,7 +87,7 @@ class _Pasted:
 
 
 def _turn_of(candidates: Sequence[Turn], artefact: Artefact | None) -> Turn:
-    if artefact is not None:  # "You're welcome!" at the end is not what was saved
+    if artefact is not None:  # a short "You're welcome!" at the end is not what was saved
         long = [turn for turn in candidates if turn.output and is_measurable(turn.output.content or "")]
         if long:
             return max(long, key=lambda turn: (_held(turn, artefact) or 0.0, turn.index))
@@ -107,7 +106,7 @@ def _kept(turn: Turn, artefact: Artefact, pasted: _Pasted, floor: NoiseFloor) ->
 
 
 def floor_for(output: str, artefact: Artefact, floor: NoiseFloor) -> float:
-    """The noise floor that holds for this pair: that of code or that of prose."""
+    """The noise floor that applies to this pair of texts: that of code or that of prose."""
     if floor == NO_NOISE:
         return 0.0
     return floor.code if reads_as_code(output, artefact) else floor.prose

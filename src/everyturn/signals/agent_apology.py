@@ -1,6 +1,6 @@
 """How often did the agent apologise, or say that it could not help?
 
-It is a sign of risk before the user has said anything, and no complaint of the user's.
+It indicates risk before the user has said anything; it is not a complaint by the user.
 """
 
 from __future__ import annotations

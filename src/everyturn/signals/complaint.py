@@ -13,8 +13,8 @@ from everyturn.signals.replies import words_of
 def _observe(conversation: Conversation) -> Iterator[Observation]:
     """One observation per conversation in which the user answered an output: the share of those replies that push back.
 
-    None where no reply can be read: a language without cues, or no text at all, is not calm. One turn is weak evidence;
-    rates over many users are what this is for.
+    None if no reply can be read (a language without cues, or no text), because that does not mean the user was content. A single turn
+    is weak evidence; the signal is meant for rates over many users.
     """
     replies = [reply for reply in words_of(conversation).replies if reply is not None]
     if not replies:

@@ -12,7 +12,7 @@ from everyturn.signals.outcome import outcomes
 def _observe(conversation: Conversation) -> Iterator[Observation]:
     """One observation per output whose later text is known: the share that did not survive, labelled with its grade.
 
-    None for an output that is known to have been edited, but not how. Edit size is effort, not a score of quality.
+    None for an output that was edited in an unknown way. The size of an edit measures effort, not quality.
     """
     for each in outcomes(conversation):
         if each.kept is None and each.final.outcome != "edited":

@@ -10,9 +10,9 @@ from everyturn.signals.outcome import outcomes
 
 
 def _observe(conversation: Conversation) -> Iterator[Observation]:
-    """One observation per output that was used: 1 edited, 0 accepted. None where the outcome is unknown.
+    """One observation per output that was used: 1 if edited, 0 if accepted, None if the outcome is unknown.
 
-    Outputs rejected or abandoned have none: they were not used, so there was nothing to edit.
+    Rejected and abandoned outputs have none, because they were not used.
     """
     for each in outcomes(conversation):
         final = each.final

@@ -19,10 +19,10 @@ _HANDS_OVER = re.compile(
 
 
 def _observe(conversation: Conversation) -> Iterator[Observation]:
-    """One observation per conversation with a user: 1 asked for a human, by an action or by words, else 0.
+    """One observation per conversation with a user: 1 if the user asked for a human, by an action or in words, else 0.
 
-    A hand-over nobody asked for is 0 and says in its label what it was: "required" by a rule the agent named, "handed_over" by
-    a tool, or only "offered" in words; by itself it is no failure. None where neither actions nor readable words tell.
+    A hand-over that nobody asked for is 0 and is not a failure by itself; its label says whether it was "required" by a rule the agent
+    named, "handed_over" by a tool, or only "offered" in words. None if there are neither actions nor readable words.
     """
     if not conversation.turns:
         return
@@ -49,7 +49,7 @@ def _observe(conversation: Conversation) -> Iterator[Observation]:
 
 
 def _handed(conversation: Conversation, words: Words) -> tuple[str, str | None]:
-    """How the agent handed over, or offered to, where nobody asked; and what shows it."""
+    """The label of a hand-over that nobody asked for ("none" without one), and what shows it."""
     by_tool = any(_HANDS_OVER.search(call.name) for message in conversation.messages for call in message.tool_calls)
     said = frozenset(cue for spoken in words.spoken if spoken is not None for cue in spoken.cues)
     label = "required" if "policy" in said else "handed_over" if by_tool else "offered" if "offer" in said else "none"

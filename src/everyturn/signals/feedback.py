@@ -34,10 +34,10 @@ _THUMB = re.compile(r"thumb|like(?!rt|lihood)|vote|helpful|useful|reaction")
 
 
 def scaled(feedback: Feedback) -> float | None:
-    """The rating on 0 to 1, None where it is of no scale we can tell (a category, a number without bounds).
+    """The rating on a scale from 0 to 1, None if its scale cannot be determined (a category, a number without bounds).
 
-    The scale is told by the name (csat, stars: 1 to 5; effort, ces: 1 to 7; nps: 0 to 10; thumb: 0 or 1, or -1 and 1;
-    sentiment: -1 to 1), else by the number: up to 1 as it is, up to 5 as 1 to 5, up to 10 as tenths, up to 100 as percent.
+    The scale follows from the name (csat, stars: 1 to 5; effort, ces: 1 to 7; nps: 0 to 10; thumb: 0 or 1, or -1 and 1; sentiment: -1 to
+    1), otherwise from the number: up to 1 it is taken as it is, up to 5 as 1 to 5, up to 10 as tenths, up to 100 as percent.
 
     >>> scaled(Feedback("csat", 2.0)), scaled(Feedback("thumb", 0.0)), scaled(Feedback("nps", 9.0))
     (0.25, 0.0, 0.9)
@@ -89,7 +89,7 @@ def _scaled_label(label: str) -> float | None:
 
 
 def latest(given: Iterable[Feedback]) -> list[Feedback]:
-    """The last rating of each name on each turn: who changes a thumb has given one."""
+    """The last rating of each name on each turn: someone who changes a thumb has given one rating."""
     newest: dict[tuple[str, int | None], Feedback] = {}
     for feedback in given:
         key = (feedback.name, feedback.turn)

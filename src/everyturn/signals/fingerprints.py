@@ -1,8 +1,8 @@
-"""What a text can be recognised by wherever it ends up: the winnowed hashes of its letters and digits.
+"""Fingerprints by which a text is recognised in other texts: winnowed hashes of its letters and digits.
 
-Schleimer, Wilkerson and Aiken, "Winnowing" (2003), with k = 8 and w = 4: of every four neighbouring runs of eight letters the
-smallest hash is kept. Any passage of 11 letters that two texts share is then recognised, whatever its place, layout,
-punctuation and case. The hash is arithmetic on the letters alone, so it is the same on every machine and in every process.
+Schleimer, Wilkerson and Aiken, "Winnowing" (2003), with k = 8 and w = 4: of every four neighbouring runs of eight letters the smallest
+hash is kept. Any passage of 11 letters that two texts share is then recognised, whatever its place, layout, punctuation and case. The
+hash depends only on the letters, so it is the same on every machine and in every process.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ Hashes = npt.NDArray[np.uint64]
 
 GRAM = 8
 WINDOW = 4
-_TAIL = GRAM + WINDOW - 2  # letters at the end of a text at which no whole window begins
+_TAIL = GRAM + WINDOW - 2  # letters at the end of a text at which no complete window begins
 
-_PIECE = 1 << 17  # letters worked on at once: what stays in the processor's cache goes five times as fast
+_PIECE = 1 << 17  # letters processed at once; pieces that fit into the processor's cache are five times as fast
 
 _LOWER = bytes(ord(chr(b).lower()) if b < 128 else b for b in range(256))
 _ASIDE = bytes(b for b in range(128) if not chr(b).isalnum())
@@ -29,14 +29,14 @@ _NOT_LETTERS = re.compile(r"[\W_]+")
 
 @dataclass(frozen=True, slots=True)
 class Prints:
-    """The fingerprints of several texts: those of text i are `hashes[starts[i]:starts[i + 1]]`, some of them perhaps twice."""
+    """The fingerprints of several texts: those of text i are `hashes[starts[i]:starts[i + 1]]`, with possible repetitions."""
 
     hashes: Hashes
     starts: npt.NDArray[np.int64]
 
 
 def letters(text: str) -> bytes:
-    """The letters and digits of a text without case, one byte each; those outside ASCII are folded into the upper half.
+    """The letters and digits of a text in lower case, one byte each; those outside ASCII are mapped to the bytes above 127.
 
     >>> letters("Total: 12 items!")
     b'total12items'
@@ -50,27 +50,27 @@ def letters(text: str) -> bytes:
 
 
 def mixed(values: Hashes) -> Hashes:
-    """The values spread evenly over 64 bits, one to one: Stafford's variant 13, as in splitmix64."""
+    """The values mapped one to one so that they spread evenly over 64 bits (Stafford's variant 13, as in splitmix64)."""
     values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return values ^ (values >> np.uint64(31))
 
 
 def grams(own: bytes) -> Hashes:
-    """The hash of the eight letters that begin at each letter, as long as there are eight."""
+    """The hash of the eight letters that begin at each letter; the last seven letters begin none."""
     count = max(0, len(own) - GRAM + 1)
     # Eight letters are one 64-bit number: overlapping views of the same bytes.
     numbers: Hashes = np.ndarray((count,), dtype="<u8", buffer=own, strides=(1,)).astype(np.uint64)
-    return mixed(numbers)  # or the smallest would always be the gram of low letters
+    return mixed(numbers)  # otherwise the smallest hash would always be that of letters early in the alphabet
 
 
 def _smallest(joined: bytes) -> Hashes:
-    """The smallest hash of the window that begins at each letter, as long as there is a whole one."""
+    """The smallest hash of each complete window of `WINDOW` neighbouring runs of letters."""
     return smallest_of(grams(joined))
 
 
 def smallest_of(hashes: Hashes) -> Hashes:
-    """The smallest of each hash and its three next, as long as there are three."""
+    """The smallest of each hash and the three after it; the last three hashes have none."""
     if len(hashes) < WINDOW:
         return np.empty(0, dtype=np.uint64)
     pairs = np.minimum(hashes[:-1], hashes[1:])
@@ -80,7 +80,7 @@ def smallest_of(hashes: Hashes) -> Hashes:
 def all_fingerprints(texts: Sequence[str]) -> Prints:
     """The fingerprints of many texts at once.
 
-    A text with fewer than 11 letters and digits has one, of itself as a whole: it can only be recognised word for word.
+    A text with fewer than 11 letters and digits has one fingerprint, of the whole text, so it is only recognised as a whole.
 
     >>> found = all_fingerprints(["the order is late", "Late?", ""])
     >>> found.starts.tolist()

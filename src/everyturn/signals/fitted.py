@@ -1,9 +1,9 @@
-"""Labels of one deployment -> a model of the user's words, fitted to it and kept only where it beats the rule.
+"""A model of users' words, fitted to the labels of one deployment and used only if it beats the general word rule.
 
-The rule carries over from one deployment to another better than models trained elsewhere do, so nothing fitted is shipped. A
-deployment's own labels overtake it from about 25 rows of the rarer class: then standardised cues are fitted and added to the
-rule; from about 100 the texts themselves join in. A quarter of the groups (users, or conversations where users are unknown) is
-held back by a hash of their names, so that it is the same quarter every time, and decides.
+The rule transfers from one deployment to another better than models trained elsewhere, so no fitted model is shipped. With a deployment's
+own labels a fit becomes better from about 25 rows of the rarer class on: then standardised cues are fitted and added to the rule. From
+about 100 on, the texts themselves are used as well. A quarter of the groups (users, or conversations if users are unknown) is held back to
+decide which is better; it is selected by a hash of the groups' names, so that it is always the same quarter.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from rapidfuzz import fuzz
 from everyturn.model import Conversation, digest
 from everyturn.signals.replies import AGENT_WEIGHT, WEIGHT, Reply, words_of
 
-FEWEST = 25  # labelled rows of the rarer class from which fitting can pay
-TEXTS = 100  # and from which the words themselves can be learnt
+FEWEST = 25  # labelled rows of the rarer class needed for a fit
+TEXTS = 100  # and needed to learn from the texts themselves
 FOLDS = 5
-_HELD = 4  # one group in so many is held back
+_HELD = 4  # one in four groups is held back
 _DRAWS = 400
 _SEED = 7
 
@@ -33,7 +33,7 @@ _LONGEST = 2_000  # characters of a text that are learnt from
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One output with the user's reply to it: three texts, the rule's score, and the cues as numbers."""
+    """An output and the user's reply to it: request, output and reply, the rule's score, and the cues as numbers."""
 
     conversation_id: str
     turn: int
@@ -46,11 +46,11 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """What became of an attempt to fit.
+    """The result of an attempt to fit.
 
-    `method` is "rule" where it was not used, and `why` says so. `rule` and `fitted` are areas under the ROC curve on the held
-    part, `gain` their difference with `low` and `high`, a 90% bootstrap over groups; None where nothing could be compared.
-    `folds` is the area over grouped folds of all rows. `predict` gives the probability that an output is rejected.
+    `method` is "rule" if the fit is not used, and `why` says why. `rule` and `fitted` are areas under the ROC curve on the part held back;
+    `gain` is their difference, with `low` and `high` from a 90% bootstrap over groups; None if nothing could be compared. `folds` is the
+    area over grouped cross-validation of all rows. `predict` gives the probability that an output is rejected.
     """
 
     method: Literal["rule", "rule + cues", "texts + cues"]
@@ -67,7 +67,7 @@ class Fitted:
 
 
 def rows_of(conversation: Conversation) -> Iterator[Row]:
-    """The outputs of a conversation that the user replied to in words that can be read."""
+    """The outputs of a conversation to which the user replied in words that can be read."""
     turns, words = conversation.turns, words_of(conversation)
     earlier: list[str] = []
     for turn, reply in zip(turns, words.replies, strict=True):
@@ -106,9 +106,9 @@ def _numbers(reply: Reply, request: str, output: str, said: str) -> tuple[float,
 
 
 def fit(rows: Sequence[Row], rejected: Sequence[bool], groups: Sequence[str]) -> Fitted:
-    """Fits the labels, `rejected` or not, and says whether the fit beats the rule on the groups held back.
+    """Fits a model to the labels in `rejected` and compares it with the rule on the groups held back.
 
-    The order of the rows does not matter, nor what groups are called beyond who belongs together.
+    The order of the rows does not matter.
     """
     from sklearn.metrics import roc_auc_score
 
@@ -131,7 +131,7 @@ def fit(rows: Sequence[Row], rejected: Sequence[bool], groups: Sequence[str]) ->
         "rule": round(by_rule, 4), "fitted": round(by_fit, 4), "gain": round(by_fit - by_rule, 4), "low": low, "high": high,
         "folds": folds_auc(rows, truth, names),
     }  # fmt: skip
-    if low <= 0 or floor <= 0.5:  # better than a rule that fails here is not yet good
+    if low <= 0 or floor <= 0.5:  # it must also be better than chance
         why = "no clear gain over the rule" if low <= 0 else "no better than chance"
         return Fitted("rule", len(rows), rarer, f"{why} on the part held back", **facts)
     predict = train(rows, truth)
@@ -139,7 +139,7 @@ def fit(rows: Sequence[Row], rejected: Sequence[bool], groups: Sequence[str]) ->
 
 
 def folds_auc(rows: Sequence[Row], truth: NDArray[np.bool_], groups: NDArray[np.str_]) -> float | None:
-    """The area under the ROC curve of scores given to rows by models that never saw their group."""
+    """The area under the ROC curve of `out_of_fold` scores, None if there are none."""
     scores = out_of_fold(rows, truth, groups)
     if scores is None:
         return None
@@ -149,7 +149,7 @@ def folds_auc(rows: Sequence[Row], truth: NDArray[np.bool_], groups: NDArray[np.
 
 
 def out_of_fold(rows: Sequence[Row], truth: NDArray[np.bool_], groups: NDArray[np.str_]) -> NDArray[np.float64] | None:
-    """Each row's score by a model that never saw its group; None where there are fewer groups than folds."""
+    """Each row's score by a model that was not trained on its group; None if there are fewer groups than folds."""
     from sklearn.model_selection import GroupKFold
 
     if len(set(groups.tolist())) < FOLDS:
@@ -171,7 +171,7 @@ def _trainer(rarer: int) -> Callable[[Sequence[Row], NDArray[np.bool_]], _Predic
 
 
 def _train_cues(rows: Sequence[Row], truth: NDArray[np.bool_]) -> _Predict:
-    """Standardised cues by logistic regression, added to the standardised rule as its equal; the scale is then fitted."""
+    """A logistic regression on standardised cues; its standardised margin and rule score are added, and their scale is fitted."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.preprocessing import StandardScaler
 

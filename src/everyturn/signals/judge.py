@@ -1,4 +1,4 @@
-"""What machines scored, on a scale of 0 to 1: kept apart, and never evidence of what a user did or thought."""
+"""Scores given by machines, on a scale of 0 to 1. They are kept separate and are never evidence of what a user did or thought."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from everyturn.model import Conversation, Observation
 from everyturn.signals import Signal
 from everyturn.signals.feedback import latest, mean_of
 
-# Scores whose high end is bad; turning them round would be a guess at their scale.
+# Scores whose high end is bad are left out, because reversing them would mean guessing their scale.
 _LOW_IS_GOOD = re.compile(r"toxic|hallucinat|bias|harm|error|latency|cost|pii|risk|refus|violat|distance")
 
 
 def _observe(conversation: Conversation) -> Iterator[Observation]:
-    """One observation for a conversation with a machine's score: the mean of those where high is good."""
+    """One observation for a conversation with scores by machines: the mean of those whose high end is good."""
     given = latest(feedback for feedback in conversation.feedback if feedback.source == "judge")
     if not given:
         return

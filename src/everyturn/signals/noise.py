@@ -1,4 +1,4 @@
-"""How much of an output a stranger's text seems to hold in a workspace: its noise floor."""
+"""A workspace's noise floor: the share of an output that appears to be contained even in an unrelated person's text."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ FEWEST = 20  # pairs; with fewer the floor of a kind is not measured and taken a
 
 
 def measure_noise(outputs: pa.Table, artefacts: pa.Table) -> NoiseFloor:
-    """The mean share of an output found in the text of somebody else, for prose and for code, rounded to hundredths.
+    """The mean share of an output found in another user's text, for prose and for code, rounded to hundredths.
 
-    Both tables have the columns user and text. Each artefact is set beside the output nearest to it in length, of those of the same
-    kind that were given to another user. Without 20 such pairs the floor of a kind is 0.
-    Assumes: users do not write to each other's templates. What an agent tells everyone is noise by this measure, and meant to be.
+    Both tables have the columns user and text. Each artefact is compared with the output that is nearest to it in length, among those of
+    the same kind that were given to another user. With fewer than 20 such pairs the floor of a kind is 0.
+
+    Assumes: users do not share templates. What an agent says to everyone counts as noise, which is intended.
     """
     given = [(user, text, Artefact(text)) for user, text in _rows(outputs) if is_measurable(text)]
     shares: dict[bool, list[float]] = {False: [], True: []}
@@ -35,7 +36,7 @@ def measure_noise(outputs: pa.Table, artefacts: pa.Table) -> NoiseFloor:
 
 
 def _rows(table: pa.Table) -> Sequence[tuple[str, str]]:
-    """Users and texts in an order that is the texts' own."""
+    """Users and texts, ordered by the texts, so that the order of rows does not matter."""
     return sorted(
         zip(table.column("user").to_pylist(), table.column("text").to_pylist(), strict=True), key=lambda r: r[1]
     )

@@ -1,8 +1,8 @@
-"""Which output an artefact came from, among all that its user was given in the days before it.
+"""Finds the output that an artefact came from, among all outputs its user was given in the days before.
 
-Each text is fingerprinted once. The fingerprints of outputs are sorted by user, hash and time, those of artefacts are looked
-up in them, and what two texts share is counted: work grows with the texts' length, never with outputs times artefacts. One
-artefact's fingerprint meets at most the eight latest outputs that have it, so set phrases cost no more than anything else.
+Each text is fingerprinted once. The fingerprints of outputs are sorted by user, hash and time, those of artefacts are looked up in them,
+and shared ones are counted, so the work grows with the length of the texts and not with outputs times artefacts. A fingerprint of an
+artefact is only compared with the eight latest outputs that have it, so common phrases cost no more than others.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _WORD = re.compile(r"[^\W_]{4,}|[\u0e00-\u0eff\u1780-\u17ff\u3040-\u30ff\u3400-\
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """Texts with whose they are and when they were given: `users` are any numbers, `at` microseconds."""
+    """Texts, with their users (as numbers) and their times (`at`, in microseconds)."""
 
     users: Indices
     at: Indices
@@ -38,14 +38,14 @@ class Texts:
 
 @dataclass(frozen=True, slots=True)
 class Origins:
-    """For each artefact the index of its output, -1 where none was found, and the share of that output's fingerprints it holds."""
+    """For each artefact the index of its output (-1 if none was found), and the share of that output's fingerprints it contains."""
 
     outputs: Indices
     shares: npt.NDArray[np.float64]
 
 
 def word_prints(texts: Sequence[str]) -> Prints:
-    """The hashes of the words of at least four letters of each text (of pairs of signs in scripts without spaces)."""
+    """The hashes of each text's words of at least four letters; in scripts without spaces, of pairs of characters."""
     found = [sorted({hash_of(word) for word in _WORD.findall(text.casefold())}) for text in texts]
     starts = np.cumsum([0, *map(len, found)])
     return Prints(np.fromiter((h for words in found for h in words), np.uint64, count=int(starts[-1])), starts)
@@ -64,10 +64,10 @@ def find_origins(
     window: int,
     prints: Callable[[Sequence[str]], Prints] = all_fingerprints,
 ) -> Origins:
-    """The output that most of each artefact came from, among those its user was given at most `window` microseconds before.
+    """For each artefact, the output that most of it came from, among those its user was given at most `window` microseconds before.
 
-    The output wins of which most is in the artefact and of which most of the artefact is; the latest among equals. Neither the
-    order of the texts nor what other users were given matters. `prints` makes what texts are recognised by.
+    The best output is the one that shares most with the artefact, relative to both texts; the latest of equals. Neither the order of the
+    texts nor other users' outputs matter. `prints` computes the fingerprints.
     Assumes fewer than 2²⁴ texts in one call.
     """
     nothing = Origins(np.full(len(artefacts.texts), -1, dtype=np.int64), np.zeros(len(artefacts.texts)))
@@ -100,7 +100,7 @@ def match_texts(outputs: pa.Table, artefacts: pa.Table, *, window: int) -> pa.Ta
 
 
 def match_words(requests: pa.Table, tickets: pa.Table, *, window: int) -> pa.Table:
-    """The same for what users asked and what they later wrote to people: recognised by words, since nobody repeats runs of them."""
+    """The same for requests and what users later wrote to people; compared by words, because nobody repeats whole runs of them."""
     found = find_origins(_texts(requests), _texts(tickets), window=window, prints=word_prints)
     return pa.table({"output": found.outputs, "share": found.shares})
 
@@ -112,7 +112,7 @@ def _texts(table: pa.Table) -> Texts:
 
 @dataclass(frozen=True, slots=True)
 class _Places:
-    """Every text's place in the order of time, artefacts after outputs of the same moment; `row` is the way back."""
+    """Every text's place in the order of time, artefacts after outputs of the same time; `row` gives the text at each place."""
 
     outputs: Indices
     artefacts: Indices
@@ -127,7 +127,7 @@ class _Places:
 def _places(outputs: Texts, artefacts: Texts) -> _Places:
     at = np.concatenate([outputs.at, artefacts.at])
     kinds = np.repeat([0, 1], [len(outputs.texts), len(artefacts.texts)])
-    # Of the same moment the longer text is the later, then the one later in the alphabet: their order of reading tells nothing.
+    # Texts of the same time are ordered by length, then alphabetically, so that the order of reading does not matter.
     lengths = np.array([len(text) for text in (*outputs.texts, *artefacts.texts)])
     order = np.lexsort((lengths, kinds, at))
     order = _by_text(order, at, kinds, lengths, [*outputs.texts, *artefacts.texts])
@@ -138,7 +138,7 @@ def _places(outputs: Texts, artefacts: Texts) -> _Places:
 
 
 def _by_text(order: Indices, at: Indices, kinds: Indices, lengths: Indices, texts: Sequence[str]) -> Indices:
-    """The order with runs of equal keys put in the order of their texts."""
+    """The order, with runs of equal keys sorted by their texts."""
     equal = np.ones(max(0, len(order) - 1), dtype=bool)
     for key in (at, kinds, lengths):
         equal &= key[order][1:] == key[order][:-1]

@@ -1,8 +1,8 @@
-"""Decides what became of each output: the one place, shared by acceptance, edits, edit share and shadow rework.
+"""Decides what became of each output; acceptance, edits, edit share and rework are all derived from this.
 
-The *verdict* is what happened in the conversation: an explicit action or a rating on that turn, else the user's next
-words, else silence. The *outcome* adds the artefact, the text the output ended up in, which outranks them all; except
-that an output accepted in the conversation and then rewritten stays accepted, and is shadow rework.
+The *verdict* is what happened in the conversation: an explicit action or rating on the turn, else the user's next words, else silence.
+The *outcome* also takes the artefact into account, i.e. the text the output ended up in, which outranks all of these; except that an output
+that was accepted in the conversation and rewritten afterwards stays accepted and counts as shadow rework.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from everyturn.signals.feedback import scaled
 from everyturn.signals.replies import Reply, words_of
 from everyturn.signals.survival import HEAVY, Artefact, Grade, above, grade, survival
 
-# How the detail of such an outcome begins: it counts in rates and accuses no single answer.
+# The beginning of the detail of an outcome that rests on one cue: it counts in rates, but says little about the single answer.
 LIKELY = "likely, by one cue"
 WINDOW = timedelta(days=7)  # for shadow rework, and for silence to count as silence
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What happened, how we know, when that was seen, and what was seen (never a message's text)."""
+    """What happened, the kind of evidence, when it was seen, and what was seen (never a message's text)."""
 
     outcome: Outcome
     evidence: Evidence | None
@@ -40,10 +40,10 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Rework:
-    """Whether an output accepted in the conversation was redone (1) or not (0); None where no time tells what came within a week.
+    """Whether an output accepted in the conversation was redone within a week (1) or not (0); None if the output has no time.
 
-    `at` is the end of the week either way: were a 1 final as soon as it is seen, the answers of the latest week that are
-    known would be the redone ones alone.
+    `at` is the end of that week in both cases: if a 1 were final as soon as it is seen, the only known answers of the latest week would be
+    the redone ones.
     """
 
     value: float | None
@@ -56,8 +56,9 @@ class Rework:
 class OutputOutcome:
     """What became of one output.
 
-    `verdict` is that of the conversation, `final` with the artefact. `kept` is the share of the output (or of the text as it
-    stood before an edit) that survives and `kept_at` when that was seen, None where no text shows it. `rework` is None where the verdict is not "accepted".
+    `verdict` is that of the conversation, `final` the outcome that also takes the artefact into account. `kept` is the share of the output
+    (or of the text before an edit) that survives, and `kept_at` when that was seen; None if no text shows it. `rework` is None unless the
+    verdict is "accepted".
     """
 
     turn: int
@@ -69,12 +70,12 @@ class OutputOutcome:
 
     @property
     def grade(self) -> Grade | None:
-        """The class of the share kept."""
+        """The grade of the share kept, None if it is not known."""
         return None if self.kept is None else grade(self.kept)
 
 
 def outcomes(conversation: Conversation) -> tuple[OutputOutcome, ...]:
-    """What became of each output, in order; worked out once and kept with the conversation.
+    """What became of each output, in order; computed once and stored with the conversation.
 
     A turn in which the agent did nothing has no output: the user had not finished, or the record ends there.
     """
@@ -98,7 +99,7 @@ def outcomes(conversation: Conversation) -> tuple[OutputOutcome, ...]:
 def observe_all(conversations: Iterable[Conversation], signals: Sequence[Signal]) -> pa.Table:
     """The observations of all signals on all conversations, as one table of OBSERVATION_SCHEMA.
 
-    What the signals share (the reading of each reply, the outcome of each output) is worked out once a conversation.
+    What several signals need (the reading of each reply, the outcome of each output) is computed once per conversation.
     """
     return table_of(
         each for conversation in conversations for signal in signals for each in signal.observe(conversation)
@@ -135,7 +136,7 @@ def _decide(
 def _survived(uses: Sequence[Use], floor: NoiseFloor) -> tuple[float | None, Use | None]:
     """The share kept in the latest artefact, and the action that shows it.
 
-    An edit is measured from the text it began with; edits in a row from where the first began, or each would look light.
+    An edit is compared with the text before it; a series of edits with the text before the first, because each alone would look light.
     """
     shown = [use for use in uses if use.artefact is not None]
     if not shown:
@@ -150,9 +151,9 @@ def _survived(uses: Sequence[Use], floor: NoiseFloor) -> tuple[float | None, Use
 
 
 def _explicit(uses: Sequence[Use], ratings: Sequence[Feedback]) -> Verdict | None:
-    """By an action or a rating; the latest counts, and a rating without a time is taken for the last word.
+    """The verdict of the latest action or rating; a rating without a time counts as the latest. None if there is none.
 
-    What shows the text itself speaks through it: an edit is read as an artefact, and sending one's own text accepts nothing.
+    An action with a text is judged by that text: an edit counts as an artefact, and sending one's own text accepts nothing.
     """
     verdicts: list[Verdict] = []
     for use in uses:
@@ -175,11 +176,11 @@ def _explicit(uses: Sequence[Use], ratings: Sequence[Feedback]) -> Verdict | Non
 
 
 class _Silence:
-    """Verdicts where nothing was done and nothing rated: by the user's next words, or by there being none."""
+    """Verdicts without any action or rating: from the user's next words, or from their silence."""
 
     def __init__(self, conversation: Conversation) -> None:
         self._conversation = conversation
-        # Some clients record the structure alone; then an empty output says nothing.
+        # Some clients record no texts; then an empty output says nothing.
         self._has_text = any(message.content for message in conversation.messages)
 
     def verdict(self, turn: Turn) -> Verdict:
@@ -188,13 +189,13 @@ class _Silence:
         reply = words.replies[turn.index]
         if reply is not None and reply.tone in {"pushback", "pleased"}:
             outcome: Outcome = "rejected" if reply.tone == "pushback" else "accepted"
-            # Leaving out what one cue says would leave out unequally many of the good and the bad, and bend every rate.
+            # A single cue counts too: leaving it out would drop good and bad answers unequally and bias every rate.
             seen = _seen(reply) if reply.is_certain else f"{LIKELY}: {_seen(reply)}"
             return Verdict(outcome, "words", reply.at, seen)
         given = output_at(self._conversation, turn)
         until = given + WINDOW if given else None
         if self._has_text and (empty := _emptiness(turn)):
-            # Nobody can use what is not there. A last turn that only called tools may yet be going on.
+            # An empty answer is of no use to anybody. But a last turn that only called tools may still be going on.
             is_over = reply is not None or turn.output is not None
             return Verdict("rejected" if is_over else "unknown", "silence", reply.at if reply else until, empty)
         if reply is not None:
@@ -206,7 +207,7 @@ class _Silence:
 
 
 def _emptiness(turn: Turn) -> str | None:
-    """In what way the agent gave nothing, None where it gave something."""
+    """In what way the agent gave no answer, None if it gave one."""
     if turn.output is not None:
         return None if (turn.output.content or "").strip() else "empty reply"
     spoke = any(message.content and message.role == "assistant" for message in turn.agent)
@@ -226,7 +227,10 @@ def _seen(reply: Reply) -> str:
 def _with_rework(
     conversation: Conversation, decided: Sequence[OutputOutcome], uses: Mapping[int, Sequence[Use]]
 ) -> Iterator[OutputOutcome]:
-    """Each outcome with its rework. A human asked for, or a revert, that names no turn concerns the latest output accepted by then."""
+    """The outcomes with their rework.
+
+    A request for a human, a return or a revert that names no turn concerns the latest output accepted before it.
+    """
     given = {
         each.turn: output_at(conversation, conversation.turns[each.turn])
         for each in decided
@@ -237,7 +241,7 @@ def _with_rework(
         for use in those:
             by = use.action.user_id
             if by and conversation.user_id and by != conversation.user_id:
-                continue  # someone else's doing
+                continue  # done by someone else
             if not use.is_named and use.kind in HUMAN | {REVERTED, RETURNED}:
                 for index in reversed(given):
                     at = given[index]

@@ -1,6 +1,6 @@
 """How often did the user praise or thank?
 
-Thanks clear a turn, never a task: of failed agent runs nearly half end in thanks.
+Thanks say something about a turn, but nothing about the task: nearly half of failed agent runs end in thanks.
 """
 
 from __future__ import annotations

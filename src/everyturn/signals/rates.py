@@ -1,7 +1,7 @@
-"""Cues -> how often: what the signals that count one kind of cue share.
+"""What the signals that count one kind of cue have in common.
 
-One turn is weak evidence (of the turns the word rule marks, a quarter were rated low); rates over many users rank intents and
-releases well. So each gives a share per conversation, and no signal of this kind names a turn.
+A single turn is weak evidence: of the turns the word rule marks, a quarter were rated low. Rates over many users do rank intents and
+releases well. These signals therefore give a share per conversation, never a verdict on a turn.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from everyturn.signals.cues import Kind
 from everyturn.signals.languages import LANGUAGES
 from everyturn.signals.replies import words_of
 
-VERSION = 1  # of all of them: they read the same lists by the same rule
+VERSION = 1  # of all of them, because they use the same lists and the same rule
 
 
 def reply_signal(name: str, question: str, kinds: Sequence[Kind], *, is_good: bool = False) -> Signal:
-    """A signal: the share of the user's readable replies to an output that say one of `kinds` in so many words.
+    """A signal: the share of the user's readable replies to an output that contain a firm cue of one of `kinds`.
 
-    None where no reply can be read; nothing where the user never replied to an output.
+    Its value is None if no reply can be read; there is no observation if the user never replied to an output.
     """
     wanted = frozenset(kinds)
 
@@ -48,9 +48,9 @@ def reply_signal(name: str, question: str, kinds: Sequence[Kind], *, is_good: bo
 
 
 def output_signal(name: str, question: str, holds: Callable[[Conversation, int], bool]) -> Signal:
-    """A signal: the share of the outputs with text of which `holds(conversation, turn)` is true, whatever the user said.
+    """A signal: the share of the outputs with a text for which `holds(conversation, turn)` is true.
 
-    None where the conversation is in a language without cues.
+    Its value is None if the conversation is in a language without cues.
     """
 
     def observe(conversation: Conversation) -> Iterator[Observation]:

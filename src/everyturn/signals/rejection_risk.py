@@ -1,7 +1,7 @@
 """How likely is an output rejected that nobody acted on, by what users of this deployment said where somebody did?
 
-Answered by `everyturn fit` alone (`signals/fitted.py`), and only where the fit beats the word rule on a part held back. It is a
-probability for counting, and never an outcome: it stands beside the unknown outputs and fills none of them in.
+Only `everyturn fit` makes these observations (`signals/fitted.py`), and only if the fit beats the word rule on users held back. They are
+probabilities to be averaged, never outcomes: unknown outputs stay unknown.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from everyturn.signals.fitted import Row
 
 
 def observation_of(row: Row, chance: float, *, method: str) -> Observation:
-    """The answer for one output the user replied to: the probability that it was rejected."""
+    """The observation for an output to which the user replied; `chance` is the probability that it was rejected."""
     return Observation(
         row.conversation_id,
         SIGNAL.name,
@@ -27,7 +27,7 @@ def observation_of(row: Row, chance: float, *, method: str) -> Observation:
 
 
 def _observe(_conversation: Conversation) -> Iterator[Observation]:
-    """Nothing: one conversation alone is not what a fit is made from."""
+    """No observations, because a fit needs more than one conversation."""
     return iter(())
 
 

@@ -1,9 +1,9 @@
-"""The user's next words -> what they say about the output before them: pushback, pleased, neither, or unreadable.
+"""What the user's next words say about the output before them: pushback, pleased, neither, or unreadable.
 
-Firm cues push back by themselves; weak ones only together. The weights are the logarithms of how much more often a
-turn with that cue was rated low than any turn (USS, 39,000 turns rated by 3 to 6 people: negation 4 times, praise a
-quarter, an apology of the agent's 2.1 times), and were not fitted to anything. One cue names no single turn: it counts in
-rates, while a verdict takes two that are independent of each other (`Reply.is_certain`).
+A firm cue is enough for pushback; weak ones only count together. A cue's weight is the logarithm of how much more often turns with it were
+rated low than turns in general (USS, 39,000 turns rated by 3 to 6 people: negation 4 times as often, praise a quarter, an apology by the
+agent 2.1 times); the weights were not fitted to any of our data. A single cue says little about a single turn: it counts in rates, and a
+verdict takes two independent ones (`Reply.is_certain`).
 """
 
 from __future__ import annotations
@@ -66,10 +66,10 @@ _SAME = 90  # likeness in percent from which an output repeats an earlier one
 class Reply:
     """What the user said next, up to the agent's next words.
 
-    `score` adds the cues' weights, higher for less content. `cues` are names for people to read; `agent` what the agent's own
-    words admit (`apology`, `inability` or `repetition` in the output, `conceded` in the answer to this reply). `why` says what
-    stood in the way where the tone is "unreadable". `is_certain`: the tone rests on two cues that are independent, which is to
-    say of different kinds, or from different people, or from what was said and from what was done.
+    `score` is the sum of the cues' weights; the higher, the less content the user. `cues` are the names of the user's cues, `agent` those
+    of what the agent admits (`apology`, `inability` or `repetition` in the output, `conceded` in the answer to this reply). `why` says why
+    the tone is "unreadable". `is_certain` says that the tone rests on two independent cues: of different kinds, by different people, or one
+    from words and one from behaviour.
     """
 
     tone: Tone
@@ -84,11 +84,11 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """All that the words of one conversation say.
+    """The readings of all messages of one conversation, an entry per turn.
 
-    `replies` holds one entry a turn, None where the turn has no output or the user said nothing after it; `spoken` what each
-    output says of itself, None where there is no output; `readings` one a turn, of the user's message, None where it carries no
-    text; `repeated` whether each output repeats an earlier one.
+    `replies` is None if the turn has no output or the user said nothing after it. `spoken` is what the output says about itself, None if
+    there is none. `readings` is the reading of the user's message, None if it has no text. `repeated` says whether the output repeats an
+    earlier one.
     """
 
     replies: tuple[Reply | None, ...]
@@ -98,7 +98,7 @@ class Words:
 
 
 def words_of(conversation: Conversation) -> Words:
-    """What the words of the conversation say, worked out once and kept with it."""
+    """The readings of a conversation, computed once and stored with it."""
     kept = vars(conversation).get("_words")
     if isinstance(kept, Words):
         return kept
@@ -154,7 +154,7 @@ def _tally(texts: Sequence[Text | None], outputs: Sequence[str | None]) -> Tally
 
 
 def _repeated(outputs: Sequence[str | None]) -> tuple[bool, ...]:
-    """For each output whether it is nearly the same as an earlier one; greetings and the like are too short to say."""
+    """For each output, whether it is nearly the same as an earlier one; outputs as short as greetings never are."""
     heads: list[str] = []
     found: list[bool] = []
     for output in outputs:
@@ -179,7 +179,7 @@ class _Before:
 def _reply(
     before: _Before, said: Iterable[Reading | None], at: datetime | None, *, conceded: bool, is_last: bool, is_end: bool
 ) -> Reply:
-    """The reading of all the user said between an output and the agent's next words."""
+    """The reading of everything the user said between an output and the agent's next words."""
     read_ = [reading for reading in said if reading is not None]
     if not read_:
         return Reply("unreadable", 0.0, (), at, "no text")
@@ -278,5 +278,5 @@ def _nearness(asked: Sequence[str], again: Sequence[str], reply: Reading) -> Lit
 
 
 def _is_among(word: str, others: Iterable[str]) -> bool:
-    """Whether the word, or a slip or inflection of it, is among the others."""
+    """Whether the word, or a misspelling or inflection of it, is among the others."""
     return any(word == other or (len(word) >= 4 and fuzz.ratio(word, other) >= 80) for other in others)

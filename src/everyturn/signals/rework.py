@@ -1,4 +1,4 @@
-"""Was an accepted output redone elsewhere? Reported beside acceptance, never taken off it."""
+"""Was an accepted output redone elsewhere? Reported beside acceptance, never subtracted from it."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from everyturn.signals.outcome import outcomes
 
 
 def _observe(conversation: Conversation) -> Iterator[Observation]:
-    """One observation per output accepted in the conversation: 1 where an action within 7 days shows it redone, else 0.
+    """One observation per output accepted in the conversation: 1 if an action within 7 days shows that it was redone, else 0.
 
-    Either is final only once the 7 days are over (`final_at`); before that it has to be read as unknown.
+    Both are only final when the 7 days are over (`final_at`); until then the answer counts as unknown.
     """
     for each in outcomes(conversation):
         rework = each.rework

@@ -1,8 +1,8 @@
-"""Was the task done? Told by a rule of the team's on actions or tool results, per intent; never by words.
+"""Was the task done? Decided by a team's own rules about actions and tool results, for each intent; never by words.
 
-Of failed agent runs nearly half end in thanks and no complaint, and every method that reads words alone is at chance. So without a
-rule for its intent a conversation is *not verifiable*: unknown, and shown so. The rules stand in `everyturn.toml`; which of them
-concern a conversation is known once its intents are, so the answers are made after discovery (`workspace/verifying.py`).
+Nearly half of failed agent runs end in thanks and without a complaint, and methods that only read words do no better than chance. Without
+a rule for its intent, a conversation is therefore *not verifiable*, i.e. unknown. The rules are in `everyturn.toml`. Which of them apply to
+a conversation depends on its intents, so the observations are made after discovery (`workspace/verifying.py`).
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ NOT_VERIFIABLE = "not verifiable"
 
 
 def verify(conversation: Conversation, rules: Sequence[Success]) -> Observation:
-    """Whether one of the rules for its intents holds: 1 or 0; None, labelled "not verifiable", where there is no rule.
+    """Whether one of the rules for its intents holds: 1 or 0; without any rule None, labelled "not verifiable".
 
-    What is not done yet may still be: 0 is final once the longest time of the rules is over.
+    A 0 is only final when the longest time allowed by the rules is over, because the task may still be done until then.
     """
     if not rules:
         return Observation(
@@ -77,7 +77,7 @@ def _is_done(conversation: Conversation, rule: Success, end: datetime | None) ->
 
 
 def _observe(_conversation: Conversation) -> Iterator[Observation]:
-    """Nothing: which rules concern a conversation is not known from it alone."""
+    """No observations, because the rules that apply are not known from the conversation alone."""
     return iter(())
 
 

@@ -1,14 +1,14 @@
-"""How much of an output is still in the text it ended up in, as a share and as a grade.
+"""How much of an output survives in the text it ended up in, as a share and as a grade.
 
-Prose is measured by 4-word coverage: the share of its characters that lie in a run of four words also found in the
-artefact. Code is measured by winnowing: the share of its fingerprints (`signals.fingerprints`) also found there, or the
-longest passage found there where that is more. All are linear in the two texts and count what was *lost*: words added around
-or inside the output cost nothing. Levenshtein, longest common subsequence and best-window ratios were measured and left out:
-they read a stranger's text as half kept.
+Prose is measured by 4-word coverage: the share of its characters that are in a run of four words also found in the artefact. Code is
+measured by winnowing: the share of its fingerprints (`signals.fingerprints`) found there, or the longest passage found there if that is
+more. Both take time linear in the two texts and measure what was *lost*: words added around or inside the output do not count against it.
+Levenshtein, longest common subsequence and best-window ratios were tried and rejected, because they find half of an output in unrelated
+texts.
 
-Two things are taken off. What the user had pasted in themselves and got back is not the agent's, so it counts neither way.
-And a stranger's text holds a little of any output, the more so where an agent has set phrases: that share, measured in the
-same workspace, is its noise floor (`above`).
+Two corrections are made. What the user had pasted in and got back is not the agent's work and is left out. And even an unrelated text
+contains a little of any output, especially if an agent uses set phrases; that share, measured in the same workspace, is the noise floor
+(`above`).
 """
 
 from __future__ import annotations
@@ -26,14 +26,16 @@ from everyturn.signals.fingerprints import GRAM, Hashes, grams, letters, smalles
 Grade = Literal["as-is", "light", "heavy", "rewritten"]
 
 LIGHT = 0.8
-HEAVY = 0.47  # the cut that best parted "edited" from "mostly gone" on keystroke-exact provenance
-_TOUCHED = 0.99  # code found whole by its fingerprints, but not as one run of the same tokens: edited, though hardly
+HEAVY = (
+    0.47  # the threshold that best separates "edited" from "mostly gone" in texts whose every keystroke was recorded
+)
+_TOUCHED = 0.99  # the share for code whose fingerprints are all found, but which is not there token for token
 
 _RUN = 4
-_FEWEST_CHARACTERS = 20  # below these, runs of words are chance: only a verbatim copy counts
+_FEWEST_CHARACTERS = 20  # in shorter outputs, shared runs of words may be chance: only a verbatim copy counts
 _FEWEST_WORDS = 5
 _FEWEST_PRINTS = 3  # about as much text as five words
-_SURELY_LONG = 2_000  # code of this length is not split into tokens to learn that it has five
+_SURELY_LONG = 2_000  # characters; longer code surely has five tokens
 
 # Scripts written without spaces: each character stands for a word.
 _UNSPACED = "\u0e00-\u0eff\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
@@ -99,7 +101,7 @@ def _is_code_line(line: str) -> bool:
 
 
 def _ends(line: str) -> str:
-    """The two ends of a long line: they tell code from prose, and a minified file is one line of a megabyte."""
+    """The two ends of a long line, which suffice to tell code from prose; a minified file can be one line of a megabyte."""
     return line if len(line) <= 300 else f"{line[:150]} {line[-150:]}"
 
 
@@ -117,7 +119,7 @@ def grade(share: float) -> Grade:
 
 
 def above(share: float, floor: float) -> float:
-    """The share above what a stranger's text would hold: 1 stays 1, the floor and less are 0.
+    """The share, rescaled so that the noise floor and less become 0 and 1 stays 1.
 
     >>> above(1.0, 0.2), above(0.1, 0.2), above(0.75, 0.5)
     (1.0, 0.0, 0.5)
@@ -126,7 +128,7 @@ def above(share: float, floor: float) -> float:
 
 
 class Artefact:
-    """A text an output may have ended up in, indexed once however many outputs are looked for in it."""
+    """A text in which outputs may have ended up; its indexes are computed once for all outputs."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -138,7 +140,7 @@ class Artefact:
 
     @cached_property
     def words(self) -> list[str]:
-        """Its words, freed of Markdown."""
+        """Its words, without Markdown signs."""
         return _words(self.text)
 
     @cached_property
@@ -172,11 +174,11 @@ class Artefact:
 
 
 def survival(output: str, artefact: str | Artefact, *, pasted: Artefact | None = None) -> float | None:
-    """The share of the output still found in the artefact, 0 to 1; None where nothing of the output was new to the user.
+    """The share of the output that is found in the artefact, 0 to 1; None if nothing in the output was new to the user.
 
-    Code inside an output (fenced blocks) is what counts when the artefact is code; else the whole output does. Outputs
-    of fewer than 20 characters or 5 words count only when they stand there word for word. An output without words is
-    kept by anything. `pasted` is what the user had given before: what of the output stands there too is left out.
+    If the artefact is code, only the fenced blocks of the output count, otherwise the whole output. Outputs of fewer than 20 characters
+    or 5 words only count if they are there word for word. An output without words is kept in any text. `pasted` is what the user had
+    written before; the parts of the output that are also in it are left out.
 
     >>> round(survival("Your parcel left Lyon today and arrives on Friday.", "A parcel left Lyon today and is late."), 2)
     0.52
@@ -203,9 +205,9 @@ def survival(output: str, artefact: str | Artefact, *, pasted: Artefact | None =
 
 
 def _longest_run(own: Hashes, theirs: Hashes) -> float:
-    """The longest passage of which every eight letters stand in the artefact, as a share of the output.
+    """The longest passage all of whose runs of eight letters are in the artefact, as a share of the output.
 
-    It surely survived; its fingerprints alone lose the window at each of its ends, much in an output of which one block is kept.
+    Such a passage survived as a whole. Its fingerprints lose a window at each end, which matters if one block of an output is kept.
     """
     ends = np.flatnonzero(np.diff(_among(own, theirs), prepend=False, append=False))
     longest = int((ends[1::2] - ends[::2]).max()) if len(ends) else 0
@@ -221,7 +223,7 @@ def _among(values: Hashes, known: Hashes) -> npt.NDArray[np.bool_]:
 
 
 def reads_as_code(output: str, artefact: str | Artefact) -> bool:
-    """Whether survival of the output in the artefact is measured as code's."""
+    """Whether the survival of this output in this artefact is measured as that of code."""
     return _as_measured(output, artefact if isinstance(artefact, Artefact) else Artefact(artefact))[1]
 
 
@@ -262,7 +264,7 @@ def _runs(words: Sequence[str]) -> zip[tuple[str, ...]]:
 def _coverage(
     words: Sequence[str], runs: frozenset[tuple[str, ...]], pasted: frozenset[tuple[str, ...]] | None = None
 ) -> float | None:
-    """The share of the characters that lie in a run found, of those in no run that was pasted; None where hardly a word is left."""
+    """The share of characters in a run that was found, of those in no pasted run; None if fewer than five words are not pasted."""
     lengths = np.array([len(word) for word in words], dtype=np.int64)
     counted = lengths.sum()
     if not counted:
@@ -277,7 +279,7 @@ def _coverage(
 
 
 def _covered(words: Sequence[str], runs: frozenset[tuple[str, ...]]) -> npt.NDArray[np.bool_]:
-    """Which of the words lie in a run found."""
+    """Which of the words are in a run that was found."""
     hits = np.array([run in runs for run in _runs(words)], dtype=bool)
     covered = np.zeros(len(words), dtype=bool)
     for offset in range(_RUN):
