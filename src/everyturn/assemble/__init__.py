@@ -1,9 +1,9 @@
-"""Spans and ratings -> conversations in which every message stands once.
+"""From spans and ratings to conversations in which every message occurs once.
 
     spans ─ merge_spans ─> one span a step ─ conversation_ids ─> forests ─ exchanges ─> dialogues ─ Transcript ─> Conversation
 
-Each model call repeats the history, text the user saw may be on no model call, ids may be on one span of a trace alone, and
-records come late, twice, in parts and in any order. All functions are pure: the same set of spans gives the same conversations.
+Each model call repeats the history, text that the user saw may be on no model call, ids may be on only one span of a trace, and records come
+late, twice, in parts and in any order. The result depends only on the set of spans, not on their order.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ __all__ = ["assemble", "link", "merge_spans", "trace_conversations", "trace_ends
 
 @dataclass(slots=True)
 class _Parts:
-    """What belongs to one conversation: trees of spans, and the spans above them that several conversations share."""
+    """The parts of one conversation: trees of spans, and the spans above them that it shares with other conversations."""
 
     forests: list[Forest] = field(default_factory=list)
     shared: list[Span] = field(default_factory=list)
 
 
 def trace_conversations(spans: Sequence[Span]) -> dict[str, frozenset[str]]:
-    """The conversation ids that each trace's spans resolve to, by trace id; the trace id itself where no span says one.
+    """The conversation ids of each trace's spans, by trace id; the trace id itself if no span has a conversation id.
 
     The set is empty for traces that ran for an evaluation.
 
@@ -52,7 +52,7 @@ def trace_conversations(spans: Sequence[Span]) -> dict[str, frozenset[str]]:
 
 
 def trace_ends(spans: Sequence[Span]) -> list[TraceEnds]:
-    """How the traces without any conversation id begin and end; those that tell no message are left out.
+    """The beginnings and ends of the traces without a conversation id; traces without messages are left out.
 
     >>> [e.begins for e in trace_ends([Span("t", "a", operation="chat", input=(Message("user", "Hi"),))])]
     []
@@ -77,12 +77,12 @@ def trace_ends(spans: Sequence[Span]) -> list[TraceEnds]:
 
 
 def assemble(spans: Sequence[Span], feedback: Sequence[FeedbackRecord]) -> list[Conversation]:
-    """The conversations that the spans tell, by start, each with the ratings that hang on it.
+    """The conversations recorded in the spans, ordered by start, each with its ratings.
 
-    Assumes complete groups: all spans of all traces that share a conversation. A conversation of which spans tell no message
-    (an application's own traces) is none. A trace without any conversation id is one of its own, named by the trace, unless it goes on
-    where another such trace ended (`threads`). Where no content was recorded, the messages have none and the
-    attribute `content` is "absent". A rating whose target is not among the spans is left out.
+    Assumes complete groups, i.e. all spans of all traces that share a conversation. Spans without any message (an application's own traces)
+    give no conversation. A trace without a conversation id is a conversation of its own, named by the trace, unless it continues another
+    such trace (`threads`). If no content was recorded, messages have no content and the attribute `content` is "absent". Ratings of
+    something that is not among the spans are left out.
 
     >>> turn = Span("t", "a", operation="invoke_agent", input=(Message("user", "Hi"),), output=(Message("assistant", "Hello"),))
     >>> [(m.role, m.content) for c in assemble([turn], []) for m in c.messages]
@@ -113,7 +113,7 @@ def assemble(spans: Sequence[Span], feedback: Sequence[FeedbackRecord]) -> list[
 
 
 def _by_trace(spans: Iterable[Span]) -> dict[str, list[Span]]:
-    """The spans of each trace, one for each step."""
+    """The spans by trace, with all records of one step merged."""
     traces: dict[str, dict[str, Span]] = {}
     for span in spans:
         trace = traces.setdefault(span.trace_id, {})
@@ -123,7 +123,7 @@ def _by_trace(spans: Iterable[Span]) -> dict[str, list[Span]]:
 
 
 def _conversation(name: str, parts: _Parts, places: Places) -> Conversation | None:
-    """One conversation without its ratings; None where its spans tell no message. Notes in `places` where its turns are."""
+    """One conversation without its ratings, None if its spans have no message. Adds the places of its turns to `places`."""
     steps = sorted((e for forest in parts.forests for e in exchanges(forest)), key=_exchange_order)
     if not steps:
         return None
@@ -145,7 +145,7 @@ def _conversation(name: str, parts: _Parts, places: Places) -> Conversation | No
 
 
 def _told(steps: Iterable[Exchange]) -> tuple[list[Message], Turns]:
-    """The messages of the exchanges, each once, and the turns of the spans that gave them."""
+    """The messages of the exchanges, each once, and the turn of each span."""
     transcript = Transcript()
     turns: Turns = {}
     ended_at: datetime | None = None
@@ -164,7 +164,7 @@ def _told(steps: Iterable[Exchange]) -> tuple[list[Message], Turns]:
 
 
 def _outlined(steps: Iterable[Exchange]) -> tuple[list[Message], Turns]:
-    """The same where no content was recorded: each exchange is a turn."""
+    """The same if no content was recorded: each exchange is a turn."""
     messages: list[Message] = []
     turns: Turns = {}
     for turn, step in enumerate(steps):
@@ -179,7 +179,7 @@ def _exchange_order(exchange: Exchange) -> tuple[object, ...]:
 
 
 def _named(messages: Iterable[Message]) -> Iterable[Message]:
-    """The messages, tool messages with the name of the tool that was called."""
+    """The messages, with the name of the tool added to tool messages."""
     names: dict[str, str] = {}
     for message in messages:
         names |= {call.id: call.name for call in message.tool_calls if call.id is not None}
@@ -190,9 +190,10 @@ def _named(messages: Iterable[Message]) -> Iterable[Message]:
 
 
 def _in_time(messages: Iterable[Message]) -> Iterable[Message]:
-    """The messages, those with the time of the one before them that would come less than a tick earlier.
+    """The messages, with times corrected where one is less than a millisecond earlier than the message before it.
 
-    JavaScript's tracers cut starts to milliseconds and give ends in microseconds: a question seems to come before the reply it follows.
+    JavaScript's tracers cut start times to milliseconds but give end times in microseconds, so that a question may appear to be earlier
+    than the reply it follows.
     """
     before: datetime | None = None
     for message in messages:
@@ -205,7 +206,7 @@ def _in_time(messages: Iterable[Message]) -> Iterable[Message]:
 
 
 def _attributes(spans: Sequence[Span]) -> dict[str, str]:
-    """The first value of each attribute, the model's from a model call if any says it; none of what only tells turns apart."""
+    """The first value of each attribute (the model from a model call, if one has it), without attributes of single turns."""
     found: dict[str, str] = {}
     for span in spans:
         if span.operation == "chat" and "model" in span.attributes:

@@ -1,7 +1,7 @@
-"""One exchange's model calls -> the chains they form, and those that spoke with the user.
+"""The chains that the model calls of an exchange form, and which of them spoke with the user.
 
-Not every model call speaks to the user: applications also classify, rewrite, judge and plan. Calls that continue each other's
-history form a chain; the chain that gave what the whole exchange gave is the one the user saw.
+Not every model call speaks to the user: applications also use models to classify, rewrite, judge and plan. Calls that continue each other's
+history form a chain. The chain whose answer is that of the whole exchange is the one the user saw.
 """
 
 from __future__ import annotations
@@ -14,13 +14,15 @@ from everyturn.assemble.history import Match, Transcript, key
 from everyturn.assemble.traces import Exchange
 from everyturn.model import Message, Span
 
-_RECENT = 8  # a call continues one of the latest so many chains; keeps a trace of many unrelated calls linear
+_RECENT = (
+    8  # number of latest chains that a call may continue; keeps the work linear for traces with many unrelated calls
+)
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(slots=True)
 class Chain:
-    """Model calls each of which was given what the one before was given and answered."""
+    """Model calls, each of which was given the input and the answer of the one before."""
 
     transcript: Transcript
     history: int
@@ -36,20 +38,20 @@ class Chain:
 
     @property
     def reply(self) -> str | None:
-        """The last text that calls no tool, if the chain ends with it."""
+        """The chain's last message if it is a text that calls no tool, else None."""
         last = self.transcript.messages[-1] if len(self.transcript.messages) > self.history else None
         return last.content if last is not None and is_reply(last) else None
 
 
 def spoken(messages: Iterable[Message] | None) -> list[Message]:
-    """The messages without system prompts, which are no part of a conversation."""
+    """The messages without system prompts, which are not part of a conversation."""
     return [m for m in messages or () if m.role != "system"]
 
 
 def chains_of(exchange: Exchange) -> list[Chain]:
-    """The calls of an exchange joined by their histories, in the order of their first calls.
+    """The chains of an exchange's calls, in the order of their first calls.
 
-    A call whose history leaves a chain before its end (a retry, a parallel call) starts a chain of its own from there.
+    A call whose history matches a chain only up to a point before its end (a retry, a parallel call) starts a new chain from there.
     """
     chains: list[Chain] = []
     latest: datetime | None = None
@@ -83,9 +85,9 @@ def chains_of(exchange: Exchange) -> list[Chain]:
 
 
 def _continued(chains: Sequence[Chain], given: Sequence[Message]) -> tuple[Chain, Match, int] | None:
-    """The chain of which a call's history covers most, the latest of equals; how they match, and how many differ in form alone.
+    """The chain of which a call's history covers most (the latest of equals), how they match, and how many messages differ only in form.
 
-    None where the history shares nothing with any.
+    None if the history has nothing in common with any chain.
     """
     if not given:
         return None
@@ -102,12 +104,12 @@ def _continued(chains: Sequence[Chain], given: Sequence[Message]) -> tuple[Chain
 
 
 def at_time(message: Message, at: datetime | None) -> Message:
-    """The message with a time; four times as quick as `replace`, and asked for every message."""
+    """The message with another time; four times as fast as `replace`, which matters because it is called for every message."""
     return Message(message.role, message.content, at, message.tool_calls, message.tool_call_id, message.name)
 
 
 def _asked_at(call: Span, exchange: Exchange, latest: datetime | None) -> datetime | None:
-    """When the user message that a call brings was sent: the start of the outermost span around it that began after `latest`."""
+    """When the user message of a call was sent: the start of the outermost span around the call that began after `latest`."""
     at = call.started_at
     for span in exchange.above(call):
         if span.started_at is None or (latest is not None and span.started_at < latest):
@@ -117,7 +119,7 @@ def _asked_at(call: Span, exchange: Exchange, latest: datetime | None) -> dateti
 
 
 def _stamp_first(given: list[Message], asked_at: datetime | None, call: Span) -> None:
-    """Times of what a chain's first call was given: the question and what follows it; the history before has none."""
+    """Sets the times of the question and what follows it in a chain's first call; the history before it gets none."""
     for position in range(len(given) - 1, -1, -1):
         if given[position].role == "user":
             given[position] = at_time(given[position], asked_at)

@@ -1,7 +1,7 @@
-"""One exchange's spans -> the messages it was made of.
+"""From the spans of an exchange to its messages.
 
-Its model calls form chains (`chains`), of which one spoke with the user. What the exchange itself says it was asked and gave, and what its
-tools gave, is put into that one.
+Its model calls form chains (`chains`), one of which spoke with the user. The question and answer recorded on the exchange itself, and the
+results of its tools, are inserted into that chain.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from everyturn.model import Message, Span, ToolCall
 
 @dataclass(slots=True)
 class Dialogue:
-    """The messages of an exchange. The first `history` were given to its first model call, the rest was made in it.
+    """The messages of an exchange, of which the first `history` were given to its first model call.
 
-    `calls` holds each model call's span id and the number of user messages up to its end. `is_spoken`: the exchange itself, not
-    only its model calls, says what was answered.
+    `calls` holds each model call's span id and the number of user messages up to its end. `is_spoken` says that the answer is recorded on
+    the exchange itself and not only on its model calls.
     """
 
     messages: list[Message]
@@ -33,7 +33,7 @@ class Dialogue:
 
 
 def dialogues(exchange: Exchange, so_far: Transcript) -> list[Dialogue]:
-    """The messages of an exchange: one dialogue, or one for each question where its trace does not tell exchanges apart."""
+    """The messages of an exchange: one dialogue, or one for each question if the trace does not separate exchanges."""
     question = next((m for m in reversed(spoken(_anchor_input(exchange))) if m.role == "user"), None)
     answer = next((m for m in reversed(spoken(_anchor_output(exchange))) if is_reply(m)), None)
     chains = chains_of(exchange)
@@ -54,9 +54,9 @@ def dialogues(exchange: Exchange, so_far: Transcript) -> list[Dialogue]:
 
 
 def outline(exchange: Exchange) -> list[Message]:
-    """The messages of an exchange of which no content was recorded: who spoke when and which tools were called.
+    """The messages of an exchange without recorded content: who spoke when, and which tools were called.
 
-    A model call that failed gave no message. Tools belong to the model call before them.
+    A failed model call gives no message. Tools belong to the model call before them.
     """
     messages = [Message("user", None, exchange.started_at)]
     if not exchange.calls and exchange.anchor is not None and exchange.anchor.error is None:
@@ -81,7 +81,7 @@ def _anchor_output(exchange: Exchange) -> tuple[Message, ...] | None:
 
 
 def _anchor_dialogue(exchange: Exchange) -> list[Dialogue]:
-    """What the anchor itself carries, for exchanges whose model calls carry nothing or that made none."""
+    """The dialogue recorded on the anchor itself, for exchanges without model calls or whose model calls have no messages."""
     given, made = spoken(_anchor_input(exchange)), spoken(_anchor_output(exchange))
     if not given and not made:
         return []
@@ -100,7 +100,7 @@ def _anchor_dialogue(exchange: Exchange) -> list[Dialogue]:
 
 
 def _ask(dialogue: Dialogue, question: Message, answer: Message | None) -> None:
-    """Puts the question as the user put it in the place of what the model was given for it."""
+    """Replaces the model's version of the question with the user's own words."""
     asked = next((i for i in range(dialogue.history - 1, -1, -1) if dialogue.messages[i].role == "user"), None)
     if asked is None:
         if not any(m.role == "user" for m in dialogue.messages):
@@ -114,7 +114,7 @@ def _ask(dialogue: Dialogue, question: Message, answer: Message | None) -> None:
 
 
 def _answer(dialogue: Dialogue, answer: Message, exchange: Exchange) -> None:
-    """Ends the dialogue with what the exchange gave the user, which no model call may have said."""
+    """Ends the dialogue with the answer recorded on the exchange, which may be on no model call."""
     messages = dialogue.messages
     is_agent = _is_agent(exchange)
     said = next(
@@ -138,7 +138,7 @@ def _answer(dialogue: Dialogue, answer: Message, exchange: Exchange) -> None:
 
 
 def _end_unanswered(dialogue: Dialogue) -> None:
-    """Ends the dialogue of an agent that gave nothing where the application begins to ask on its own."""
+    """Ends the dialogue of an agent that gave no answer before the messages the application itself sent to the model."""
     messages = dialogue.messages
     for position in range(dialogue.history, len(messages)):
         if messages[position].role == "user":
@@ -160,7 +160,7 @@ def _is_agent(exchange: Exchange) -> bool:
 
 
 def _settle_tools(dialogue: Dialogue, exchange: Exchange) -> None:
-    """Gives tool messages the times of their steps, and adds those that no later model call's history shows."""
+    """Sets the times of tool messages from their steps, and adds those that are in no later model call's history."""
     messages = dialogue.messages
     begin = next((i for i in range(dialogue.history - 1, -1, -1) if messages[i].role == "user"), 0)
     if not exchange.tools or not any(m.tool_calls for m in messages[begin:]):
@@ -187,7 +187,7 @@ def _settle_tools(dialogue: Dialogue, exchange: Exchange) -> None:
 
 
 class _Steps:
-    """The tool steps of an exchange, each given out once."""
+    """The tool steps of an exchange, each of which can be taken once."""
 
     def __init__(self, steps: Sequence[Span]) -> None:
         self._by_id: dict[str, Span] = {}
@@ -208,7 +208,7 @@ class _Steps:
 
 
 def _results(calls: Sequence[ToolCall], results: list[Message], steps: _Steps) -> list[Message]:
-    """The tool messages that answer the calls, completed from the tool steps."""
+    """The tool messages that answer the calls, completed with the tool steps."""
     found = list(results)
     by_id = {m.tool_call_id: i for i, m in enumerate(found) if m.tool_call_id is not None}
     for number, call in enumerate(calls):
@@ -228,7 +228,7 @@ def _results(calls: Sequence[ToolCall], results: list[Message], steps: _Steps) -
 
 
 def _tool_message(step: Span, call: ToolCall) -> Message:
-    """What a tool step gave. A failure is the object with its `error`, as applications tell it the model."""
+    """The message with a tool step's result; for a failure an object with its `error`, as applications send it to the model."""
     result = step.tool_result
     if result is None and step.output:
         result = step.output[-1].content

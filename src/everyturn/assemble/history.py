@@ -1,8 +1,8 @@
-"""Message lists that repeat each other -> one list in which each message stands once.
+"""Merges lists of messages that repeat each other into one list in which each message occurs once.
 
-Every model call repeats the conversation so far, as far as the application kept it: it may have left out tool messages,
-cut or summarised the beginning, put a text of its own in place of a failed reply, or (streaming) recorded its own reply without
-the tool calls that the next call's history shows. `Transcript` takes these lists in order and keeps what is new in each.
+Every model call repeats the conversation so far, as far as the application kept it: the application may have left out tool messages, cut or
+summarised the beginning, replaced a failed reply with a text of its own, or (when streaming) recorded its reply without the tool calls that
+the next call's history shows. `Transcript` takes these lists in order and keeps what is new in each.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ _UNIQUE = 12  # characters of a tool call's id; some servers of models give shor
 
 
 def key(message: Message) -> Key:
-    """What makes two messages of two lists the same: role and text, and for tool messages the call they answer.
+    """What identifies a message in several lists: its role and text, and for tool messages the call they answer.
 
-    A tool's text is left out where its call has an id, because applications shorten old results in the history.
+    The text of a tool message is ignored if its call has an id, because applications shorten old results in the history.
     """
     if message.tool_call_id is not None:
         return message.role, "", (message.tool_call_id,)
@@ -32,14 +32,14 @@ def key(message: Message) -> Key:
 
 
 class Match(NamedTuple):
-    """The first `known` messages of the transcript are what the first `given` messages of a list stand for."""
+    """The first `given` messages of a list correspond to the first `known` messages of the transcript."""
 
     known: int
     given: int
 
 
 class Transcript:
-    """The messages so far, growing at its end. Nothing that was once in it is taken out."""
+    """The messages so far. Messages are only added at the end, and none is removed."""
 
     def __init__(self, messages: Sequence[Message] = (), keys: Sequence[Key] = ()) -> None:
         self.messages: list[Message] = list(messages)
@@ -207,10 +207,10 @@ def _last_user(messages: Sequence[Message], end: int) -> int | None:
 
 
 def _is_same(ours: Message, theirs: Message) -> bool:
-    """Whether two records at the same place may be of one message, although they differ.
+    """Whether two different records at the same place may be of the same message.
 
-    User messages: one is the other with material put around it (retrieved passages). Replies: a text replaced or shortened, or
-    tool calls lost or without ids on one side. Tool messages: the same call.
+    User messages: one is the other with further material around it (retrieved passages). Replies: the text is replaced or shortened, or tool
+    calls are missing or without ids in one of them. Tool messages: they answer the same call.
     """
     if ours.role != theirs.role:
         return False
@@ -227,7 +227,7 @@ def _is_same(ours: Message, theirs: Message) -> bool:
 
 
 def _merged(ours: Message, theirs: Message) -> Message:
-    """What both records say together; where they disagree, a reply as the model gave it and a question as the user put it."""
+    """Both records combined; where they differ, a reply as the model gave it and a question in the user's own words."""
     if ours.role == "user":
         shorter = theirs.content if theirs.content and ours.content and theirs.content in ours.content else ours.content
         return replace(ours, content=shorter or theirs.content)

@@ -1,7 +1,7 @@
-"""Partial records of one step -> one step.
+"""Merges the records of one step into one span.
 
-A step may come in parts (its start, then its end; the span, then the log events with its content) and more than once
-(clients send again after an error). Whatever the order of the parts, the result is the same.
+A step may be recorded in parts (its start, then its end; the span, then the log events with its content) and more than once (clients send
+again after an error). The result does not depend on the order of the records.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ _OPERATIONS = ("other", "invoke_agent", "execute_tool", "chat")  # from what say
 
 
 def merge_spans(a: Span, b: Span) -> Span:
-    """The one step that two records of it describe.
+    """The span that two records of the same step describe together.
 
-    Assumes equal `trace_id` and `span_id`. Field by field the richer value stays: any value over none, the earlier start and the
-    later end, the longer text or list, and between equals the one that sorts last. A message list in which every message has a
-    time is a part (log events, each with one message): parts are joined in order of time, and a list without times, which
-    is whole, stays over any part.
+    Assumes equal `trace_id` and `span_id`. For each field the richer value is kept: any value rather than none, the earlier start and the
+    later end, the longer text or list, and of equally long ones the one that sorts last. A list of messages that all have times is a part
+    (from log events with one message each): parts are joined in order of time. A list without times is complete and is kept rather than
+    any part.
 
     Method: each field is the join of a semilattice, so merging is commutative, associative and idempotent.
 

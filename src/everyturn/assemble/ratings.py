@@ -1,4 +1,4 @@
-"""Ratings -> the conversations and turns they belong to: by span, trace, model response or conversation, whichever the client names."""
+"""Assigns ratings to conversations and turns, by the span, trace, model response or conversation that the client names."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ Turns: TypeAlias = dict[tuple[str, str], int]  # by trace and span id
 
 @dataclass(slots=True)
 class Places:
-    """Where ratings can hang: the turns of every span, trace and conversation, and the span of every response.
+    """What ratings can refer to: the turns of every span, trace and conversation, and the span of every response.
 
-    Spans and traces give their conversation with its first and last turn they cover; `asked` gives, turn by turn, when the
-    user asked. `alone` finds a span by its own id, for the clients that name it without its trace.
+    Spans and traces are mapped to their conversation and the first and last turn they cover; `asked` holds the time of the question of
+    each turn. `alone` finds a span by its own id, for clients that name it without its trace.
     """
 
     spans: dict[tuple[str, str], tuple[str, int, int]] = field(default_factory=dict)
@@ -28,7 +28,7 @@ class Places:
     asked: dict[str, list[datetime | None]] = field(default_factory=dict)
 
     def note(self, name: str, forests: Iterable[Forest], turns: Turns, messages: Iterable[Message]) -> None:
-        """Takes where the turns of a conversation are, and when each was asked."""
+        """Adds the turns of a conversation's spans and traces, and the times of its questions."""
         self.asked[name] = [m.at for m in messages if m.role == "user"]
         for forest in forests:
             trace_id = forest.spans[0].trace_id
@@ -43,9 +43,9 @@ class Places:
 
 
 def place_ratings(records: Iterable[FeedbackRecord], places: Places) -> dict[str, list[Feedback]]:
-    """The ratings of each conversation, in order of turn and name; of several with one id, the latest.
+    """The ratings of each conversation, ordered by turn and name; of several with the same id, the latest.
 
-    Ratings that say the same of the same turn are one, whichever clients recorded them.
+    Identical ratings of the same turn count once, whichever clients recorded them.
     """
     latest: dict[str, FeedbackRecord] = {}
     for record in sorted(records, key=_record_order):
@@ -65,9 +65,9 @@ def place_ratings(records: Iterable[FeedbackRecord], places: Places) -> dict[str
 
 
 def _with_comments(records: Iterable[FeedbackRecord]) -> list[FeedbackRecord]:
-    """The ratings, each with the comment that came apart from it: on the same response, where it is the only one of a user there.
+    """The ratings, with separate comments added to the rating of the same response if there is exactly one by a user.
 
-    A comment that is of no such rating stays by itself.
+    Other comments stay separate.
     """
     found: list[FeedbackRecord] = []
     comments: list[FeedbackRecord] = []
@@ -92,9 +92,9 @@ def _with_comments(records: Iterable[FeedbackRecord]) -> list[FeedbackRecord]:
 
 
 def _place(record: FeedbackRecord, places: Places) -> tuple[str, int | None] | None:
-    """The conversation and turn a rating belongs to: by its span, else its response, its trace, its conversation.
+    """The conversation and turn of a rating, from its span, else its response, its trace, or its conversation; None if none is known.
 
-    Where these cover several turns it belongs to the last one asked when it was given: what the rater had just seen.
+    If these cover several turns, it is the last one asked before the rating was given, because that is what the rater had just seen.
     """
     target = (record.trace_id, record.span_id) if record.trace_id and record.span_id else None
     if record.span_id and not record.trace_id:
@@ -117,7 +117,7 @@ def _place(record: FeedbackRecord, places: Places) -> tuple[str, int | None] | N
 
 
 def _last_asked(asked: Sequence[datetime | None], low: int, high: int, given: datetime | None) -> int | None:
-    """The last turn from `low` to `high` whose question was asked by the time `given`; the last of all where times do not tell."""
+    """The last turn from `low` to `high` whose question was asked before the time `given`; the last of all if times are missing."""
     if high < low:
         return None
     by_then = [i for i in range(low, min(high + 1, len(asked))) if (at := asked[i]) and given and at <= given]
@@ -129,7 +129,7 @@ def _record_order(record: FeedbackRecord) -> tuple[object, ...]:
 
 
 def _rating_order(rating: Feedback) -> tuple[object, ...]:
-    """By turn (the whole conversation last), name, time, then everything else that could tell two apart."""
+    """A sort key: by turn (the whole conversation last), name and time, then by all other fields."""
     return (
         *(rating.turn is None, rating.turn or 0, rating.name),
         *(rating.at is not None, rating.at.timestamp() if rating.at else 0.0),

@@ -1,8 +1,8 @@
-"""Traces without any conversation id -> the conversations they are parts of, told by what they repeat.
+"""Joins traces without a conversation id into conversations, by the history they repeat.
 
-An application that names no conversation still sends the history with every model call. A trace that was given exactly what an earlier
-trace ended with, word for word and call for call, goes on where that one stopped. Of several traces that ended alike (a greeting and its
-answer) the latest is continued, each once, by the same user, within a week.
+An application that names no conversation still sends the history with every model call. A trace whose history is exactly what an earlier
+trace ended with, word for word and call for call, continues it. Of several traces with the same end (a greeting and its answer), the latest
+is continued; each at most once, by the same user and within a week.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _PAUSE = timedelta(days=7)
 
 
 def content_digest(messages: Sequence[Message]) -> str | None:
-    """What tells message lists apart, None for an empty one."""
+    """A digest of a list of messages, None for an empty one."""
     if not messages:
         return None
     parts: list[str] = []
@@ -28,7 +28,7 @@ def content_digest(messages: Sequence[Message]) -> str | None:
 
 
 def link(traces: Iterable[TraceEnds]) -> dict[str, str]:
-    """The first trace of the conversation that each trace goes on, for those that go one on.
+    """For each trace that continues another one, the first trace of its conversation.
 
     >>> at = datetime(2026, 3, 1)
     >>> link([TraceEnds("a", None, at, at, None, "x"), TraceEnds("b", None, at + _PAUSE, at + _PAUSE, "x", "y")])

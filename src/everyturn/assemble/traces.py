@@ -1,4 +1,4 @@
-"""The spans of a trace -> conversation ids, and the exchanges: what the application did between two user messages."""
+"""Determines the conversation ids of a trace's spans, and its exchanges: what the application did between two user messages."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ _NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 def in_order(span: Span) -> tuple[datetime, datetime, int, str, str]:
-    """The sort key of spans: by start; of equal starts (some clients give milliseconds) the shorter, then the shorter history."""
+    """A sort key for spans: by start; with equal starts (some clients give milliseconds) by end, then by length of the history."""
     return span.started_at or _NEVER, span.ended_at or _NEVER, len(span.input or ()), span.trace_id, span.span_id
 
 
 class Forest:
     """The spans of one trace (or of a part of one) as trees.
 
-    `spans` are in an order in which parents come first; `parent` holds the parents that are there. A span whose parent is missing
-    is a root, and so is the first span of a circle of parents. A span with the trace's own id (some clients' trace is a thing of its own)
-    is above those that name no parent.
+    In `spans`, parents come before their children; `parent` holds the parents that exist. A span whose parent is missing is a root, and so is
+    the first span of a cycle. A span whose id is that of the trace (some clients record the trace itself) is the parent of those that name
+    none.
     """
 
     def __init__(self, spans: Iterable[Span]) -> None:
@@ -52,11 +52,11 @@ class Forest:
 
 
 def conversation_ids(spans: Sequence[Span]) -> dict[str, str | None]:
-    """The conversation of every span of one trace, by span id; None where a span belongs to none of the trace's several.
+    """The conversation id of every span of one trace, by span id; None if a span belongs to none of its conversations.
 
-    A trace with one conversation id gives it to all its spans. With several, a span takes its own, else its nearest ancestor's, else the
-    only one among its descendants; a model call or agent with none of these is a conversation of its own, named by the trace.
-    Without any conversation id the trace is the conversation. A trace that ran for an evaluation has none at all.
+    If the trace has one conversation id, it is that of all its spans. If it has several, a span has its own, else its nearest ancestor's, else
+    the only one among its descendants; a model call or agent without any of these belongs to a conversation named by the trace. Without any
+    conversation id the trace is the conversation. Spans of a trace that ran for an evaluation have none.
     """
     if any(s.is_evaluation for s in spans):
         return {s.span_id: None for s in spans}
@@ -78,7 +78,7 @@ def conversation_ids(spans: Sequence[Span]) -> dict[str, str | None]:
 
 
 def _only_ids(forest: Forest, own: Mapping[str, str]) -> dict[str, str | None]:
-    """The only conversation id among each span and those below it; None where there are several, no entry where there is none."""
+    """For each span the only conversation id of it and those below it; None if there are several, no entry if there is none."""
     only: dict[str, str | None] = {}
     for span in reversed(forest.spans):
         parent = forest.parent.get(span.span_id)
@@ -93,11 +93,11 @@ def _only_ids(forest: Forest, own: Mapping[str, str]) -> dict[str, str | None]:
 
 @dataclass(slots=True)
 class Exchange:
-    """What the application did between two user messages, as one trace tells it.
+    """What the application did between two user messages, as recorded in one trace.
 
-    `anchor` is the span of the whole exchange, where the trace has one; `calls` are the model calls whose words may have reached the
-    user, in order (not those made inside a tool); `tools` the tool steps by themselves; `spans` everything below the anchor.
-    Where the trace has no span for each exchange, all of it is one, which may then hold several user messages.
+    `anchor` is the span of the whole exchange, if there is one. `calls` are the model calls whose words may have reached the user, in order
+    (not those made inside a tool), `tools` the tool steps, `spans` everything below the anchor. If the trace has no span for each exchange,
+    all of it is one exchange, which may then contain several user messages.
     """
 
     forest: Forest
@@ -124,17 +124,16 @@ class Exchange:
 
     @property
     def ended_at(self) -> datetime | None:
-        """When the agent was done: the anchor's end, else that of the last model call."""
+        """When the agent was finished: the end of the anchor, else of the last model call."""
         ends = [self.anchor.ended_at] if self.anchor and self.anchor.ended_at else [s.ended_at for s in self.calls]
         return max((at for at in ends if at), default=None)
 
 
 def exchanges(forest: Forest) -> list[Exchange]:
-    """The exchanges of one trace's spans of one conversation.
+    """The exchanges in the spans that one trace has of one conversation.
 
-    An exchange is the outermost agent span, or the outermost application span that carries a text and holds model calls. If
-    there are model calls outside all of these, application spans say nothing about exchanges, and what is outside
-    agent spans is one exchange together.
+    An exchange is an outermost agent span, or an outermost application span that has a text and contains model calls. If there are model
+    calls outside all of these, application spans are not used, and everything outside agent spans is one exchange.
     """
     has_calls: set[str] = set()
     for span in reversed(forest.spans):
@@ -148,7 +147,7 @@ def exchanges(forest: Forest) -> list[Exchange]:
 
 
 def _split(forest: Forest, has_calls: set[str], *, use_applications: bool) -> dict[str | None, Exchange]:
-    """The exchanges by the id of their anchor, under None what is outside all anchors."""
+    """The exchanges by the id of their anchor; what is outside all anchors is under None."""
     found: dict[str | None, Exchange] = {}
     anchor_of: dict[str, str | None] = {}
     in_tool: set[str] = set()
@@ -188,9 +187,9 @@ def _is_anchor(span: Span, forest: Forest, has_calls: set[str], *, use_applicati
 
 
 def covered_turns(forest: Forest, turns: Mapping[str, int]) -> dict[str, tuple[int, int]]:
-    """The first and last turn that each span covers, given the turns of some.
+    """The first and last turn that each span covers, given the turns of some spans.
 
-    Its own and those below it, else those of the nearest span above that covers any.
+    A span covers its own turn and those below it; otherwise those of the nearest span above that covers any.
     """
     covers = {span_id: (turn, turn) for span_id, turn in turns.items()}
     for span in reversed(forest.spans):
