@@ -12,8 +12,9 @@ from rich.text import Text
 from everyturn.analysis.words import UNKNOWN, count, percent, points
 from everyturn.outputs import Result
 from everyturn.outputs.figures import fields, figure, items, least_points, number, points_span
-from everyturn.outputs.terminal import brief, grid, printable, soft, strong
+from everyturn.outputs.terminal import TIED, brief, grid, printable, soft, strong
 
+_TOO_FEW = f"not{TIED}enough"
 DETECTABLE = "Detectable: the smallest change{} that four more weeks would probably show."
 
 
@@ -59,9 +60,11 @@ def draw_rates(rows: Sequence[Result]) -> Iterator[RenderableType]:
         drawn = [brief(figure(row["drawn"])) if "drawn" in row else ""] if has_drawn else []
         table.add_row(*names, *_answers(row), *drawn, *([say_least(row)] if has_least else []))
     yield table
-    methods = dict.fromkeys(f"{percent(number(r.get('level')))} {r['method']}" for r in rows if r.get("method"))
+    methods = dict.fromkeys(f"{percent(number(r.get('level')))}, {r['method']}" for r in rows if r.get("method"))
     if methods:
         yield soft(f"Ranges: {'; '.join(methods)}.")
+    if any(fields(row, "not_enough") for row in rows):
+        yield soft("Not enough: too few users to give a range; beside it, how many there are of those needed.")
     if has_drawn:
         yield soft(
             "Estimate: pulled towards what the rest of the table leads one to expect, the more so the fewer the answers."
@@ -77,8 +80,14 @@ def _answers(row: Result) -> tuple[RenderableType, ...]:
         return strong(f.text), f.span, count(row.get("n")), count(row.get("unknown")), count(row.get("users"))
     if not raw.get("n"):
         unknown = row.get("coming")
-        return soft(f.text), "", "0" if unknown else "", count(unknown) if unknown else "", soft(f.basis)
-    return soft(percent(number(raw["value"]))), "", count(raw["n"]), count(raw.get("unknown")), soft(f.basis)
+        return soft(_TOO_FEW), "", "0" if unknown else "", count(unknown) if unknown else "", soft(_of_needed(row))
+    return soft(percent(number(raw["value"]))), "", count(raw["n"]), count(raw.get("unknown")), soft(_of_needed(row))
+
+
+def _of_needed(row: Result) -> str:
+    """The users there are of those needed, in as few letters as a column has room for."""
+    shortage = fields(row, "not_enough")
+    return f"{count(shortage.get('users'))} of {count(shortage.get('needed'))}".replace(" ", TIED)
 
 
 def say_least(row: Mapping[str, Any]) -> str:

@@ -101,7 +101,9 @@ def _outcome(outcome: Mapping[str, Any]) -> str:
 
 
 def _signal(signal: Mapping[str, Any], result: Result) -> Iterator[RenderableType]:
-    yield from draw_fields(signal)
+    yield strong(signal.get("signal") or "signal")
+    better = f"{signal['better'].capitalize()} is better." if signal.get("better") else ""
+    yield Text(" ".join(filter(None, (printable(signal.get("question") or ""), better))))
     if rows := items(result, "rows"):
         yield ""
         yield from draw_rates(rows)

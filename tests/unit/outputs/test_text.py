@@ -163,8 +163,8 @@ def test_a_measure_prints_numbers_with_ranges_and_too_little_data_as_such() -> N
     ]
     text = squeezed(render({"verb": "measure", "signal": "acceptance", "rows": rows}))
     assert "Refund status 62% 56–68 900 80 225" in text
-    assert "unknown not enough data 4 users, 10 needed" in text
-    assert "Ranges: 95% user-clustered t." in text
+    assert "unknown not enough 4 of 10" in text
+    assert "Ranges: 95%, user-clustered t." in text
 
 
 def test_a_comparison_prints_both_sides_the_difference_and_its_parts() -> None:
