@@ -101,7 +101,7 @@ def test_users_whose_trust_erodes_are_named_and_hardly_anyone_else(played):
     assert len(named) == found["size"]
     assert len(named & planted) >= len(planted) / 2
     assert len(named - planted) <= max(2, 0.2 * len(named))
-    numbers = re.search(r"(\d+) % before, (\d+) % since .* \(−(\d+) points", found["sentence"])
+    numbers = re.search(r"(\d+)% before, (\d+)% since .* \(−(\d+) points", found["sentence"])
     before, since, moved = map(int, numbers.groups())
     assert abs(before - since - moved) <= 1, found["sentence"]
 

@@ -14,9 +14,9 @@ DUPLICATE = 0.9  # cosine of two cases' weighted words and word pairs
 _BLOCK = 512
 _WORD = r"(?u)\b\w+\b"
 
-NO_INPUT = "it has scores and no input"
+NO_INPUT = "scores without an input"
 FOREIGN = "no word of it occurs in what users ask: another language, or another product"
-NO_INTENT = "it is inside no intent users have"
+NO_INTENT = "inside no intent that users have"
 NO_REQUEST = "nobody asked for its intent in the last weeks"
 
 
