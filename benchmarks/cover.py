@@ -18,7 +18,8 @@ import numpy as np
 
 from everyturn import Workspace
 from everyturn.analysis.choosing import choose, value
-from everyturn.workspace.covering import demands_of, inspect_suites
+from everyturn.engines import inputs
+from everyturn.workspace.covering import demands_of
 
 DRAWS = 50
 
@@ -28,8 +29,8 @@ def main() -> None:
         path = Path(sys.argv[1]) if len(sys.argv) > 1 else sample(Path(folder))
         with Workspace(path) as ws:
             ws.cover()
-            _, words, requests = inspect_suites(ws.database)
-            demands, rows, _ = demands_of(ws.database, requests, words)
+            requests = inputs.requests(ws.database)
+            demands, rows, _ = demands_of(ws.database, requests)
     tested = {i for i, demand in enumerate(demands) if demand.tested is not None}
     failed = np.array([turn is not None for turn in requests["failed_turn"].to_pylist()])
     every = [(i, int(row)) for i, demand in enumerate(demands) for row in demand.candidates]

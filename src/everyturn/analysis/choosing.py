@@ -80,29 +80,35 @@ class _Pool:
 
     def __init__(self, demand: Demand) -> None:
         self.demand = demand
+        own = np.unique(demand.words.indices)  # of all words those of this intent
+        self.words = demand.words[:, own]
+        self.requests = (
+            self.words.T.tocsr()
+        )  # per word, the requests it occurs in: only those of its own words meet a case
         self.best: NDArray[np.float64] = np.zeros(demand.words.shape[0])
         if demand.tested is not None:
-            for start in range(0, demand.tested.shape[0], _BLOCK):
-                self.best = np.maximum(self.best, self._stands(demand.tested[start : start + _BLOCK]).max(axis=0))
+            tested = demand.tested[:, own]
+            for start in range(0, tested.shape[0], _BLOCK):
+                self.best = np.maximum(self.best, self._stands(tested[start : start + _BLOCK]).max(axis=0))
 
     def first_gains(self) -> Floats:
         """The gain of every candidate before anything is chosen."""
         rows, blocks = self.demand.candidates, []
         for start in range(0, len(rows), _BLOCK):
-            stands = self._stands(self.demand.words[rows[start : start + _BLOCK]])
+            stands = self._stands(self.words[rows[start : start + _BLOCK]])
             blocks.append(np.maximum(stands - self.best, 0) @ self.demand.weight)
         return np.concatenate(blocks) if blocks else np.zeros(0)
 
     def gain(self, row: int) -> float:
         """The current gain of one candidate."""
-        stands = self._stands(self.demand.words[[row]])[0]
+        stands = self._stands(self.words[[row]])[0]
         return float(np.maximum(stands - self.best, 0) @ self.demand.weight)
 
     def take(self, row: int) -> None:
         """Adds a case made of the request in this row."""
-        self.best = np.maximum(self.best, self._stands(self.demand.words[[row]])[0])
+        self.best = np.maximum(self.best, self._stands(self.words[[row]])[0])
 
     def _stands(self, cases: sparse.csr_matrix) -> Floats:
         """How well each of these cases represents each request, 0 to 1 (cases x requests)."""
-        alike: Floats = (cases @ self.demand.words.T).toarray()
+        alike: Floats = (cases @ self.requests).toarray()
         return _SAME_INTENT + (1 - _SAME_INTENT) * np.clip(alike, 0, 1)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -47,14 +49,10 @@ class Suites:
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """The texts of requests and cases as rows of unit length, of weighted words and word pairs that occur in requests.
-
-    `known` is, for each case, the share of its words that occur in requests.
-    """
+    """The texts of requests and cases as rows of unit length, of weighted words and word pairs that occur in requests."""
 
     requests: sparse.csr_matrix
     cases: sparse.csr_matrix
-    known: np.ndarray[Any, np.dtype[np.float64]]
 
 
 def read_words(requests: Sequence[str], cases: Sequence[str]) -> Words:
@@ -65,29 +63,44 @@ def read_words(requests: Sequence[str], cases: Sequence[str]) -> Words:
     try:
         learnt = reader.fit_transform(requests)
     except ValueError:  # no request has a word
-        return Words(sparse.csr_matrix((len(requests), 1)), sparse.csr_matrix((len(cases), 1)), np.zeros(len(cases)))
-    words = [set(reader.build_tokenizer()(text.lower())) for text in cases]
-    known = [sum(word in reader.vocabulary_ for word in own) / len(own) if own else 0.0 for own in words]
-    return Words(learnt, reader.transform(cases) if cases else sparse.csr_matrix((0, learnt.shape[1])), np.array(known))
+        return Words(sparse.csr_matrix((len(requests), 1)), sparse.csr_matrix((len(cases), 1)))
+    return Words(learnt, reader.transform(cases) if cases else sparse.csr_matrix((0, learnt.shape[1])))
 
 
-def inspect(cases: Sequence[SuiteCase], words: Words, recent: frozenset[str]) -> Suites:
-    """The stale and the doubled cases; `words.cases` are the cases' rows, `recent` the intents with requests lately.
+def inspect(cases: Sequence[SuiteCase], requests: Iterable[str], recent: frozenset[str]) -> Suites:
+    """The stale and the doubled cases; `requests` are what users ask, `recent` the intents with requests lately.
 
     A case that is inside no intent is not surely stale: about 3 in 100 texts of an intent fall outside it by design. Where no
-    request's words are known, as with ready outcomes, only a missing input is told.
+    request is known, as with ready outcomes, only a missing input is told.
     """
-    if not words.requests.shape[0]:
+    texts = iter(requests)
+    first = next(texts, None)
+    if first is None:
         return Suites(tuple((case, NO_INPUT) for case in cases if case.text is None), _duplicates(cases))
+    foreign = _foreign(
+        [case for case in cases if case.text is not None and case.intent_id is None], chain([first], texts)
+    )
     stale = []
-    for case, known in zip(cases, words.known, strict=True):
+    for case in cases:
         if case.text is None:
             stale.append((case, NO_INPUT))
         elif case.intent_id is None:
-            stale.append((case, FOREIGN if known == 0 else NO_INTENT))
+            stale.append((case, FOREIGN if case in foreign else NO_INTENT))
         elif case.intent_id not in recent:
             stale.append((case, NO_REQUEST))
     return Suites(tuple(stale), _duplicates(cases))
+
+
+def _foreign(cases: Sequence[SuiteCase], requests: Iterable[str]) -> set[SuiteCase]:
+    """The cases none of whose words occurs in a request; requests are read until there is no such case left."""
+    words = re.compile(_WORD)
+    left = {case: frozenset(words.findall((case.text or "").lower())) for case in cases}
+    for text in requests:
+        if not left:
+            break
+        asked = words.findall(text.lower())
+        left = {case: own for case, own in left.items() if own.isdisjoint(asked)}
+    return {*left}
 
 
 def _duplicates(cases: Sequence[SuiteCase]) -> tuple[tuple[SuiteCase, ...], ...]:

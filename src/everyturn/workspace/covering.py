@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from everyturn.analysis.choosing import Choice, Demand, choose
 from everyturn.analysis.coverage import measure_coverage
-from everyturn.analysis.suites import SuiteCase, Suites, Words, inspect, read_words
+from everyturn.analysis.suites import SuiteCase, Suites, inspect, read_words
 from everyturn.engines import evidence, inputs
 from everyturn.engines.local import Database
 from everyturn.errors import InputError
@@ -75,12 +75,13 @@ def cover(
     If no case can be made, nothing is written or sent, and a note says so.
     """
     panel, evals, names = panel_of(db), evals_of(db), names_of(db)
-    inspected, words, requests = inspect_suites(db)
+    requests = inputs.requests(db)
+    inspected = inspect_suites(db, requests)
     result = {**measure_coverage(panel, evals, names).to_json(), **inspected.to_json()}
     if write is None and upload is None:
         return result
     progress("choosing cases", 0, None)
-    proposals, notes = propose(db, requests, words, names, count=count)
+    proposals, notes = propose(db, requests, names, count=count)
     cases = make_cases(db, proposals)
     result["proposed"] = [
         {"case_id": c.case_id, "conversation_id": p.conversation_id, "turn": p.turn, "intent": p.intent,
@@ -99,20 +100,19 @@ def cover(
     return result
 
 
-def inspect_suites(db: Database) -> tuple[Suites, Words, pa.Table]:
-    """The stale and duplicate cases of the loaded suites, the words of requests and cases, and the requests themselves."""
-    requests = inputs.requests(db)
+def inspect_suites(db: Database, requests: pa.Table) -> Suites:
+    """The stale and duplicate cases of the loaded suites."""
     cases = [
         SuiteCase(row["suite"], row["case_id"], row["input"], row["intent_id"]) for row in inputs.cases(db).to_pylist()
     ]
-    words = read_words(pc.fill_null(requests["text"], "").to_pylist(), [case.text or "" for case in cases])
+    texts = (text or "" for some in requests["text"].chunks for text in some.to_pylist())
     last = pc.max(requests["day"]).as_py()
     is_recent = pc.field("day").is_null() | (pc.field("day") > pa.scalar(last - _RECENT if last else None, pa.date32()))
     recent = frozenset(requests.filter(is_recent)["intent_id"].unique().to_pylist())
-    return inspect(cases, words, recent), words, requests
+    return inspect(cases, texts, recent)
 
 
-def demands_of(db: Database, requests: pa.Table, words: Words) -> tuple[list[Demand], list[Codes], dict[int, int]]:
+def demands_of(db: Database, requests: pa.Table) -> tuple[list[Demand], list[Codes], dict[int, int]]:
     """Each intent's requests in the form `choose` needs, their numbers among all requests, and the turn a case of each ends with.
 
     The weight of a request is its share of all requests plus, if its answer failed, its share of all failures. A request may only become
@@ -123,13 +123,14 @@ def demands_of(db: Database, requests: pa.Table, words: Words) -> tuple[list[Dem
     code = pc.index_in(of.dictionary, pa.array(intents, pa.string())).to_numpy()[of.indices.to_numpy()]
     failed = pc.is_valid(requests["failed_turn"]).to_numpy()
     weight = 1 / max(len(requests), 1) + failed / max(int(failed.sum()), 1)
-    cases = inputs.cases(db)["intent_id"].to_pylist()
+    cases = inputs.cases(db).to_pylist()
+    words = read_words(pc.fill_null(requests["text"], "").to_pylist(), [case["input"] or "" for case in cases])
     rows = list(members(code))
     turns: dict[int, int] = {}
     demands = []
     for intent, own, found in zip(intents, rows, _candidates(db, requests, rows), strict=True):
         turns |= {int(own[place]): turn for place, turn in found.items()}
-        tested = [i for i, case in enumerate(cases) if case == intent]
+        tested = [i for i, case in enumerate(cases) if case["intent_id"] == intent]
         demands.append(
             Demand(
                 words.requests[own],
@@ -142,10 +143,10 @@ def demands_of(db: Database, requests: pa.Table, words: Words) -> tuple[list[Dem
 
 
 def propose(
-    db: Database, requests: pa.Table, words: Words, names: Mapping[str, str], *, count: int
+    db: Database, requests: pa.Table, names: Mapping[str, str], *, count: int
 ) -> tuple[list[Proposal], list[str]]:
     """The next `count` requests to turn into cases, the one that adds most first, and notes on how they were chosen."""
-    demands, rows, turns = demands_of(db, requests, words)
+    demands, rows, turns = demands_of(db, requests)
     found = []
     for choice in choose(demands, count):
         number = int(rows[choice.intent][choice.row])
