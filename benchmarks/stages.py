@@ -19,7 +19,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-CHAT, DAY = "chat.jsonl", "day.jsonl"
+CHAT, DAY, SUITE = "chat.jsonl", "day.jsonl", "suite.jsonl"
+_CASES = 50
 _TICK = os.sysconf("SC_CLK_TCK")
 
 
@@ -40,6 +41,9 @@ def commands(folder: Path) -> dict[str, list[str]]:
         "watch": ["watch"],
         "watch again": ["watch"],
         "cohorts": ["cohorts"],
+        "load a suite": ["load", "--as", "evals", str(folder / SUITE)],
+        "cover": ["cover"],
+        "cover: cases": ["cover", "--write", str(folder / "cases.jsonl")],
         "report": report,
         "show intent": ["show", "intent", "{intent}"],
         "show user": ["show", "user", "{user}"],
@@ -48,13 +52,17 @@ def commands(folder: Path) -> dict[str, list[str]]:
         "day: load": ["load", str(folder / DAY)],
         "day: observe": ["measure", "acceptance"],
         "day: discover": ["discover"],
+        "day: gap": ["gap"],
         "day: watch": ["watch"],
+        "day: cohorts": ["cohorts"],
+        "day: cover": ["cover"],
+        "day: show intent": ["show", "intent", "{intent}"],
         "day: report": report,
     }
 
 
 def write(folder: Path, conversations: int) -> None:
-    """The sample world, its last day apart."""
+    """The sample world, its last day apart, and a suite of what some of its users asked first."""
     from everyturn.demo import write_chat
 
     write_chat(folder / "all.jsonl", conversations=conversations, seed=7)
@@ -62,9 +70,17 @@ def write(folder: Path, conversations: int) -> None:
     with (folder / "all.jsonl").open("rb") as lines:
         last = max(json.loads(line)["created_at"][:10] for line in lines)
         lines.seek(0)
-        with (folder / CHAT).open("wb") as before, (folder / DAY).open("wb") as day:
-            for line in lines:
-                (day if json.loads(line)["created_at"][:10] >= last else before).write(line)
+        with (
+            (folder / CHAT).open("wb") as before,
+            (folder / DAY).open("wb") as day,
+            (folder / SUITE).open("w") as suite,
+        ):
+            for number, line in enumerate(lines):
+                record = json.loads(line)
+                (day if record["created_at"][:10] >= last else before).write(line)
+                if number % max(conversations // _CASES, 1) == 0:
+                    asked = next(message for message in record["messages"] if message["role"] == "user")
+                    suite.write(json.dumps({"input": [asked], "ideal": "an answer"}) + "\n")
     (folder / "all.jsonl").unlink()
 
 
@@ -124,7 +140,7 @@ def run(folder: Path, size: int, before: dict[str, float]) -> None:
     steps |= {name: [*main, *arguments] for name, arguments in commands(folder).items()}
     found: dict[str, str] = {}
     for name, command in steps.items():
-        if name.startswith("show") and not found:
+        if "{" in " ".join(command) and not found:
             found = named(folder)
         result = measured([part.format(**found) if part[:1] == "{" else part for part in command])
         each = result["cpu"] / size
