@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
@@ -214,7 +215,7 @@ def node_of(panel: Panel, alarm: Alarm) -> Node | None:
         return None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Window:
     """The rows before and after a change, and tests on subsets of them: stratified by cohort and intent, with users as clusters."""
 
@@ -224,17 +225,27 @@ class _Window:
     direction: int
 
     def influence(self, keep: Mask) -> tuple[Floats, Codes]:
-        """The influence of each user on the size of the change among the rows kept, and the users' codes."""
-        rows = self.rows.take(keep)
-        if not len(rows):
-            return np.zeros(0), np.zeros(0, dtype=np.int64)
-        stratum, course = strata(self.panel, rows), self.is_current[keep].astype(float)
-        count = int(stratum.max()) + 1
+        """The influence of each user on the size of the change among the rows kept, and the users' codes.
+
+        The rows kept must be whole strata, as those of a node are: then each row's part is the same whatever else is kept.
+        """
+        product, weight = self._all_products
+        at = np.flatnonzero(keep)
+        users, (influence,) = per_user(self.rows.user[at], product[at])
+        return influence / max(float(weight[at].sum()), 1e-9), users
+
+    @cached_property
+    def _all_products(self) -> tuple[Floats, Floats]:
+        return self._products(self.rows, self.is_current)
+
+    def _products(self, rows: Rows, is_current: Mask) -> tuple[Floats, Floats]:
+        """For each row, what it adds to the influence of its user, and to the number that all influences are divided by."""
+        stratum, course = strata(self.panel, rows), is_current.astype(float)
+        count = int(stratum.max(initial=-1)) + 1
         n = sum_by(stratum, rows.n, count)
         centred = course - (sum_by(stratum, rows.n * course, count) / n)[stratum]
         excess = rows.y - (sum_by(stratum, rows.y, count) / n)[stratum] * rows.n
-        users, (influence,) = per_user(rows.user, centred * excess)
-        return influence / max(float((rows.n * centred**2).sum()), 1e-9), users
+        return centred * excess, rows.n * centred**2
 
     def moved(self, keep: Mask) -> float:
         """How much the rows kept changed in the alarm's direction, in standard errors."""
@@ -245,7 +256,8 @@ class _Window:
         """The size of the change among the rows kept, without the user who contributes most to it."""
         influence, users = self.influence(keep)
         rest = keep & (self.rows.user != users[int(np.argmax(self.direction * influence))])
-        return self.direction * float(self.influence(rest)[0].sum())
+        product, weight = self._products(self.rows.take(rest), self.is_current[rest])
+        return self.direction * float(product.sum()) / max(float(weight.sum()), 1e-9)
 
     def _strength(self, influence: Floats) -> float:
         return self.direction * float(z_values(influence[:, None])[0]) if len(influence) > 1 else 0.0

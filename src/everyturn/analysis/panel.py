@@ -169,10 +169,17 @@ class Panel:
         Weeks at the end whose answers are still coming in (those of rework take seven days) are left out, because answers that are known
         early differ from those known late. `weeks` ends the series earlier, as if only so many weeks had passed.
         """
-        rows = self.rows(signal)
         today = self.complete if weeks is None else min(weeks, self.complete)
         count = max(today - self._open_weeks.get(signal, 0), 0)
-        return rows.take((rows.week < count) & (rows.n > 0)), count
+        if (signal, count) not in self._trends:
+            rows = self.rows(signal)
+            self._trends[signal, count] = rows.take((rows.week < count) & (rows.n > 0))
+        return self._trends[signal, count], count
+
+    @cached_property
+    def _trends(self) -> dict[tuple[str, int], Rows]:
+        """The rows that were asked for as trends: each intent and each user asks for the same ones."""
+        return {}
 
     @cached_property
     def _open_weeks(self) -> Mapping[str, int]:
@@ -218,7 +225,7 @@ class Panel:
 
 def has_both_sides(rows: Rows, keep: Mask) -> bool:
     """Whether the rows kept and the others each have enough users for a range."""
-    return min(len(np.unique(rows.user[side])) for side in (keep, ~keep)) >= NEEDED_USERS
+    return all(int(np.count_nonzero(np.bincount(rows.user[side]))) >= NEEDED_USERS for side in (keep, ~keep))
 
 
 def contrast(rows: Rows, keep: Mask, *, needed: int = NEEDED_USERS) -> Estimate | NotEnough:
