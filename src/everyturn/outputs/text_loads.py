@@ -69,6 +69,11 @@ def draw_load(result: Result) -> Iterator[RenderableType]:
             f"{counted(nobody, 'conversation')} came without a user id, so no range can count them. "
             "If a field holds the id, name it: --user-id FIELD"
         )
+    if timeless := result.get("without_time"):
+        yield Text(
+            f"{counted(timeless, 'conversation')} came without a time, so no week holds them and no change can be told. "
+            "If a field holds the time, call it `at`."
+        )
     if result.get("data_records"):  # of nothing, every signal is missing, which helps nobody
         yield from _silent(result)
         yield ""

@@ -264,7 +264,9 @@ def chained(first: Summary, second: Summary, joint: Joint | None) -> Estimate | 
     degrees = min(first.effective_users, second.effective_users) - 1
     passed = Summary(first.users, first.n, r * first.n, first.nn, r * first.ny, r * r * first.nn)
     low, high = _score_range(r, _effective_answers(r, max(variance, 0.0), passed), _t(degrees, 0.95))
-    return Estimate(r, low, high, first.users, round(first.n), first.unknown + second.unknown)
+    # What passed the first step and is open in the second is known in one of them only: it counts as unknown, and once.
+    known = max(first.n - second.unknown, 0.0)
+    return Estimate(r, low, high, first.users, round(known), first.unknown + second.unknown)
 
 
 def smallest_change(

@@ -67,5 +67,6 @@ def load_paths(
         "without_conversation_id": merged.without_id,
         "labels": merged.labels,
         "without_user_id": db.scalar("SELECT count(*) FROM conversations WHERE user_id IS NULL"),
+        "without_time": db.scalar("SELECT count(*) FROM conversations WHERE started_at IS NULL"),
         **silent_signals(db),
     }

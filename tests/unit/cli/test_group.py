@@ -201,3 +201,11 @@ def test_no_conversations_asked_for_are_none_missing(loaded):
     assert "There is no conversation to read for it." not in none[1]
     assert none[1].strip()
     assert asked[0] == none[0] == 0
+
+
+def test_conversations_without_a_time_are_told_with_what_to_do(run, tmp_path):
+    (tmp_path / "log.csv").write_text("session_id,user_id,when,prompt,response\nc1,u1,2026-10-01,hello,hi\n")
+    status, said = run("load", "log.csv")
+    assert status == 0
+    assert "1 conversation came without a time" in " ".join(said.split())
+    assert "came without a time" not in run("load", "log.csv", "--json")[1]

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -173,6 +174,14 @@ def test_a_chain_is_the_product_with_the_range_of_simulation():
         made.append(both)
     direct = rate(summary(n1, y2))
     assert (made[-1].low, made[-1].high) == pytest.approx((direct.low, direct.high), abs=0.004)
+
+
+def test_a_chain_counts_what_is_open_in_its_second_step_once():
+    first = replace(summary(np.ones(50), np.r_[np.ones(40), np.zeros(10)]), unknown=30)
+    second = replace(summary(np.ones(25), np.r_[np.ones(20), np.zeros(5)]), unknown=15)
+    both = chained(first, second, None)
+    assert (both.n, both.unknown) == (35, 45)  # 80 in all, as many as the first step has
+    assert both.value == pytest.approx(0.8 * 0.8)
 
 
 def test_more_data_show_smaller_changes():
