@@ -1,23 +1,26 @@
-"""Bytes -> records: one file per format, each ending in `READER = Reader(…)`.
+"""Readers: from files to records. One file per format, each ending in `READER = Reader(…)`.
 
-The driver (`readers.driver`) opens files, undoes compression, frames and decodes the records, recognises the format,
-counts and rejects. A reader maps ONE decoded record to nouns of `model` and does nothing else: no I/O, no clock, no
-state between records. What it cannot read it says with `raise BadRecord(expected=…, found=…)`; the whole input record is then
-rejected, and nothing it gave before counts. Where only a part of a record is bad (one span of a request), it yields
-`Rejected(context.where, expected, found)` for that part and goes on, as `context.parts` does. What rightly carries no conversation (metrics, a health
-call) it says with `raise SkipRecord(reason)`, or `yield Skipped(reason)` for a part: counted, never silently gone.
+The driver (`readers.driver`) opens files, decompresses them, splits them into records and decodes these, recognises the format, and counts
+and rejects records. A reader maps ONE decoded record to types of `model` and does nothing else: no I/O, no clock, no state between records.
 
-`found` and `expected` never repeat text: types, lengths, ids, field names only (`fields.describe` does this).
+- If it cannot read a record, it raises `BadRecord(expected=…, found=…)`. The whole input record is then rejected, with everything the
+  reader yielded from it.
+- If only a part is bad (one span of a request), it yields `Rejected(context.where, expected, found)` for that part and continues;
+  `context.parts` does this.
+- If a record rightly contains no conversation (metrics, a health check), it raises `SkipRecord(reason)`, or yields `Skipped(reason)` for
+  a part. Skipped records are counted.
 
-What the driver does with every record, so that no reader has to: a text with a lone surrogate is stored with U+FFFD in its
-place; times before 1990 or later than a day from now reject a span, action, rating or outcome alone, and for a message the
-whole input record; an exception other than the two above rejects the record as "reader failed (Name)".
+`found` and `expected` never repeat texts, only types, lengths, ids and field names (see `fields.describe`).
 
-Messages are given as `MessageRecords`, those of one conversation column by column; whoever has a `Message` adds it with `add`.
+The driver handles the following for every record, so that readers need not: lone surrogates in a text are replaced by U+FFFD; a span, action,
+rating or outcome with a time before 1990 or more than a day in the future is rejected alone, a message with its whole input record; an
+exception other than the two above rejects the record as "reader failed (Name)".
 
-Attributes are conversation attributes, a flat mapping of strings. `MessageRecords` whose attributes hold the reserved name
-`started_at` (an ISO 8601 text) give the conversation's own start where that differs from its earliest message time;
-attributes of several records of one conversation are joined.
+Messages are yielded as `MessageRecords`, which holds those of one conversation by column; `add` appends a `Message`.
+
+Attributes are those of a conversation, a flat mapping of strings. In `MessageRecords` the reserved attribute `started_at` (an ISO 8601
+text) sets the start of the conversation if it differs from the time of its earliest message. The attributes of several records of one
+conversation are joined.
 
 Every file here that is no format is one of these:
 
@@ -47,11 +50,11 @@ KINDS: tuple[Kind, ...] = ("conversations", "actions", "evals", "outcomes")
 
 @dataclass(frozen=True, slots=True)
 class ReadOptions:
-    """What the user declared about a load.
+    """The user's options for a load.
 
-    `user_id` and `conversation_id` name the field that holds the id, as a dotted path into the record
-    ("metadata.user") or, in span formats, an attribute's name; where given, no other field is tried. `on_bad="stop"` ends
-    the load with an error at the first bad record.
+    `user_id` and `conversation_id` name the field with the id, as a dotted path into the record ("metadata.user") or, in span formats, as
+    the name of an attribute; if they are given, no other field is tried. `on_bad="stop"` ends the load with an error at the first bad
+    record.
     """
 
     user_id: str | None = None
@@ -65,13 +68,12 @@ def _first(_digest: str) -> int:
 
 @dataclass(slots=True)
 class Context:
-    """Where one record stands and what was declared about the load.
+    """The place of a record, and the options of the load. Valid during one call of `read`.
 
-    `record` numbers the input records of one load from 0; `where` is "path:line". `endpoint` is the request path for the body
-    of a captured HTTP request ("/api/public/scores"), else None. `occurrence(digest)` counts how often the file has met a
-    digest before (0, 1, …): it tells equal records without an id apart. `path` is the file, for formats that name things by
-    it; `index` numbers its records from 0 and `header` is its first one, for formats that say there what holds for all.
-    Valid during one call of `read`.
+    `record` numbers the input records of a load from 0; `where` is "path:line". `endpoint` is the request path if the record is the body of
+    a captured HTTP request ("/api/public/scores"), else None. `occurrence(digest)` is how often the digest has occurred in the file before
+    (0, 1, …), which distinguishes equal records without an id. `path` is the file, for formats in which it names something; `index` numbers
+    its records from 0, and `header` is its first record, for formats in which that applies to all others.
     """
 
     record: int
@@ -85,7 +87,7 @@ class Context:
     header: Json = None
 
     def parts(self, items: Iterable[T], read: Callable[[T], Iterable[Record | Skipped]]) -> Records:
-        """What `read` gives for each part of the record; for one that is bad or has nothing to read, the reason alone."""
+        """What `read` yields for each part of the record; for a part that is bad or contains nothing to read, only the reason."""
         for item in items:
             try:
                 yield from read(item)
@@ -97,11 +99,11 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What a reader may judge a format by: the content, never the file name.
+    """The beginning of a file, by which a reader recognises its format; the file's name is never used.
 
-    `records` are the first decoded records (JSON values, or rows as dicts without their empty cells). For bytes that are no plain
-    text it is empty, and `head` holds the first of them, decompressed; `is_whole` says whether they are the whole file.
-    `endpoint` as in `Context`: then `records` holds exactly one value, the request's body, whatever its type.
+    `records` are the first decoded records (JSON values, or rows as dicts without empty cells). For a binary file it is empty, and `head`
+    holds the first bytes, decompressed; `is_whole` says whether they are the whole file. `endpoint` is that of `Context`; if it is set,
+    `records` has exactly one value, the request's body.
     """
 
     records: tuple[Json, ...]
@@ -110,7 +112,7 @@ class Sample:
     endpoint: str | None = None
 
     def share(self, likeness: Callable[[Json], float]) -> float:
-        """The share of the records that are of a kind, or how like one they are on average, 0 to 1; 0 where there are none.
+        """The mean of `likeness` over the records, 0 without any; it gives a number from 0 to 1, or true and false.
 
         >>> Sample(({"run": 1}, {}, {}, {})).share(bool)
         0.25
@@ -119,7 +121,7 @@ class Sample:
 
 
 class BadRecord(Exception):
-    """Raised by a reader when a record cannot be read. Repeats no text of it."""
+    """Raised by a reader if a record cannot be read. It repeats no text of the record."""
 
     def __init__(self, *, expected: str, found: str = "") -> None:
         super().__init__(expected, found)
@@ -128,7 +130,7 @@ class BadRecord(Exception):
 
 
 class SkipRecord(Exception):
-    """Raised by a reader when a record rightly carries nothing to read; `reason` is counted, so keep reasons few."""
+    """Raised by a reader if a record rightly contains nothing to read. Reasons are counted, so there should be few different ones."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -137,7 +139,7 @@ class SkipRecord(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A part of a record that rightly carries nothing to read."""
+    """A part of a record that rightly contains nothing to read."""
 
     reason: str
 
@@ -149,10 +151,10 @@ Records: TypeAlias = Iterator[Record | Skipped]
 class Reader:
     """One format.
 
-    `looks_like` says from 0 to 1 how surely the sample is of this format (from 0.5 it may be chosen; the highest wins).
-    `read` maps one decoded record. `decode` is for formats that are no records line by line: the bytes of a whole file ->
-    decoded records; it is asked only where `looks_like` recognised the head bytes, and raises `BadRecord` for bytes it cannot
-    decode. `is_text` says that those bytes are text, as YAML is.
+    `looks_like` says how certain it is that a sample has this format, from 0 to 1; the highest value wins, if it is at least 0.5. `read`
+    maps one decoded record. `decode` is for formats that are not made of records line by line: it decodes the bytes of a whole file into
+    records. It is only called if `looks_like` has recognised the head of the file, and raises `BadRecord` if it cannot decode it.
+    `is_text` says that those bytes are text (as in YAML).
     """
 
     name: str

@@ -1,7 +1,7 @@
-"""What becomes an attribute of a conversation: plain values that are no ids, as texts.
+"""Which values become attributes of a conversation: plain values that are not ids, as texts.
 
-An id among the attributes would outlive forgetting the user it is of: the usual names of ids are left out, and those of the fields that
-were declared to hold one.
+An id among the attributes would remain when its user is forgotten. Fields with the usual names of ids are therefore left out, and so are
+the fields declared to contain one.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from everyturn.model import Json
 from everyturn.readers import BadRecord, ReadOptions, fields
 from everyturn.readers.namespaces import Names, own_names
 
-_LONGEST = 500  # characters; what is longer is content or a dump, and nothing to tell conversations apart by
+_LONGEST = 500  # characters; a longer value is content, and does not group conversations
 
 
 def record_attributes(record: Mapping[str, Json], known: frozenset[str], options: ReadOptions) -> dict[str, str]:
-    """The attributes of a record: its other fields, and what it lists under `metadata` and `attributes`."""
+    """The attributes of a record: its other fields, and those under `metadata` and `attributes`."""
     found = other_fields(record, known, options)
     if "metadata" in record:
         found |= object_attributes(record["metadata"], "metadata", options=options)
@@ -27,7 +27,7 @@ def record_attributes(record: Mapping[str, Json], known: frozenset[str], options
 
 
 def other_fields(record: Mapping[str, Json], known: frozenset[str], options: ReadOptions) -> dict[str, str]:
-    """The attributes among a record's own fields: every field that is neither known nor an id, and is plain."""
+    """The attributes among a record's own fields: those with plain values that are neither known fields nor ids."""
     known = _with_declared(known, options)
     if record.keys() <= known:
         return {}

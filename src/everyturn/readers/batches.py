@@ -1,6 +1,6 @@
-"""What was read since the last batch: tables, rejections and every file's count.
+"""Batches: what was read since the last one, as tables, rejected records and counts by file.
 
-Each input record becomes data, or is rejected with a reason, or is skipped with a reason; a count adds up:
+Each input record becomes data, or is rejected or skipped with a reason, so that always
 `records == data + rejected + sum(skipped.values())`.
 """
 
@@ -22,7 +22,7 @@ _ROWS = 50_000
 
 @dataclass(frozen=True, slots=True)
 class FileCount:
-    """What became of one file's records so far. `format` None: nothing in it to recognise. `skipped` by reason."""
+    """What became of one file's records so far. `format` is None if it had no record; `skipped` counts by reason."""
 
     path: str
     format: str | None
@@ -61,7 +61,7 @@ class RunningCount:
     skipped: Counter[str] = field(default_factory=Counter)
 
     def snapshot(self) -> FileCount:
-        """The count as it stands, for a batch to carry."""
+        """The count so far, as part of a batch."""
         return FileCount(
             self.path,
             self.format,
@@ -86,16 +86,16 @@ class BatchBuilder:
         self._counts: dict[str, RunningCount] = {}
 
     def note(self, count: RunningCount) -> None:
-        """Makes the batch carry a file's count."""
+        """Adds a file's count to the batch."""
         self._counts[count.path] = count
 
     def add(self, rows: Iterable[tuple[str, Row]], where: str) -> None:
-        """Takes what `row_of` gave for one record, and where it stood."""
+        """Adds the rows of one record and their place."""
         for kind, row in rows:
             self._tables.add(kind, row, where)
 
     def reject(self, rejected: Rejected) -> None:
-        """Takes a rejection."""
+        """Adds a rejected record."""
         self._rejected.append(rejected)
 
     @property
@@ -104,7 +104,7 @@ class BatchBuilder:
         return self.size >= _BYTES or self._tables.length + len(self._rejected) >= _ROWS
 
     def take(self) -> Batch | None:
-        """The batch, and a new one begun; None where it carries no file's count."""
+        """The batch, after which a new one begins; None if it contains no file's count."""
         if not self._counts:
             return None
         tables, refused = self._tables.arrow()

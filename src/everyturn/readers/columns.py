@@ -1,4 +1,4 @@
-"""The rows of a batch -> Arrow: of most kinds as they are, messages column by column."""
+"""Converts the rows of a batch to Arrow: most kinds row by row, messages by column."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Rows:
         self._wheres: list[str] = []
 
     def add(self, row: Row, where: str) -> int:
-        """Takes one row; gives how many rows it took."""
+        """Adds one row; returns the number of rows added."""
         self._rows.append(row)
         self._wheres.append(where)
         return 1
@@ -49,7 +49,7 @@ class Rows:
 
 
 class MessageRows:
-    """Rows of messages, each with where it came from: what a record's have in common once, what few have by their numbers."""
+    """Rows of messages with their places. Values that all messages of a record share are stored once, rare ones by row number."""
 
     def __init__(self) -> None:
         self._lengths: list[int] = []  # how many each record has
@@ -59,7 +59,7 @@ class MessageRows:
         self._few: dict[str, tuple[list[int], list[Any]]] = {name: ([], []) for name in _FEW}  # numbers and values
 
     def add(self, row: Row, where: str) -> int:
-        """Takes the rows of one record; gives how many rows it took."""
+        """Adds the rows of one record; returns their number."""
         record, attributes = row
         length, start = len(record.roles), len(self._roles)
         self._lengths.append(length)

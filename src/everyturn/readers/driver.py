@@ -1,6 +1,6 @@
-"""Files -> batches of records: opens, recognises, reads, counts and rejects, for every format alike.
+"""Reads files into batches of records: opens, recognises, reads, counts and rejects, in the same way for every format.
 
-Memory is bounded by one batch and one record, whatever the files' size.
+Memory is bounded by one batch and one record, whatever the size of the files.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ def read_paths(
     now: datetime,
     options: ReadOptions | None = None,
 ) -> Iterator[Batch]:
-    """The records of the files, and of all files under the folders, in batches.
+    """The records of the files, and of all files in the folders, in batches.
 
-    Folders are walked in sorted order without hidden files; a file met twice is read once. `now` is the latest time believed,
-    give or take a day. Errors: `InputError` for a missing path, or for one file that is empty; `UnknownFormat` for one file
-    that no reader recognises (among several it is one rejected record); `UnknownName` for an unknown `format`; `InputError` at the
-    first bad record where `options.on_bad` is "stop".
+    Folders are read in sorted order without hidden files; a file that occurs twice is read once. Times more than a day after `now` are
+    rejected. Raises `InputError` for a missing path, for a single file that is empty, and at the first bad record if `options.on_bad` is
+    "stop"; `UnknownFormat` for a single file that no reader recognises (among several it is a rejected record); `UnknownName` for an unknown
+    `format`.
     """
     chosen = _named_reader(format, kind) if format is not None else None
     files = expand(paths)
@@ -47,9 +47,9 @@ def read_paths(
 
 
 class DecodedRecords:
-    """Reads records that come decoded (an API's pages) as those of a file, with one count over all of them.
+    """Reads records that are already decoded (the pages of an API) like those of a file, with one count for all of them.
 
-    `source` names them in places ("langfuse scores item 7"); `format` is the reader's name.
+    `source` names them in the places of rejected records ("langfuse scores item 7"); `format` is the reader's name.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class DecodedRecords:
         self._count.format = format
 
     def read(self, values: Sequence[Json], size: int) -> Batch:
-        """The batch of the next values, which together were `size` bytes long."""
+        """The batch of the next values, whose encoded size was `size` bytes."""
         self._load.batch.note(self._count)
         self._count.bytes_read += size
         with uncollected():
@@ -93,7 +93,7 @@ def _named_reader(name: str, kind: Kind) -> Reader:
 
 
 class _Load:
-    """One load: the batch that is being filled, and what holds over all files."""
+    """One load: the batch that is being filled, and the state that is shared by all files."""
 
     def __init__(self, now: datetime, options: ReadOptions) -> None:
         self.batch = BatchBuilder()
@@ -103,7 +103,7 @@ class _Load:
         self._record = 0
 
     def begin(self, path: str) -> RunningCount:
-        """Begins a file; what is counted as equal is so by file, since the n-th of one export is the n-th of any other."""
+        """Begins a file. Equal records are counted by file, because the n-th in one export is the n-th in any other."""
         self._context = Context(0, path, self._now, self._options, occurrence=Occurrences(), path=path)
         count = RunningCount(path)
         self.batch.note(count)
@@ -117,7 +117,7 @@ class _Load:
             yield batch
 
     def _read_file(self, path: Path, recogniser: Recogniser) -> Iterator[Batch]:
-        """The batches that fill up while the file is read."""
+        """The batches that become full while the file is read."""
         count = self.begin(str(path).encode("utf-8", "backslashreplace").decode())  # a file's name may be any bytes
         try:
             with path.open("rb") as file:
@@ -143,7 +143,7 @@ class _Load:
             self.add(count, Frame("", None, bad, 0), None)
 
     def add(self, count: RunningCount, frame: Frame, reader: Reader | None) -> None:
-        """Read one record; all of its rows count or none."""
+        """Reads one record; either all of its rows count, or none."""
         where = count.path + frame.place
         context = self._context
         if not count.records:
@@ -190,7 +190,7 @@ class _Load:
 
 
 class Reading:
-    """What one record came to: its rows with their tables, its bad parts, and why there is nothing where there is not."""
+    """The result of reading one record: its rows with their tables, its bad parts, and the reasons for which parts were skipped."""
 
     __slots__ = ("rejected", "rows", "skipped")
 
@@ -201,7 +201,7 @@ class Reading:
 
 
 def read_record(reader: Reader, value: Json, context: Context, latest: datetime) -> Reading:
-    """What a reader gives for one record; what it should not raise becomes a `BadRecord`."""
+    """The result of a reader for one record; an unexpected exception becomes a `BadRecord`."""
     reading = Reading()
     where = context.where
     try:
@@ -215,11 +215,11 @@ def read_record(reader: Reader, value: Json, context: Context, latest: datetime)
                     reading.rows.append(row_of(record, where, latest))
                 except BadRecord as bad:
                     if isinstance(record, MessageRecords):
-                        raise  # a conversation with a hole in it would be wrong
+                        raise  # a conversation with a message missing would be wrong
                     reading.rejected.append(Rejected(where, bad.expected, bad.found))
     except (BadRecord, SkipRecord):
         raise
-    except Exception as error:  # our mistake, and no reason to lose the other records
+    except Exception as error:  # a bug in the reader must not cost the other records
         if isinstance(error, RecursionError) or "Recursion limit" in str(error):  # the second is orjson's TypeError
             raise BadRecord(expected="values nested up to 250 levels deep", found="deeper nesting") from None
         raise BadRecord(expected=f"a {reader.name} record", found=f"reader failed ({type(error).__name__})") from error

@@ -1,4 +1,4 @@
-"""What an eval case asks, out of the forms its input comes in."""
+"""Finds the question of an eval case in the forms its input may have."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ INPUT_NAMES = ("input", "inputs", "question", "prompt", "user_input", "query")
 
 
 def question(value: Json) -> str | None:
-    """The text a case asks: a text as it is, one of a list of messages, the question within an object; None for nothing.
+    """The question of a case: the text itself, one of a list of messages, or the question in an object; None if there is none.
 
-    Of a prompt that waits for an answer it is the last user message; of a whole conversation, answers included, the first:
-    its last one is often no more than thanks. Where the author put the question into a system message, it is that one.
+    In a prompt that ends with the user, it is the last user message. In a whole conversation with answers it is the first, because the last
+    is often only thanks. If the author put the question into a system message, it is that.
 
     >>> question([{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Where is my parcel?"}])
     'Where is my parcel?'

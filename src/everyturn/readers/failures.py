@@ -1,4 +1,4 @@
-"""What went wrong, as clients write it -> one line of text, without the traceback around it."""
+"""Reduces errors, as clients record them, to one line of text without a traceback."""
 
 from __future__ import annotations
 

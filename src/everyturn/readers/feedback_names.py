@@ -1,7 +1,7 @@
-"""Which ratings a person gave and which a machine: one rule for every client.
+"""Whether a rating was given by a person or by a machine: one rule for all clients.
 
-Most clients send both through the same channel. What says it explicitly wins: the annotator's kind, the source of an
-annotation, a user id on the rating itself. Without such a mark the name decides: names that speak of a person's
+Most clients send both through the same channel. An explicit statement decides: the kind of annotator, the source of an annotation, a user
+id on the rating itself. Without one the name decides: names of a person's
 opinion (user_feedback, thumbs, rating, stars, csat, nps, ces, helpful, satisfaction, resolution, vote, like) are a person's,
 all others a machine's.
 """

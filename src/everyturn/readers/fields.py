@@ -1,6 +1,6 @@
-"""Field values as they come, read into one form: each function gives a value, or says precisely what it expected and found.
+"""Converts the values of fields: each function returns a value of one type, or says precisely what it expected and found.
 
-All raise `BadRecord`, whose words name the field, types and lengths and never repeat a text. None and "" are missing.
+All raise `BadRecord`, which names the field, types and lengths but never repeats a text. None and "" count as missing.
 """
 
 from __future__ import annotations
@@ -45,15 +45,15 @@ TIME_NAMES = ("at", "timestamp", "created_at", "createdAt", "time", "created", "
 
 ID_NAMES = frozenset({*CONVERSATION_ID_NAMES, *USER_ID_NAMES})
 EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
-AHEAD = timedelta(days=1)  # clocks and time zones are off by hours, not by days
+AHEAD = timedelta(days=1)  # wrong clocks and time zones are off by hours, not by days
 _INT32 = 2**31
-_ID_LENGTH = 512  # longer is a text in the wrong place; ids are printed, texts never
+_ID_LENGTH = 512  # anything longer is a text in the wrong place, and ids may be printed while texts may not
 _FIELD_NAME = re.compile(r"[A-Za-z_$@][\w.$@:-]{0,39}")
 _TIMES = "a time such as 2026-03-01T09:30:00Z, or seconds since 1970"
 
 
 def describe(value: Json) -> str:  # noqa: PLR0911 - one line a type
-    """What a value is, without repeating it: its type and length, and an object's field names.
+    """A description of a value that does not repeat it: its type and length, and the field names of an object.
 
     >>> describe("secret"), describe(None), describe([1, 2]), describe({"data": 1, "meta": 2})
     ('a text of 6 characters', 'nothing', 'a list of 2', 'an object with the keys data, meta')
@@ -80,7 +80,7 @@ def describe(value: Json) -> str:  # noqa: PLR0911 - one line a type
 
 
 def first(record: Mapping[str, Json], names: Iterable[str]) -> Json:
-    """The value under the first of the names that is there and not missing; None where none is.
+    """The value of the first of these fields that is not missing; None if all are.
 
     >>> first({"user": "", "customer_id": 7}, ["user_id", "user", "customer_id"])
     7
@@ -93,7 +93,7 @@ def first(record: Mapping[str, Json], names: Iterable[str]) -> Json:
 
 
 def prefixed(record: Mapping[str, Json], prefix: str) -> dict[str, Json]:
-    """The fields whose names begin so, under what follows.
+    """The fields whose names begin with the prefix, under the rest of their names.
 
     >>> prefixed({"meta.plan": "pro", "id": 1}, "meta.")
     {'plan': 'pro'}
@@ -102,7 +102,7 @@ def prefixed(record: Mapping[str, Json], prefix: str) -> dict[str, Json]:
 
 
 def at_path(record: Json, path: str) -> Json:
-    """The value at a dotted path, or None; a name that itself has dots is found too.
+    """The value at a dotted path, or None; names that contain dots themselves are found too.
 
     >>> at_path({"metadata": {"user": "u1"}}, "metadata.user"), at_path({"user.id": "u2"}, "user.id")
     ('u1', 'u2')

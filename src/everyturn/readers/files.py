@@ -1,4 +1,4 @@
-"""Paths -> the files to read, in a fixed order, each once."""
+"""From paths to the files to read: in a fixed order, each once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from everyturn.errors import InputError
 
 
 class File(NamedTuple):
-    """A file to read; `is_named` where it was given itself, not found in a folder."""
+    """A file to read; `is_named` says that the path itself was given, rather than a folder that contains it."""
 
     path: Path
     is_named: bool

@@ -1,4 +1,4 @@
-"""The forms in which libraries write messages -> OpenAI's, which all readers know: LangChain's objects, the Responses API's items.
+"""Converts the forms in which libraries write messages (LangChain's objects, the Responses API's items) to OpenAI's form.
 
 LangChain writes a message as a constructor with its arguments ({"lc": 1, "kwargs": {…}}), as its type and data ({"type": "human",
 "data": {…}}), flat ({"type": "human", "content": …}) or as a pair (["human", "…"]), a reply as generations, a batch as a list of lists. The

@@ -1,7 +1,7 @@
-"""A file's text -> its decoded records, one by one, in bounded memory.
+"""Splits the text of a file into decoded records, one by one, with bounded memory.
 
-A text holds JSON Lines, a JSON list of records or JSON values one after the other (pretty printed or not), or CSV/TSV; which,
-its first lines tell. A record longer than 64 MiB is passed over without holding it.
+A text contains JSON Lines, a JSON list of records, JSON values one after the other (pretty printed or not), or CSV/TSV; its first lines tell
+which. A record longer than 64 MiB is rejected without being held in memory.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from everyturn.readers.source import Damaged, Frame, Source, damaged, is_text, l
 
 
 def text_records(source: Source) -> Iterator[Frame] | None:
-    """The records of a text, or None where it is no text that records could stand in."""
+    """The records of a text, or None if the text cannot contain records."""
     head = source.head.lstrip()
     if head[:1] in {b"{", b"["}:
         return _json_lines(source) if _is_lines(source) else json_values(source)
@@ -48,10 +48,10 @@ def _decodes(data: bytes) -> bool:
 
 
 def _is_lines(source: Source) -> bool:
-    """Whether a text that begins like JSON is JSON Lines, rather than values that spread over lines.
+    """Whether a text that begins like JSON is JSON Lines, rather than values that extend over several lines.
 
-    It is where a line is a value of its own: the first, or an object that no bracket or comma before it makes a part of a
-    list. A first line without an end in sight is taken for one, unless it is a list, whose items come one by one.
+    It is if a line is a complete value: the first line, or an object that is not part of a list because of a bracket or comma before it. A
+    first line whose end is not in sight counts as one, unless it is a list, whose items are read one by one.
     """
     lines = _whole_lines(source)
     if len(lines) < 2:

@@ -1,4 +1,4 @@
-"""GenAI's messages, a role and parts each -> messages."""
+"""Reads the messages of OpenTelemetry's GenAI conventions, which consist of a role and parts."""
 
 from __future__ import annotations
 

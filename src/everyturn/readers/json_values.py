@@ -1,4 +1,4 @@
-"""JSON text -> its values: one, or those that stand one after the other in chunks of a text that no memory has to hold."""
+"""Decodes JSON: a single text, or values one after the other in a text that is read in chunks and never held in memory whole."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _DEEPEST = 1_000  # no decoder here goes deeper, so such nesting is no record, w
 
 
 def decode_json(data: bytes) -> Json:
-    """The value of one JSON text. NaN and Infinity are missing values, lone surrogates become U+FFFD.
+    """The value of one JSON text. NaN and Infinity become missing values, lone surrogates U+FFFD.
 
     >>> decode_json(b'{"score": NaN}')
     {'score': None}
@@ -44,7 +44,7 @@ def decode_json(data: bytes) -> Json:
 
 
 def storable(value: Json) -> Json:
-    """The value as orjson would have given it: no lone surrogates, no integers beyond 64 bits."""
+    """The value in the form that orjson can encode: without lone surrogates and integers beyond 64 bits."""
     if isinstance(value, str):
         return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if isinstance(value, list):

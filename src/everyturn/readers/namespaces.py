@@ -1,4 +1,4 @@
-"""Whose attribute a span's attribute is: a convention's (`http.route`, `llm.model_name`) or the application's own (`plan`, `shop.country`).
+"""Tells a span's attributes apart: those of a convention (`http.route`, `llm.model_name`) and the application's own (`plan`, `shop.country`).
 
 Conventions name theirs under a first word; those of OpenTelemetry's registry and of the known instrumentations are listed. Whatever is
 under none of them the application set itself. `app.plan` is `plan`.

@@ -1,4 +1,4 @@
-"""How often each digest was met, which tells equal records without an id apart."""
+"""Counts how often each digest has occurred, which distinguishes equal records without an id."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 
 
 class Occurrences:
-    """How often each digest was met: exact, in 8 bytes for each of the many that are met once."""
+    """Counts of digests; exact, with 8 bytes for each of the many digests that occur only once."""
 
     def __init__(self) -> None:
         self._old = np.empty(0, np.uint64)
@@ -14,7 +14,7 @@ class Occurrences:
         self._more: dict[int, int] = {}
 
     def __call__(self, digest: str) -> int:
-        """How often the digest was met before."""
+        """How often the digest has occurred before."""
         key = int(digest[:16], 16)
         if key in self._more:
             self._more[key] += 1

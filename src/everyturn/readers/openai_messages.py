@@ -1,4 +1,4 @@
-"""Messages in the form of OpenAI's API, which every client's data holds somewhere -> messages; Anthropic's parts among them."""
+"""Reads messages in the form of OpenAI's API, which occurs in the data of every client; Anthropic's parts are read too."""
 
 from __future__ import annotations
 

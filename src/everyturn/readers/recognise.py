@@ -1,4 +1,4 @@
-"""Which format a file or a sample of records is in, by what the readers say of its content."""
+"""Recognises the format of a file or of a sample of records, by asking all readers about its content."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _ENVELOPES = ("data", "items", "rows", "records", "results", "conversations", "e
 
 
 def readers(kind: Kind | None = None) -> dict[str, Reader]:
-    """The known formats by name, of one kind or of all.
+    """All formats by name, or those of one kind.
 
     >>> list(readers("outcomes"))
     ['outcomes']
@@ -41,7 +41,7 @@ def readers(kind: Kind | None = None) -> dict[str, Reader]:
 
 
 def _score(reader: Reader, sample: Sample) -> float:
-    """How sure a reader is of a sample, from 0 to 1."""
+    """How certain a reader is that a sample has its format, from 0 to 1."""
     try:
         return reader.looks_like(sample)
     except Exception:  # noqa: BLE001 - odd content may not end a load; a reader that fails on it does not know it
@@ -49,7 +49,7 @@ def _score(reader: Reader, sample: Sample) -> float:
 
 
 def recognise(sample: Sample, candidates: Iterable[Reader]) -> Reader | None:
-    """The reader that is surest of the sample, if any is sure enough; the first among equals."""
+    """The reader that is most certain of the sample, the first of equals; None if none is certain enough."""
     best, best_score = None, 0.0
     for reader in candidates:
         found = _score(reader, sample)
@@ -73,7 +73,7 @@ def recognise_records(values: Sequence[Json], candidates: Iterable[Reader]) -> t
 
 
 def _unwrapped(frame: Frame, envelope: str) -> Iterator[Frame]:
-    """The records that stand under the envelope's field, or the frame itself."""
+    """The records in the field of the envelope, or the frame itself if there is no envelope."""
     items = frame.value.get(envelope) if isinstance(frame.value, dict) else None
     if not isinstance(items, list):
         yield frame

@@ -1,7 +1,7 @@
-"""Histories that begin with an earlier one, read from where they go on.
+"""Reads a history that begins with an earlier one only from where it continues.
 
-Every model call carries the conversation so far: the list of messages it was given begins with the list of the call before. What was read
-once is not read again. This changes the time alone, never the result: each list is remembered as it was written.
+Every model call repeats the conversation so far: its list of messages begins with that of the previous call. The part that was read before
+is not read again. This saves time and does not affect the result, because the lists are compared as they were written.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ Item: TypeAlias = tuple[Json, ...]
 
 
 class Encoded(tuple[Message, ...]):  # noqa: SLOT001 - a tuple with a text of its own cannot have slots
-    """Messages that know their own exchange form, so that it need not be written again."""
+    """Messages together with their encoded form, so that they need not be encoded again."""
 
     text: bytes
 
     @classmethod
     def of(cls, messages: list[Message], before: Encoded | None = None) -> Encoded:
-        """The messages with the text that `encode_messages_utf8` gives for them, after those that came before."""
+        """The messages with their encoded form; `before` are messages that come first and need not be encoded again."""
         try:
             text = encode_messages_utf8(messages)
         except orjson.JSONEncodeError:  # it decodes up to 1024 levels and encodes 254
@@ -44,14 +44,14 @@ class Encoded(tuple[Message, ...]):  # noqa: SLOT001 - a tuple with a text of it
 
 
 class _Latest(local, Generic[Written]):
-    """The latest list of each conversation, by any key that tells conversations apart; each thread has its own."""
+    """The latest list of each conversation, by a key that identifies the conversation; separate for each thread."""
 
     def __init__(self) -> None:
         self._latest: OrderedDict[str, tuple[Written, Encoded, int]] = OrderedDict()
         self._characters = 0
 
     def remember(self, key: str, written: Written, listed: Encoded, characters: int) -> None:
-        """Keep a list as it was written, and forget the oldest ones where it is too much."""
+        """Remembers a list as it was written, and forgets the oldest ones if they take too much memory."""
         before = self._latest.pop(key, None)
         self._characters += characters - (before[2] if before is not None else 0)
         self._latest[key] = written, listed, characters
@@ -98,7 +98,7 @@ class Repeats(_Latest[str]):
 
 
 class RepeatedItems(_Latest[list[Item]]):
-    """Histories that are lists of tuples, each all of what a message is read from: a form, and values.
+    """Histories that are lists of tuples, each of which has everything a message is read from.
 
     >>> repeats = RepeatedItems(lambda items: [Message(role, text) for role, text in items])
     >>> [m.content for items in ([("user", "a")], [("user", "a"), ("user", "b")]) for m in repeats.messages("c1", items)]

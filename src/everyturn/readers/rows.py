@@ -1,4 +1,4 @@
-"""Tables -> their rows as records: CSV and TSV with a header line (RFC 4180), and Parquet. Empty cells are left out."""
+"""Reads the rows of tables as records: CSV and TSV with a header line (RFC 4180), and Parquet. Empty cells are left out."""
 
 from __future__ import annotations
 
