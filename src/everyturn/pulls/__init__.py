@@ -1,13 +1,12 @@
-"""A vendor's API -> pages of rows: one file per vendor, each ending in `PULL = Pull(…)`.
+"""Pulls: from a vendor's API to pages of rows. One file per vendor, each ending in `PULL = Pull(…)`.
 
-A pull knows what to ask and how the API pages; it maps nothing: the rows of each page go to the reader of the same name as the rows of
-a file would. Asking again after an error, waiting where the vendor says so and telling what went wrong are `Api`'s. What was read and
-up to where is the workspace's to store.
+A pull knows what to request and how the API divides lists into pages. It converts nothing: the rows of each page go to the reader of the
+same format, like the rows of a file. Retries, waiting and error messages are the task of `Api`; the workspace stores what has been read.
 
-A list is read from a mark: the place up to which an earlier pull has stored everything, in the vendor's own order (a time of change where
-the API can filter by one, else a time of start). It is read again for some time before its mark, because clocks differ and rows come late;
-rows that come twice change nothing. A page with a `mark` says that everything up to there has now been given, so that a pull that ends in
-the middle goes on from its last mark.
+A list is read from its mark on, i.e. from the place up to which an earlier pull has stored everything, in the vendor's own order (the time of
+the last change if the API can filter by it, else the time of the start). A stretch before the mark is read again, because clocks differ and
+rows arrive late; rows that come twice change nothing. A page with a `mark` says that everything up to there has been returned, so that an
+interrupted pull continues from its last mark.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ SLICE = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Rows as the API gave them, the length of the reply in bytes, and the mark that is reached with them, if one is."""
+    """Rows as the API returned them, the size of the reply in bytes, and the mark that is reached with them, if any."""
 
     rows: list[Json]
     size: int = 0
@@ -36,13 +35,13 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Where to begin: the time the user named, and the mark an earlier pull reached."""
+    """Where to begin: at the time the user gave, or at the mark that an earlier pull reached."""
 
     since: datetime
     mark: str | None = None
 
     def before(self, overlap: timedelta) -> datetime:
-        """The time to read from where the mark is a time: the overlap before it, but not before `since`.
+        """The time to read from if marks are times: `overlap` before the mark, but not before `since`.
 
         >>> Start(datetime(2026, 3, 1, tzinfo=UTC), "2026-03-02T12:00:00+00:00").before(timedelta(hours=1)).isoformat()
         '2026-03-02T11:00:00+00:00'
@@ -54,7 +53,7 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """One list of a vendor's. `format` is the reader of its rows; `read` gives its pages from a start on."""
+    """One of a vendor's lists. `format` is the reader of its rows; `read` returns its pages from a start on."""
 
     name: str
     format: str
@@ -63,14 +62,14 @@ class Stream:
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """Where the API is and how to be let in; `account` tells one project's marks from another's and holds no secret."""
+    """The API's address and headers; `account` identifies the project to which marks belong, and contains no secret."""
 
     base_url: str
     headers: Mapping[str, str]
     account: str
 
     def __repr__(self) -> str:
-        """The address alone: the headers hold the keys."""
+        """Only the address, because the headers contain the keys."""
         return f"Connection({self.base_url!r})"
 
 
@@ -78,8 +77,8 @@ class Connection:
 class Pull:
     """One vendor.
 
-    `needs` are the environment variables that must be set, the vendor's own, `takes` those that may be. `connect` makes a
-    connection from them; `streams` names the lists there are, for which it may ask the API.
+    `needs` are the vendor's environment variables that must be set, `takes` those that may be. `connect` makes a connection from them;
+    `streams` returns the lists there are, and may use the API to find them.
     """
 
     name: str
@@ -91,9 +90,10 @@ class Pull:
 
 
 def slices(low: datetime, api: Api) -> Iterator[tuple[datetime, datetime | None]]:
-    """Days from a time on, until now by the server's clock; the last has no end, since rows' clocks may be ahead.
+    """The days from a time until now (by the server's clock), as pairs of start and end; the last has no end.
 
-    A day is small enough to read again after a break and large enough to fill pages.
+    A day is short enough to be read again after an interruption, and long enough to fill pages. Rows of the last day may have times in the
+    future, because clocks differ.
     """
     while low + SLICE < api.now():
         yield low, low + SLICE
@@ -104,7 +104,7 @@ def slices(low: datetime, api: Api) -> Iterator[tuple[datetime, datetime | None]
 def by_time(
     overlap: timedelta, pages: Callable[[Api, datetime, datetime | None], Iterator[Page]]
 ) -> Callable[[Api, Start], Iterator[Page]]:
-    """Reading a list that can be filtered by a time, day by day, with a mark after each day."""
+    """A `read` function for a list that can be filtered by time: reads day by day, with a mark after each day."""
 
     def read(api: Api, start: Start) -> Iterator[Page]:
         for low, high in slices(start.before(overlap), api):
@@ -115,9 +115,9 @@ def by_time(
 
 
 def by_cursor(ask: Callable[[str | None], tuple[list[Json], int, str | None]]) -> Iterator[Page]:
-    """The pages of a list that gives a cursor to the next; `ask` gives rows, the reply's length and the next cursor.
+    """The pages of a list with cursors; `ask` returns the rows at a cursor, the reply's size and the next cursor.
 
-    A cursor that comes back twice would never end: what it stands for has been read, and the list ends there.
+    If a cursor comes a second time, the list ends there, because it would otherwise never end.
     """
     cursor: str | None = None
     seen: set[str] = set()
@@ -130,13 +130,13 @@ def by_cursor(ask: Callable[[str | None], tuple[list[Json], int, str | None]]) -
 
 
 def rows_of(value: Json, name: str) -> list[Json]:
-    """The rows under a field of a reply; a reply without them is a list of none."""
+    """The rows in a field of a reply; empty if there are none."""
     found = value.get(name) if isinstance(value, dict) else None
     return found if isinstance(found, list) else []
 
 
 def under(value: Json, *path: str) -> Any:
-    """What stands at a path of a reply, or None.
+    """The value at a path of a reply, or None.
 
     >>> under({"meta": {"page": {"after": "x"}}}, "meta", "page", "after"), under({"meta": None}, "meta", "page")
     ('x', None)
@@ -147,7 +147,7 @@ def under(value: Json, *path: str) -> Any:
 
 
 def iso(at: datetime) -> str:
-    """A time as the vendors' APIs take it: UTC, with Z.
+    """A time in the form the vendors' APIs accept: in UTC, with Z.
 
     >>> iso(datetime(2026, 3, 1, 9, 30, tzinfo=UTC))
     '2026-03-01T09:30:00.000000Z'

@@ -1,4 +1,4 @@
-"""Asking a vendor's API: again after a passing error (`everyturn.http`), and in four plain parts when it is no use."""
+"""Requests to a vendor's API, with retries (`everyturn.http`) and errors in four parts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ATTEMPTS = 8
 
 
 class Api:
-    """One vendor's API. `requests` counts what was sent."""
+    """A vendor's API. `requests` counts the requests sent."""
 
     def __init__(self, name: str, base_url: str, headers: Mapping[str, str], *, variables: Sequence[str] = ()) -> None:
         if not base_url.startswith(("https://", "http://")):
@@ -44,19 +44,19 @@ class Api:
         self._client.close()
 
     def __repr__(self) -> str:
-        """The vendor and its address; never the headers, which hold the keys."""
+        """The vendor and its address; never the headers, which contain the keys."""
         return f"Api({self.name!r}, {self._base_url!r})"
 
     def now(self) -> datetime:
-        """The time by the server's clock, as far as its replies have told it."""
+        """The current time on the server's clock, as far as it is known from its replies."""
         return datetime.now(UTC) + self._ahead
 
     def get(self, path: str, params: Mapping[str, Any] | None = None) -> http.Reply:
-        """The reply to a GET; parameters that are None are left out, lists are repeated."""
+        """The reply to a GET; parameters that are None are left out, those that are lists are repeated."""
         return self._ask("GET", path, params={k: v for k, v in (params or {}).items() if v is not None})
 
     def post(self, path: str, body: Json) -> http.Reply:
-        """The reply to a POST of a JSON body, which must be a question: it may be sent more than once."""
+        """The reply to a POST of a JSON body, which must not change anything, because it may be sent more than once."""
         return self._ask("POST", path, content=orjson.dumps(body), headers={"content-type": "application/json"})
 
     def has(self, path: str, params: Mapping[str, Any] | None = None) -> bool:
@@ -77,14 +77,14 @@ class Api:
         where = f"{asked}: {none.problem}"
         if none.refusal is None:
             return InputError(
-                f"{self.name} does not give what was asked for",
+                f"{self.name} does not answer",
                 where=f"{asked}, after {none.attempts} attempts: {none.problem}",
                 expected="a whole reply",
                 try_="the same command later: what is already stored is not asked for again",
             )
         if none.refusal in {401, 403}:
             return InputError(
-                f"{self.name} does not let us in",
+                f"{self.name} refuses access",
                 where=where,
                 expected=f"keys that may read, in {', '.join(self._variables)}",
                 try_=f"export {self._variables[0]}=…" if self._variables else None,
@@ -97,7 +97,7 @@ class Api:
                 try_="check the address in the environment",
             )
         return InputError(
-            f"{self.name} does not take this question",
+            f"{self.name} does not accept this request",
             where=where,
             expected="a server of a release that knows it",
             try_="a newer release of the server, or its export files with everyturn load",
