@@ -1,4 +1,4 @@
-"""The requests as a discovery sees them: distinct texts, and for each request its text, its user and its time."""
+"""The input of a discovery: the distinct texts of all requests, and the text, user and time of each request."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from everyturn.model.schemas import REQUEST_SCHEMA
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """Requests in order of conversation and number, whatever order they came in.
+    """The requests, ordered by conversation and number.
 
-    `texts` are distinct by their words, and `words` are these, in alphabetical order. `text[r]` is the number of request
-    r's text, -1 where it has no word; `user[r]` numbers who made it, a conversation without a user id counting as one
-    user. `order[r]` is where request r stood in the table. `fingerprint` is of all content.
+    `texts` are the distinct texts, and `words` their normalised forms by which they are distinct, in alphabetical order. `text[r]` is the
+    number of request r's text (-1 if it has no word), `user[r]` the number of its user; a conversation without a user id counts as one
+    user. `order[r]` is the row of request r in the original table. `fingerprint` is a digest of all content.
     """
 
     requests: pa.Table
@@ -67,9 +67,9 @@ class Corpus:
         return cast("Labels", np.append(labels, -1)[self.text])
 
     def codes(self, assignments: pa.Table, ids: list[str]) -> tuple[Labels, Doubles]:
-        """For each request the number of the id it has in `assignments`, and how sure that is.
+        """For each request the number of its id in `assignments` (an index into `ids`), and its confidence.
 
-        The number is -1 where the id is null, -2 where the request is not there, and then nothing is known of how sure (NaN).
+        The number is -1 if the id is null, and -2 (with confidence NaN) if the request is not in `assignments`.
         """
         places = _whole(pc.index_in(key_of(self.requests), key_of(assignments))).fill_null(len(assignments)).to_numpy()
         code = pc.index_in(assignments["intent_id"], pa.array(ids, pa.string())).fill_null(-1)
@@ -78,20 +78,20 @@ class Corpus:
         return known[places], sure[places]
 
     def of_texts(self, values: npt.NDArray[Any], among: npt.NDArray[np.bool_], otherwise: float) -> npt.NDArray[Any]:
-        """The value of each text: that of the first of its requests that are `among` those that tell, else the one given."""
+        """A value for each text: that of the first of its requests for which `among` holds, else `otherwise`. `values` are by request."""
         rows = np.flatnonzero(among & (self.text >= 0))[::-1]
         found = np.full(len(self.texts), otherwise, values.dtype)
         found[self.text[rows]] = values[rows]
         return found
 
     def users_of(self, groups: Labels) -> Labels:
-        """How many distinct users each group has, given the group of each request."""
+        """The number of distinct users of each group, given the group of each request."""
         everyone = int(self.user.max(initial=0)) + 1
         pairs = np.unique((groups * everyone + self.user)[groups >= 0])
         return np.bincount(pairs // everyone, minlength=int(groups.max(initial=-1)) + 1)
 
     def senders(self, texts: Labels) -> dict[int, frozenset[int]]:
-        """Who sent each of the texts numbered."""
+        """The users who sent each of these texts."""
         wanted = np.zeros(len(self.texts) + 1, bool)
         wanted[texts] = True
         rows = np.flatnonzero(wanted[self.text])
@@ -105,12 +105,12 @@ class Corpus:
         return self.requests["conversation_id"][request].as_py(), self.requests["request"][request].as_py()
 
     def times(self) -> Doubles:
-        """Each request's time in seconds since 1970; -1 where it has none."""
+        """Each request's time in seconds since 1970, -1 if it has none."""
         micros = _whole(self.requests["at"]).cast(pa.int64()).fill_null(-1_000_000).to_numpy()
         return cast("Doubles", micros / 1e6)
 
     def span(self, requests: Labels) -> tuple[datetime | None, datetime | None]:
-        """The times of the first and the last of the requests numbered, None where none has a time."""
+        """The times of the first and the last of these requests, None if none has a time."""
         limits = pc.min_max(self.requests["at"].take(pa.array(requests)))
         return limits["min"].as_py(), limits["max"].as_py()
 
@@ -120,6 +120,6 @@ def _whole(column: pa.ChunkedArray | pa.Array) -> pa.Array:
 
 
 def key_of(table: pa.Table) -> pa.Array:
-    """What tells one request from all others."""
+    """A key for each request, made of its conversation and number."""
     number = table["request"].cast(pa.string())
     return _whole(pc.binary_join_element_wise(table["conversation_id"], number, "\x00"))

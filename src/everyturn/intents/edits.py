@@ -1,4 +1,4 @@
-"""What people drew, laid over what is known: mergers and splits first, and intents that outlive a fresh discovery."""
+"""Applies people's edits (a taxonomy) to the known intents: mergers, splits, and intents that survive a fresh discovery."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _MOSTLY, _SOME = 0.5, 0.1  # of a fresh group's known rows, and of all, what hel
 
 @dataclass(frozen=True, slots=True)
 class Edited:
-    """The intents known, as people see them.
+    """The known intents after people's edits.
 
-    `ids` are those of `known` and, after them, of the parts people cut; `labels` gives the number of each text's intent, -1
-    for none; `held` says which outlive a discovery from scratch. `changes` are (kind, id, other) of what was drawn now.
-    `into` is the number each intent's requests go to, its own where nothing was said.
+    `ids` are those of `known`, followed by those of parts that people split off. `labels` is the number of each text's intent (-1 for none),
+    `held` says which intents survive a discovery from scratch, and `changes` lists what was edited now, as (kind, id, other). `into` is the
+    number of the intent to which each intent's requests go: its own unless it was merged.
     """
 
     ids: list[str]
@@ -36,7 +36,7 @@ class Edited:
     into: Labels
 
     def codes(self, old: Labels, texts: Labels) -> Labels:
-        """For each request its intent after the edits: of those that had one, that of its text."""
+        """The intent of each request after the edits: for requests that had one, that of their text."""
         moved = np.append(self.into, [-2, -1])[old]
         cut = self.into != np.arange(len(self.into))
         is_cut = np.append(cut, [False, False])[old]
@@ -44,9 +44,9 @@ class Edited:
 
 
 def edit(taxonomy: Taxonomy, known: Discovery, labels: Labels, texts: Sequence[str], embedder: Embedder) -> Edited:
-    """What is known after the edits of `taxonomy`; `labels` gives the intent of each of the `texts` in `known` (-1 for none).
+    """The known intents after the edits in `taxonomy`; `labels` is the intent in `known` of each of the `texts` (-1 for none).
 
-    Speaking of an id that never was is an error; of one that is gone, it does nothing.
+    Raises InputError for an id that never existed. Edits of an intent that no longer exists have no effect.
     """
     ids = [intent.intent_id for intent in known.intents]
     _refuse_unknown(taxonomy, known)
@@ -88,7 +88,7 @@ def _refuse_unknown(taxonomy: Taxonomy, known: Discovery) -> None:
 
 
 def _divide(word: Word, number: dict[str, int], labels: Labels, texts: Sequence[str], embedder: Embedder) -> None:
-    """Each text of the intent into the part whose examples it is most like."""
+    """Assigns each text of the intent to the part whose examples it is most similar to."""
     rows = np.flatnonzero(labels == number.get(word.intent_id, -2))
     examples = [example for part in word.parts for example in part.like]
     of_part = np.repeat([number[part.id_in(word.intent_id)] for part in word.parts], [len(p.like) for p in word.parts])
@@ -97,10 +97,10 @@ def _divide(word: Word, number: dict[str, int], labels: Labels, texts: Sequence[
 
 
 def keep_held(found: Labels, edited: Edited, vectors: Floats, *, seed: int) -> Labels:
-    """Fresh groups beside the intents people hold: those keep their texts and number, the fresh ones come after all known.
+    """Combines fresh groups with the intents that people hold, which keep their texts and numbers; fresh ones get numbers after all known.
 
-    A fresh group whose known rows are mostly held is no other: its free texts join the held intent they are inside of, or
-    else the one that has most of the group.
+    A fresh group whose known texts mostly belong to held intents is not a new one: its other texts join the held intent they are inside
+    of, or else the one that has most of the group.
     """
     if not edited.held.any():
         return np.where(found >= 0, found + len(edited.ids), -1)

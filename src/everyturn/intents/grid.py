@@ -1,4 +1,4 @@
-"""Similarities that are the same on every machine: vectors in whole steps, so that float sums are exact."""
+"""Similarities that are the same on every machine: vectors are rounded to whole steps, so that sums of floats are exact."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _GROUPS = 16_384
 
 
 def on_grid(vectors: Floats) -> Floats:
-    """The vectors, of length 1, in whole steps of 1/4000.
+    """Vectors of length 1, rounded to whole numbers of steps of 1/4000.
 
-    A product of two sums to less than 2^24, so float32 holds every partial sum exactly, and no order of summing, number
-    of cores or kind of processor changes it.
+    Every partial sum of a dot product of two of them is below 2^24 and so exact in float32. The result therefore depends neither on the
+    order of summation nor on the number of cores or the processor.
 
     >>> on_grid(np.array([[0.6, 0.8]], np.float32)).tolist()
     [[2400.0, 3200.0]]
@@ -32,7 +32,7 @@ def on_grid(vectors: Floats) -> Floats:
 
 
 def group_sums(vectors: Floats, labels: Labels, among: Labels | None = None) -> Doubles:
-    """The sum of each group's rows on the grid (rows labelled -1 are in none): whole numbers, so exact.
+    """The sum of each group's rows on the grid, which is exact; rows labelled -1 are in no group.
 
     `labels` are those of all rows, or of the rows `among`.
     """
@@ -42,9 +42,9 @@ def group_sums(vectors: Floats, labels: Labels, among: Labels | None = None) -> 
 
 
 def middles(vectors: Floats, labels: Labels, among: Labels, *, groups: int) -> Floats:
-    """The mean direction of each group, given the group of each of the rows `among`; zeros for an empty one.
+    """The mean direction of each group, given the group of each of the rows `among`; zeros for an empty group.
 
-    Some groups at a time: there may be as many as rows.
+    Groups are processed in batches, because there may be as many groups as rows.
     """
     found = np.empty((groups, vectors.shape[1]), np.float32)
     order = np.argsort(labels, kind="stable")
@@ -73,7 +73,7 @@ def directions(sums: Doubles) -> Floats:
 
 
 def members(groups: Labels) -> Iterator[Labels]:
-    """The places of each group's members, group by group."""
+    """For each group the row numbers of its members."""
     order = np.argsort(groups, kind="stable")
     bounds = np.searchsorted(groups[order], np.arange(int(groups.max(initial=-1)) + 2))
     for start, end in pairwise(bounds.tolist()):

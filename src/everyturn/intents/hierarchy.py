@@ -1,4 +1,4 @@
-"""Intents under themes, themes under areas: what stands beside what, from the intents' own middles."""
+"""Groups intents into themes, and themes into areas, by the intents' mean vectors."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import scipy.sparse as sp
 
 from everyturn.intents.grid import Doubles, Floats, Labels, directions
 
-_FEW = 8  # intents, or themes, that need no level above them
+_FEW = 8  # intents, or themes; so few need no level above them
 
 
 def themes(centroids: Floats) -> Labels:
-    """The theme of each intent, numbered from 0; empty where the intents are too few to need themes.
+    """The theme of each intent, numbered from 0; empty if there are too few intents to need themes.
 
-    Method: Ward's linkage (1963) of the middles less their mean, at length 1: what all intents share tells none from
-    another, and left in it draws most of them into one theme. Of the cuts into a quarter to a half as many themes as
-    intents, the one with the best silhouette by cosine.
+    Method: Ward's linkage (1963) of the intents' mean vectors minus their overall mean, at length 1; without the subtraction, what all
+    intents share would draw most of them into one theme. Of the divisions into a quarter to a half as many themes as intents, the one with
+    the best silhouette (by cosine) is taken.
     """
     from scipy.cluster.hierarchy import fcluster, linkage
     from scipy.spatial.distance import squareform
@@ -41,7 +41,7 @@ def themes(centroids: Floats) -> Labels:
 
 
 def levels(centroids: Floats, sizes: Labels) -> list[Labels]:
-    """For each level above the intents, the finest first, the number of each intent's group: none, one or two levels."""
+    """The levels above the intents, the finest first: for each level the number of each intent's group. There are up to two levels."""
     first = themes(centroids)
     if not len(first):
         return []
@@ -54,7 +54,7 @@ def levels(centroids: Floats, sizes: Labels) -> list[Labels]:
 
 
 def silhouette(similarity: Doubles, labels: Labels) -> float:
-    """The mean silhouette by cosine distance; 0 for a row alone in its group, and in all where there is one group.
+    """The mean silhouette by cosine distance; 0 for a row that is alone in its group, and 0 overall if there is one group.
 
     >>> round(silhouette(np.array([[1.0, 0.9, 0.1], [0.9, 1.0, 0.1], [0.1, 0.1, 1.0]]), np.array([0, 0, 1])), 4)
     0.5926

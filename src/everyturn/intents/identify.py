@@ -1,4 +1,4 @@
-"""The same intent keeps its id: new groups matched with the intents known, and what happened to each in between."""
+"""Keeps the ids of intents: matches new groups with the known intents, and says what happened to each of them."""
 
 from __future__ import annotations
 
@@ -26,12 +26,16 @@ _QUIET = timedelta(weeks=4)
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What happened to an intent, and when.
+    """Something that happened to an intent.
 
-    born: first seen · grown: half as large a share of all requests again since the last discovery, and by more than chance ·
-    split: came apart from `other` · merged: went up in `other` · faded: not asked for in the last four weeks, or in no group
-    any more. `chance` is how likely so much is where nothing has changed: of as few people asking before a birth, as many
-    since a growth, none since a fading; None where there is nothing to compare with, or people drew it so.
+    - born: it was first asked for
+    - grown: its share of all requests has risen by at least half since the last discovery, and by more than chance
+    - split: it separated from `other`
+    - merged: it became part of `other`
+    - faded: it has not been asked for in the last four weeks, or no group contains it any more
+
+    `chance` is the probability of this if nothing had changed: of as few people asking before a birth, as many since a growth, none since
+    a fading. It is None if there is nothing to compare with, or if people made the change.
     """
 
     kind: Change
@@ -44,8 +48,10 @@ class Event:
 def match(overlap: Labels, known_sizes: Labels, group_sizes: Labels) -> Labels:
     """For each group the number of the known intent it continues, -1 where it continues none.
 
-    `overlap[g, k]` counts the requests in both. Each intent goes to one group at most, so that the sum of overlaps
-    (Jaccard: shared by all) is greatest. Method: optimal assignment (Kuhn 1955).
+    `overlap[g, k]` is the number of requests in both. Each intent is matched with at most one group, so that the sum of their overlaps
+    (Jaccard indices) is greatest.
+
+    Method: optimal assignment (Kuhn 1955).
 
     >>> match(np.array([[8, 0], [2, 0], [0, 5]]), np.array([10, 5]), np.array([8, 2, 9])).tolist()
     [0, -1, 1]
@@ -63,7 +69,7 @@ def match(overlap: Labels, known_sizes: Labels, group_sizes: Labels) -> Labels:
 
 
 def new_ids(contents: Sequence[str], used: Collection[str]) -> list[str]:
-    """An id for each new intent from its most central text, like "i-3f9a2c"; none that was ever used.
+    """An id like "i-3f9a2c" for each new intent, made from its most central text; ids in `used` are not given again.
 
     >>> new_ids(["refund my order"], ())
     ['i-9f6d6c']
@@ -101,10 +107,11 @@ def restructured(
 
 @dataclass(frozen=True, slots=True)
 class Life:
-    """An intent's people: `before` and since it was first seen, among all of `everyone` in the same times.
+    """Numbers about the users of an intent, from which its events are derived.
 
-    `known` of `everyone_known` asked at the last discovery, `new` of `everyone_new` since; `lately` asked in the last four
-    weeks, out of all `people` over `days` days.
+    `people` users asked for it, `people_before` of them before `first_seen`; `share_before` is the share of all requests that were made
+    before then. `known` of `everyone_known` users asked for it up to the last discovery, `new` of `everyone_new` since. All requests span
+    `days` days.
     """
 
     first_seen: datetime | None
@@ -121,9 +128,9 @@ class Life:
 
 
 def lived(intent_id: str, life: Life, *, now: datetime | None) -> list[Event]:
-    """The events of one intent by itself.
+    """The events of a single intent.
 
-    Method: exact binomial tails, people being the unit: given that somebody asked, the day he did is one of all days.
+    Method: exact binomial tails with users as the unit, assuming that the day on which a user asks is any of all days.
 
     >>> life = Life(None, None, False, 0.0, 100, 0, 20, 1000, 80, 1000, 0.0)
     >>> [event.kind for event in lived("i-1", life, now=None)]

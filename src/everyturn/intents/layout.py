@@ -1,4 +1,4 @@
-"""A map in two dimensions: intents that ask for like things stand near, and stay where they stood."""
+"""A two-dimensional map of intents: similar intents are near each other, and known ones stay in their places."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ _BATCH = 8192
 
 
 def places(centroids: Floats, known: Sequence[tuple[float, float] | None]) -> list[tuple[float, float]]:
-    """Where each intent stands, both coordinates about -1 to 1; those with a `known` place keep it exactly.
+    """The place of each intent, with coordinates from about -1 to 1; intents with a `known` place keep it.
 
-    Method: stress majorisation with weights by distance (Gansner, Koren and North 2005), begun from the two main
-    directions, or for a new intent from its nearest known ones; only the new ones move.
+    Method: stress majorisation weighted by distance (Gansner, Koren and North 2005), starting from the two principal directions or, for a
+    new intent, from its nearest known ones; only new intents move.
     """
     n = len(centroids)
     if not n:
@@ -73,10 +73,10 @@ def _begin(centroids: Floats, cosine: Doubles, known: Sequence[tuple[float, floa
 
 
 def points(discovery: Discovery, requests: pa.Table, vectors: Floats) -> pa.Table:
-    """Where each request stands, as `POINT_SCHEMA`: among the intents it is most like, the same in every run.
+    """The place of each request, as `POINT_SCHEMA`: near the intents it is most similar to, and the same in every run.
 
-    `requests` are those of the discovery and `vectors` its embedder's rows for their texts. Requests that are unclear
-    have a place too, and no intent; where there are no intents, there is no map and no row.
+    `requests` are those of the discovery, `vectors` the embeddings of their texts. Unclear requests have a place but no intent. The table
+    is empty if there are no intents.
     """
     intents = discovery.intents
     if not intents:
@@ -101,10 +101,10 @@ def points(discovery: Discovery, requests: pa.Table, vectors: Floats) -> pa.Tabl
 
 
 def nearest(discovery: Discovery, intent_id: str, *, count: int = 3) -> list[tuple[Intent, float]]:
-    """The other intents that ask for the most alike things, the most alike first, each with its likeness.
+    """The most similar other intents, the most similar first, each with its similarity; empty for an unknown intent.
 
-    Likeness is the cosine of the two middles, 1 for the same. It is measured where the intents were found, not on the
-    map, which flattens; so a neighbour here may stand a little off there. Empty for an intent that is not known.
+    The similarity is the cosine of the two mean vectors. It is not measured on the map, which has only two dimensions, so a neighbour here
+    may be some way off there.
     """
     place = next((i for i, intent in enumerate(discovery.intents) if intent.intent_id == intent_id), None)
     if place is None:

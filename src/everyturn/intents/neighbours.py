@@ -1,4 +1,4 @@
-"""Each row's nearest others by cosine: exact for thousands of rows, by cells for millions, the same on every machine."""
+"""Finds each row's nearest neighbours by cosine: exactly for thousands of rows, with cells for millions; the same on every machine."""
 
 from __future__ import annotations
 
@@ -15,27 +15,26 @@ from everyturn.intents.grid import GRID, Floats, Labels, members, middles, on_gr
 
 EXACT = 30_000  # rows up to which each is compared with each
 
-_CELL = 512  # rows a cell holds on average
-_LOOKED_AT = 8  # cells a row's neighbours are looked for in
-_LEARNT_ON, _ROUNDS = 64, 3  # rows a centre, and times, that centres are moved to the middle of
-_AT_ONCE = 131_072  # rows whose finds are held until all their cells were looked at
-_TOO_MANY = 8  # times as many rows as are usual, from which a cell is cut into parts
-_JOINED = 8192  # rows whose finds are put together at once
-_BLOCK = 20_000_000  # similarities held at once, by each thread
+_CELL = 512  # mean number of rows in a cell
+_LOOKED_AT = 8  # cells in which a row's neighbours are searched
+_LEARNT_ON, _ROUNDS = 64, 3  # sample rows per centre, and rounds, with which centres are learnt
+_AT_ONCE = 131_072  # rows whose results are held until all their cells have been searched; bounds memory
+_TOO_MANY = 8  # a cell with this many times the mean number of rows is divided
+_JOINED = 8192  # rows whose results are combined at once
+_BLOCK = 20_000_000  # similarities held at once by each thread; bounds memory
 
 
 def nearest(vectors: Floats, k: int, among: Labels | None = None) -> tuple[Labels, Floats]:
-    """The numbers of each row's `k` nearest others and their cosines, in order of number; needs more than `k` rows.
+    """The numbers of each row's `k` nearest neighbours and their cosines (both rows x k), ordered by number; needs more than `k` rows.
 
-    `among` names the rows of `vectors` that take part, all unless given; numbers are places in it.
+    `among` selects the rows of `vectors` that take part (default: all); numbers are indices into it.
 
-    Up to 30,000 rows every pair is compared. Above, one cell for every 512 rows: centres begin as rows chosen by content and
-    move to the middle of what is nearest to them (Lloyd 1982, on a sample); each row belongs to the cell of its nearest
-    centre, and its neighbours are looked for in the cells of its 8 nearest: an inverted file (Sivic and Zisserman 2003).
-    Pairs compared grow with the rows, and centres with their square by 1/512. -1 and a cosine of 0 fill up where the cells
-    hold fewer than `k`.
+    Up to 30,000 rows, all pairs are compared. Above that, there is one cell for every 512 rows. The cells' centres start as rows chosen by
+    content and are moved to the mean of the rows nearest to them (Lloyd 1982, on a sample). Each row belongs to the cell of its nearest
+    centre, and its neighbours are searched in the cells of its 8 nearest centres: an inverted file (Sivic and Zisserman 2003). If these
+    cells have fewer than `k` rows, the rest is filled with -1 and a cosine of 0.
 
-    Similarities are sums of whole numbers and of equals the first is taken, so nothing depends on the machine.
+    Similarities are sums of whole numbers, and of equal ones the first is taken, so nothing depends on the machine.
     """
     among = np.arange(len(vectors)) if among is None else among
     if len(among) <= EXACT:
@@ -44,7 +43,7 @@ def nearest(vectors: Floats, k: int, among: Labels | None = None) -> tuple[Label
 
 
 def content_order(vectors: Floats, among: Labels | None = None) -> Labels:
-    """The rows in an order that comes from their content and is spread evenly: a sample for those who want one."""
+    """The rows in a pseudo-random order that depends only on their content, so that the first ones are a sample of all."""
     among = np.arange(len(vectors)) if among is None else among
     factors = np.random.default_rng(0).integers(0, 2**63, vectors.shape[1], dtype=np.uint64) * np.uint64(2) + np.uint64(
         1
@@ -87,7 +86,7 @@ def _by_cells(vectors: Floats, k: int, among: Labels) -> tuple[Labels, Floats]:
 
 
 def _parted(near: Labels, order: Labels) -> Labels:
-    """The cells with those of far too many rows cut into equal parts: where all texts are alike, work must not be squared."""
+    """Divides cells with far too many rows into equal parts, so that the work stays bounded if many texts are alike."""
     sizes = np.bincount(near[:, 0], minlength=int(near.max()) + 1)
     parts = np.maximum(-(-sizes // (_TOO_MANY * _CELL)), 1)
     rank = np.empty(len(order), np.int64)
@@ -132,7 +131,7 @@ class _Cells:
 
 
 def _joined(found: npt.NDArray[np.int32], value: Floats, k: int) -> tuple[Labels, Floats]:
-    """The `k` greatest of what was found for each row, -1 and 0 where it is less."""
+    """The `k` greatest similarities found for each row; -1 and 0 if there are fewer."""
     column, weight = np.empty((len(found), k), np.int64), np.empty((len(found), k), np.float32)
 
     def join(start: int) -> None:
@@ -188,7 +187,7 @@ def _greatest(similarity: Floats, k: int) -> tuple[Labels, Floats]:
 
 
 def _each(work: Callable[[int], None], items: Iterable[int]) -> None:
-    """Every item on its own thread, as many at once as there are processors, each with one thread of linear algebra."""
+    """Calls the function for every item, in as many threads as there are processors, each with single-threaded linear algebra."""
     from threadpoolctl import threadpool_limits
 
     workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,7 +1,7 @@
-"""Conversations -> the requests in them: the texts that say what a user came for.
+"""Extracts the requests from conversations: the texts that say what a user came for.
 
-Greetings, thanks, bare confirmations, answers to the agent's questions, complaints without a subject, ids and pasted
-documents are set aside. What elaborates a request is joined to it; what clearly asks for something else begins another.
+Greetings, thanks, mere confirmations, answers to the agent's questions, complaints without a subject, ids and pasted documents are left
+out. Text that elaborates a request is joined to it; text that clearly asks for something else begins another request.
 """
 
 from __future__ import annotations
@@ -21,10 +21,9 @@ from everyturn.model.schemas import REQUEST_SCHEMA
 def extract(conversations: Iterable[Conversation]) -> pa.Table:
     """The requests of each conversation, numbered from 0, as `REQUEST_SCHEMA`.
 
-    A conversation in which a user spoke and said nothing of substance has one row with the text ""; one whose user
-    messages carry no text at all (structure only) has none. Where a message has no time, the conversation's start is
-    taken. Conservative about new requests: a message begins one only if it names several things not spoken of before,
-    does not answer a question, does not object, and does not point back ("it", "that").
+    A conversation whose user said nothing of substance has one row with the text ""; one without any text by the user has none. A message
+    without a time gets that of the conversation's start. A message only begins a new request if it names several things that were not
+    mentioned before, does not answer a question, does not object, and does not refer back ("it", "that").
 
     >>> from everyturn.model import Conversation, Message
     >>> messages = (
@@ -95,7 +94,7 @@ def _requests(conversation: Conversation) -> Sequence[_Request]:
 
 
 def _continue(requests: list[_Request], new: _Request, words: list[str], reply: str, said: set[str]) -> None:
-    """Join what was said to the latest request, begin another with it, or set it aside."""
+    """Joins a message to the latest request, begins another one with it, or leaves it out."""
     latest, text = requests[-1], new.texts[0]
     lower = text.lower()
     asks = _OFFERS.search(reply[-_END:]) is None and "?" in reply[-_END:]

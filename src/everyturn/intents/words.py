@@ -1,7 +1,7 @@
-"""Words as intents see them: masked, lower-case tokens, and the words that say nothing about what is asked.
+"""Tokens of texts for finding intents: masked and in lower case; and lists of words that say nothing about what is asked.
 
-The lists are data (`words.toml`). Stop words are left out of labels and of overlap tests, never out of embeddings, where
-their weight keeps them small.
+The lists are in `words.toml`. Stop words are left out of labels and of tests for overlap, but not of embeddings, where their weights are
+small.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from collections import Counter
 from collections.abc import Iterable
 from importlib.resources import files
 
-# Each alternative begins only where a run of its characters begins and never gives back what it took (possessive), so
-# that a megabyte without a space costs what plain text costs.
+# Each alternative only begins at the start of a run of its characters and never backtracks (possessive quantifiers), so that a megabyte
+# without a space takes no longer than plain text.
 _MASKED = re.compile(
     r"https?://\S++|www\.\S++"  # addresses of pages
     r"|(?<![^\s<>])[^\s@<>]++@[^\s@<>]+\.\w+"  # e-mail addresses
@@ -48,7 +48,7 @@ _APART = {code: " " for code in range(128) if not (chr(code).isalpha() or chr(co
 
 
 def normal(text: str) -> str:
-    """The words of a text with a space between: what embedders of words see. What is so already stays as it is.
+    """The tokens of a text separated by spaces, which is the input of word-based embedders.
 
     >>> normal("Where's order #A-5512?")
     "where's order 0"
@@ -103,7 +103,7 @@ def language(words: Iterable[str]) -> str | None:
 
 
 def stem(token: str) -> str:
-    """The token without the commonest English endings, so that its forms count together. Never shown.
+    """The token without the most common English endings, so that its forms count as one. Stems are never shown.
 
     >>> [stem(t) for t in ("charged", "charges", "charging", "shipping", "companies", "is", "address")]
     ['charg', 'charg', 'charg', 'ship', 'company', 'is', 'address']
