@@ -59,7 +59,7 @@ def test_a_pause_that_is_too_long_is_told_and_not_waited_for(api, vendor, slept,
     assert slept == []
 
 
-@pytest.mark.parametrize(("status", "what"), [(401, "let us in"), (403, "let us in"), (404, "nothing at this address"), (400, "not take"), (302, "not take")])  # fmt: skip
+@pytest.mark.parametrize(("status", "what"), [(401, "refuses access"), (403, "refuses access"), (404, "nothing at this address"), (400, "not accept"), (302, "not accept")])  # fmt: skip
 def test_what_is_no_use_ends_at_once(api, vendor, slept, status, what):
     vendor.trouble = [status]
     with pytest.raises(InputError, match=what) as error:

@@ -92,7 +92,7 @@ def test_a_second_pull_goes_on_from_the_mark_and_changes_nothing(kind, vendor, l
 def test_a_pull_that_was_ended_in_the_middle_is_finished_by_the_next(kind, vendor, loaded, slept, after, tmp_path):
     kind(vendor)
     vendor.trouble = [""] * after + ["500"] * 8
-    with Workspace(tmp_path / "a.db") as ws, pytest.raises(InputError, match="does not give"):
+    with Workspace(tmp_path / "a.db") as ws, pytest.raises(InputError, match="does not answer"):
         pull(ws, kind, vendor)
     with Workspace(tmp_path / "a.db") as ws:
         pull(ws, kind, vendor)
@@ -125,7 +125,7 @@ def test_keys_that_are_missing_are_named(kind, vendor):
 @each_vendor
 def test_keys_that_are_refused_are_said(kind, vendor, slept):
     vendor.trouble = [401]
-    with Workspace(":memory:") as ws, pytest.raises(InputError, match="let us in"):
+    with Workspace(":memory:") as ws, pytest.raises(InputError, match="refuses access"):
         pull(ws, kind, vendor)
     assert slept == []
 
