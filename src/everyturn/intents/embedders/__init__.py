@@ -65,12 +65,12 @@ def named(name: str, store: VectorStore | None = None) -> Embedder:
     from everyturn.intents.embedders.token_table import TokenTable
 
     if name == "default":
-        return Joined(TokenTable(), Lexical())
+        return Joined(TokenTable())
     if name == "lexical":
         return Lexical()
     if name == "table":
         return TokenTable()
-    return Joined(_model(name, store), Lexical())
+    return Joined(_model(name, store))
 
 
 def stored(name: str, state: bytes, store: VectorStore | None = None) -> Embedder:

@@ -18,6 +18,7 @@ from everyturn.intents.words import normal
 # Length of the first row where the second's is 1, of the table and of any sentence model. Of the table, nearest neighbours agree
 # best with the labels of hwu64 at 1.5; a model knows more of a sentence: its groups agree best at 3.
 TABLE_MEANING, MODEL_MEANING = 1.5, 3.0
+_WORDS = 200  # numbers for the words: twice as many bring little beside meaning, and cost memory
 _BATCH = 16_384
 
 
@@ -26,16 +27,16 @@ class Joined:
 
     Where one sees nothing in a text, the other's row is all there is.
 
-    >>> joined = Joined(TokenTable(), Lexical())
+    >>> joined = Joined(TokenTable())
     >>> joined.fit(["cancel my order", "reset my password"])
     >>> joined.name, joined.encode(["cancel it"]).shape[0]
     ('table/1+lexical/1', 1)
     """
 
-    def __init__(self, meaning: Embedder, words: Lexical) -> None:
-        self._parts: tuple[Embedder, Embedder] = (meaning, words)
+    def __init__(self, meaning: Embedder, words: Lexical | None = None) -> None:
+        self._parts: tuple[Embedder, Embedder] = (meaning, words or Lexical(dimensions=_WORDS))
         self._meaning = TABLE_MEANING if isinstance(meaning, TokenTable) else MODEL_MEANING
-        self.name = f"{meaning.name}+{words.name}"
+        self.name = f"{meaning.name}+{Lexical.name}"
 
     def fit(self, texts: Sequence[str]) -> None:
         """Both learn what they can."""
@@ -73,7 +74,9 @@ class Joined:
         if words != Lexical.name or len(state) < 8:
             raise InputError(f'this version has no embedder named "{name}"', expected=f"…+{Lexical.name}")
         (length,) = struct.unpack_from("<q", state)
-        return cls(stored(meaning, state[8 : 8 + length], store), Lexical.from_bytes(state[8 + length :]))
+        return cls(
+            stored(meaning, state[8 : 8 + length], store), Lexical.from_bytes(state[8 + length :], dimensions=_WORDS)
+        )
 
     def _given(self, texts: Sequence[str]) -> list[tuple[Embedder, Sequence[str]]]:
         """Each part with the texts as it reads them: words are found once for both."""

@@ -18,9 +18,11 @@ from everyturn.intents.grid import Floats, Labels
 from everyturn.intents.words import normal
 from everyturn.model import digest
 
+_DIMENSIONS = 400
+
 
 class Lexical:
-    """Word 1-2-grams and in-word character 3-5-grams, TF-IDF, reduced to at most 200 numbers by a truncated SVD.
+    """Words and in-word character 3-5-grams, TF-IDF, reduced to at most `dimensions` numbers by a truncated SVD.
 
     Learns from the texts at hand alone, in any language that spaces its words. Deterministic: n-grams are hashed by
     arithmetic on code points, the fitting sample is chosen by content, signs are fixed, and the components are rounded
@@ -41,7 +43,8 @@ class Lexical:
 
     name = "lexical/1"
 
-    def __init__(self) -> None:
+    def __init__(self, *, dimensions: int = _DIMENSIONS) -> None:
+        self._dimensions = dimensions
         self._ids: tuple[npt.NDArray[np.uint32], ...] = (np.empty(0, np.uint32),) * len(_KINDS)
         self._weights: tuple[Floats, ...] = (np.empty(0, np.float32),) * len(_KINDS)
         self._unknown = 1.0
@@ -66,7 +69,8 @@ class Lexical:
             ids.append(known[often])
             weights.append((np.log((1 + n) / (1 + in_texts[often])) + 1).astype(np.float32))
         self._ids, self._weights = tuple(ids), tuple(weights)
-        self._components = _components(sp.vstack([self._matrix(said) for said in _batches(distinct)], format="csr"))
+        matrix = sp.vstack([self._matrix(said) for said in _batches(distinct)], format="csr")
+        self._components = _components(matrix, self._dimensions)
 
     def encode(self, texts: Sequence[str]) -> Floats:
         """One row of length 1 a text; zeros where it holds no n-gram seen in fitting."""
@@ -100,16 +104,16 @@ class Lexical:
         return cast("bytes", sink.getvalue().to_pybytes())
 
     @classmethod
-    def from_bytes(cls, state: bytes) -> Lexical:
+    def from_bytes(cls, state: bytes, *, dimensions: int = _DIMENSIONS) -> Lexical:
         """The embedder that `to_bytes` stored."""
         try:
             header, *arrays = pa.ipc.open_stream(state).read_all()["part"].to_pylist()
             n = len(_KINDS)
-            lexical = cls()
-            lexical._unknown, dimensions = struct.unpack("<dq", header)
+            lexical = cls(dimensions=dimensions)
+            lexical._unknown, width = struct.unpack("<dq", header)
             lexical._ids = tuple(np.frombuffer(a, "<u4") for a in arrays[:n])
             lexical._weights = tuple(np.frombuffer(a, "<f4") for a in arrays[n : 2 * n])
-            lexical._components = np.frombuffer(arrays[2 * n], "<f2").reshape(-1, dimensions)
+            lexical._components = np.frombuffer(arrays[2 * n], "<f2").reshape(-1, width)
         except (pa.ArrowInvalid, KeyError, IndexError, ValueError, struct.error) as error:
             raise InputError("this is not a stored embedder", expected=f"the bytes of a {cls.name} embedder") from error
         return lexical
@@ -126,15 +130,14 @@ class Lexical:
 
 _KINDS: tuple[tuple[Count, int], ...] = ((count_words, 15_000), (count_letters, 25_000))  # and how many are learnt
 SAMPLE = 20_000  # distinct texts learnt from: more did not raise agreement with the labels of the public sets
-_DIMENSIONS = 200
 _FEW = 100  # below this many distinct texts even n-grams of one text are kept
 _BATCH = 8192
 _SPARE, _ITERATIONS = 10, 3
 _NOTHING = 1e-9
 
 
-def _components(matrix: sp.csr_matrix) -> npt.NDArray[np.float16]:
-    """The right singular vectors as columns, signs fixed, in half precision.
+def _components(matrix: sp.csr_matrix, most: int) -> npt.NDArray[np.float16]:
+    """The right singular vectors as columns, `most` of them at most, signs fixed, in half precision.
 
     Method: subspace iteration from random directions (Halko, Martinsson and Tropp 2011). On one thread: a few tall
     products gain nothing from more, and lose much where others want the processors too.
@@ -142,7 +145,7 @@ def _components(matrix: sp.csr_matrix) -> npt.NDArray[np.float16]:
     from threadpoolctl import threadpool_limits
 
     # with fewer texts fewer directions are more than noise
-    dimensions = int(min(_DIMENSIONS, max(20, matrix.shape[0] // 10), matrix.shape[0], matrix.shape[1]))
+    dimensions = int(min(most, max(20, matrix.shape[0] // 10), matrix.shape[0], matrix.shape[1]))
     with threadpool_limits(1, "blas"):
         if min(matrix.shape) <= dimensions + _SPARE:
             vectors = np.linalg.svd(matrix.toarray(), full_matrices=False)[2][:dimensions]

@@ -1,4 +1,4 @@
-"""Word 1-2-grams and in-word character 3-5-grams as numbers, counted text by text and weighed.
+"""Words and in-word character 3-5-grams as numbers, counted text by text and weighed.
 
 An n-gram's number comes from its code points alone. Words are looked at once, however many texts say them.
 """
@@ -24,40 +24,29 @@ Numbers: TypeAlias = npt.NDArray[np.uint32]
 class Counted:
     """How often each text holds each n-gram of one kind, the n-grams being those numbered `ids`.
 
-    `texts` has a row a text and a column a part (a word, a pair of words), `parts` a row a part and a column an n-gram, and
-    `said` is their product: the counts. A row keeps the order of the text, so that its sums depend on the text alone.
+    `texts` has a row a text and a column a word, `words` a row a word and a column an n-gram, and `said` is their product: the
+    counts. A row keeps the order of the text, so that its sums depend on the text alone.
     """
 
     ids: Numbers
     texts: sp.csr_matrix
-    parts: sp.csr_matrix
+    words: sp.csr_matrix
     said: sp.csr_matrix
 
     @classmethod
-    def of(cls, texts: sp.csr_matrix, part: Labels, ids: npt.NDArray[np.uint64]) -> Counted:
-        """From the part that each n-gram is in, ascending, and the n-gram's number."""
+    def of(cls, said: Worded, word: Labels, ids: npt.NDArray[np.uint64]) -> Counted:
+        """From the word that each n-gram is in, ascending, and the n-gram's number."""
         encoded = pa.array(ids.astype(np.uint32)).dictionary_encode()
-        ends = np.searchsorted(part, np.arange(texts.shape[1] + 1))
-        shape = (texts.shape[1], len(encoded.dictionary))
-        parts = sp.csr_matrix((np.ones(len(part)), encoded.indices.to_numpy(), ends), shape=shape)
-        return cls(encoded.dictionary.to_numpy(), texts, parts, texts @ parts)
+        texts, ends = said.matrix(), np.searchsorted(word, np.arange(len(said.words) + 1))
+        shape = (len(said.words), len(encoded.dictionary))
+        words = sp.csr_matrix((np.ones(len(word)), encoded.indices.to_numpy(), ends), shape=shape)
+        return cls(encoded.dictionary.to_numpy(), texts, words, texts @ words)
 
 
 def count_words(said: Worded) -> Counted:
-    """Words and pairs of words that follow each other."""
-    word = _numbers_of_words(_Characters(said.words))
-    mixed = _mix(word)
-    row = said.rows()
-    follows = np.flatnonzero(row[1:] == row[:-1])
-    both = said.numbers[follows] * len(said.words) + said.numbers[follows + 1]
-    encoded = pa.array(both).dictionary_encode()
-    pairs = encoded.dictionary.to_numpy()
-    ends = np.searchsorted(row[follows], np.arange(len(said.ends)))
-    shape = (len(said.ends) - 1, len(pairs))
-    followed = sp.csr_matrix((np.ones(len(both)), encoded.indices.to_numpy(), ends), shape=shape)
-    first, second = np.divmod(pairs, max(len(said.words), 1))
-    ids = np.concatenate([mixed, _mix(mixed[first] * _BASE + word[second])]) >> np.uint64(32)
-    return Counted.of(sp.hstack([said.matrix(), followed], format="csr"), np.arange(len(ids)), ids)
+    """Single words."""
+    ids = _mix(_numbers_of_words(_Characters(said.words))) >> np.uint64(32)
+    return Counted.of(said, np.arange(len(ids)), ids)
 
 
 def count_letters(said: Worded) -> Counted:
@@ -76,7 +65,7 @@ def count_letters(said: Worded) -> Counted:
         ids.append(_mix(value) >> np.uint64(32))
     word = np.concatenate(words)
     order = np.argsort(word, kind="stable")
-    return Counted.of(said.matrix(), word[order], np.concatenate(ids)[order])
+    return Counted.of(said, word[order], np.concatenate(ids)[order])
 
 
 Count: TypeAlias = Callable[[Worded], Counted]
@@ -112,16 +101,16 @@ class Weighed:
         return sp.csr_matrix(known.multiply(1 / self._length))
 
     def image(self, components: Doubles) -> Doubles:
-        """`matrix() @ components`, from the images of the parts: these are few, and most n-grams are in a text once."""
-        texts, parts, said = self._counted.texts, self._counted.parts, self._counted.said
-        if parts.nnz == parts.shape[0]:  # each part is an n-gram: nothing would be shared
+        """`matrix() @ components`, from the images of the words: these are few, and most n-grams are in a text once."""
+        texts, words, said = self._counted.texts, self._counted.words, self._counted.said
+        if words.nnz == words.shape[0]:  # each word is an n-gram: nothing would be shared
             sums = self._known(said, self._value, np.arange(len(self._value))) @ components
         else:
             once = self._weight[said.indices[self._again]] * said.data[self._again]
             more = np.zeros(len(self._value))
             more[self._again] = self._value[self._again] - once
-            of_parts = self._known(parts, self._weight[parts.indices], np.arange(parts.nnz)) @ components
-            sums = texts @ of_parts + self._known(said, more, self._again) @ components
+            of_words = self._known(words, self._weight[words.indices], np.arange(words.nnz)) @ components
+            sums = texts @ of_words + self._known(said, more, self._again) @ components
         return cast("Doubles", sums / self._length)
 
     def _known(self, matrix: sp.csr_matrix, value: Doubles, among: Labels) -> sp.csr_matrix:

@@ -39,7 +39,3 @@ class Worded:
         """A row a text and a column a word: ones in the order the words are said, so that sums have one order."""
         shape = (len(self.ends) - 1, len(self.words))
         return sp.csr_matrix((np.ones(len(self.numbers)), self.numbers, self.ends), shape=shape)
-
-    def rows(self) -> Labels:
-        """The text each word is said in."""
-        return np.repeat(np.arange(len(self.ends) - 1), np.diff(self.ends))
