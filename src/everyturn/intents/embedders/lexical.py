@@ -18,7 +18,7 @@ from everyturn.intents.grid import Floats, Labels
 from everyturn.intents.words import normal
 from everyturn.model import digest
 
-_DIMENSIONS = 400
+_DIMENSIONS = 512
 
 
 class Lexical:
@@ -145,7 +145,7 @@ def _components(matrix: sp.csr_matrix, most: int) -> npt.NDArray[np.float16]:
     from threadpoolctl import threadpool_limits
 
     # with fewer texts fewer directions are more than noise
-    dimensions = int(min(most, max(20, matrix.shape[0] // 10), matrix.shape[0], matrix.shape[1]))
+    dimensions = int(min(most, max(20, matrix.shape[0] // 3), matrix.shape[0], matrix.shape[1]))
     with threadpool_limits(1, "blas"):
         if min(matrix.shape) <= dimensions + _SPARE:
             vectors = np.linalg.svd(matrix.toarray(), full_matrices=False)[2][:dimensions]
