@@ -92,12 +92,13 @@ def _numbers(report: Result) -> Markup:
 
 
 def _tight(text: object) -> str:
-    r"""The text with its numbers tied to their units, so that no line ends between them.
+    r"""The text with its numbers tied to their units and to each other, so that no line ends within a range.
 
-    >>> _tight("7 points, 62%") == "7\N{NO-BREAK SPACE}points, 62%"
+    >>> _tight("7 points, 6–8") == "7\N{NO-BREAK SPACE}points, 6\N{WORD JOINER}–\N{WORD JOINER}8"
     True
     """
-    return re.sub(r"(?<=\d) (?=points?\b|s\b)", "\N{NO-BREAK SPACE}", str(text))
+    tied = re.sub(r"(?<=\d) (?=points?\b|s\b)", "\N{NO-BREAK SPACE}", str(text))
+    return re.sub(r"(?<=\d)–(?=\d)", "\N{WORD JOINER}–\N{WORD JOINER}", tied)
 
 
 def _asset(name: str) -> str:

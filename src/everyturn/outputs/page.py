@@ -40,6 +40,7 @@ def arrange(report: Result) -> View:
         "period": say_period(fields(report, "period")),
         "meta": sizes(report),
         "has_evals": has_evals(report),
+        "has_rework": any(fields(intent, "rework") for intent in items(report, "intents")),
         "has_actions": counts.get("actions") != 0,
         "headline": _headline(report),
         "findings": [

@@ -27,6 +27,8 @@ from everyturn.outputs.terminal import (
     two_lines,
 )
 
+_LOAD = "load SUITE.jsonl --as evals"
+
 
 def draw_gap(result: Result) -> Iterator[RenderableType]:
     """A row per intent: evals beside users, the widest distance first."""
@@ -34,6 +36,9 @@ def draw_gap(result: Result) -> Iterator[RenderableType]:
     if not rows:
         yield Text(NO_INTENTS)
         return
+    if not any(row.get("cases") or fields(fields(row, "estimates"), "eval_score") for row in rows):
+        yield Text(f"No evals are loaded, so there is nothing to compare users with: {command(_LOAD)}")
+        yield ""
     table = grid("intent", ">outputs", ">eval cases", ">eval score", ">accepted", ">gap, points", ">lost", "since")
     for row in rows:
         told = [str(s) for s in items(row, "status") if s != "no eval cases"]  # the cases have a column
@@ -65,22 +70,7 @@ def _since(opened: Result) -> str:
 
 def draw_coverage(result: Result) -> Iterator[RenderableType]:
     """What of the traffic the eval cases test, what they miss, and the cases made for it."""
-    value = number(result.get("coverage"))
-    covered = {"value": value, "low": result.get("low"), "high": result.get("high")}
-    f = figure(covered if value is not None else result)
-    yield strong(
-        f"Eval cases cover {brief(f)} of outputs, in that at least one case tests what was asked" if f.known else str(f)
-    )
-    if (deep := as_figure(result.get("in_depth"))).known:
-        yield Text(
-            f"{brief(deep)} of outputs are covered in depth: by enough cases for two runs to show a fall of 25 points"
-        )
-    shares = (("outputs that users did not accept", "of_failures"), ("intents, each counted once", "of_intents"))
-    for words, name in shares:
-        if (share := as_figure(result.get(name))).known:
-            yield Text(
-                f"{brief(share)} of {words}, are covered" if "," in words else f"{brief(share)} of {words} are covered"
-            )
+    yield from _covered(result)
     if thin := items(result, "thin"):
         yield ""
         table = grid("too few cases", ">share", ">outputs", ">eval cases", ">detectable fall")
@@ -105,10 +95,35 @@ def draw_coverage(result: Result) -> Iterator[RenderableType]:
         yield table
         if not items(result, "proposed"):
             yield soft(f"To write the cases that are missing: {command('cover --write cases.jsonl')}")
-    elif f.known:
+    elif number(result.get("coverage")) is not None and result.get("cases") != 0:
         yield Text("Every intent has at least one eval case.")
     yield from _suites(result)
     yield from _proposed(result)
+
+
+def _covered(result: Result) -> Iterator[RenderableType]:
+    """The shares that are covered, of the traffic and of what matters in it."""
+    value = number(result.get("coverage"))
+    covered = {"value": value, "low": result.get("low"), "high": result.get("high")}
+    f = figure(covered if value is not None else result)
+    has_cases = result.get("cases") != 0
+    if not has_cases:
+        yield strong("No eval cases are loaded, so nothing that users ask is tested")
+        yield Text(f"Load them: {command(_LOAD)}")
+    elif f.known:
+        yield strong(f"Eval cases cover {brief(f)} of outputs, in that at least one case tests what was asked")
+    else:
+        yield strong(str(f))
+    if (deep := as_figure(result.get("in_depth"))).known:
+        yield Text(
+            f"{brief(deep)} of outputs are covered in depth: by enough cases for two runs to show a fall of 25 points"
+        )
+    shares = (("outputs that users did not accept", "of_failures"), ("intents, each counted once", "of_intents"))
+    for words, name in shares:
+        if has_cases and (share := as_figure(result.get(name))).known:
+            yield Text(
+                f"{brief(share)} of {words}, are covered" if "," in words else f"{brief(share)} of {words} are covered"
+            )
 
 
 def _suites(result: Result) -> Iterator[RenderableType]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from rich.console import RenderableType
 from rich.text import Text
@@ -46,30 +47,47 @@ def draw_discovery(result: Result) -> Iterator[RenderableType]:
 
 
 def draw_intents(report: Result) -> Iterator[RenderableType]:
-    """A row per intent: how much is asked, what users make of it, and what the evals say."""
+    """A row per intent: how much is asked, what users make of it, and what the evals say; no column where none has a number."""
     intents, until = items(report, "intents"), fields(report, "period").get("complete_until")
     if not intents:
         yield Text(NO_INTENTS)
         return
-    table = grid("intent", ">outputs", "by week", ">accepted", ">redone", ">eval cases", ">eval score", ">gap, points")
+    has_rework = any(fields(intent, "rework") for intent in intents)
+    has_evals = any(_is_tested_or_not(intent) for intent in intents)
+    table = grid(
+        "intent",
+        ">outputs",
+        "by week",
+        ">accepted",
+        *([">redone"] if has_rework else []),
+        *([">eval cases", ">eval score", ">gap, points"] if has_evals else []),
+    )
     for intent in intents:
         told = [str(s) for s in items(intent, "status") if s != "no eval cases"]  # the cases have a column
-        evals = as_figure(intent.get("eval_score"), absent="none")
         table.add_row(
             printable(intent.get("intent") or "unnamed") + (f" ({', '.join(told)})" if told else ""),
             count(intent.get("volume")),
             sparkline(items(intent, "weekly"), complete_until=until),
             two_lines(*rate_lines(intent.get("acceptance"))),
-            two_lines(*rate_lines(intent.get("rework"))),
-            count(intent.get("cases")),
-            two_lines(evals.text, evals.span),
-            two_lines(*distance_lines(intent)),
+            *([two_lines(*rate_lines(intent.get("rework")))] if has_rework else []),
+            *(_evals(intent) if has_evals else []),
         )
     yield table
     unfinished = any(not is_complete(week.get("week"), until) for i in intents for week in items(i, "weekly"))
-    yield soft(f"{UNDER_A_RATE} {GAP}" + (f" {UNFINISHED}: a week that is not over." if unfinished else ""))
+    notes = [UNDER_A_RATE, GAP if has_evals else "", f"{UNFINISHED}: a week that is not over." if unfinished else ""]
+    yield soft(" ".join(filter(None, notes)))
     if unclear := fields(report, "counts").get("unclear_conversations"):
         yield soft(f"{counted(unclear, 'conversation')} fit no intent and are left out.")
+
+
+def _evals(intent: Mapping[str, Any]) -> list[RenderableType]:
+    score = as_figure(intent.get("eval_score"), absent="none")
+    return [count(intent.get("cases")), two_lines(score.text, score.span), two_lines(*distance_lines(intent))]
+
+
+def _is_tested_or_not(intent: Mapping[str, Any]) -> bool:
+    """Whether evals are loaded that could test it: without any, an intent is neither tested nor untested."""
+    return bool(intent.get("cases") or fields(intent, "eval_score") or "no eval cases" in items(intent, "status"))
 
 
 def draw_contexts(result: Result) -> Iterator[RenderableType]:

@@ -63,6 +63,10 @@ def _headline(report: Result) -> Iterator[RenderableType]:
             basis = ", ".join(filter(None, (coverage_basis(report), depth_of_coverage(report))))
         table.add_row(label, strong(brief(f)) if rank < 3 else brief(f), soft(basis))
     yield table
+    if any(f.known for _, f in lines):
+        yield soft(
+            "These ranges hold however often you look, so they are wider than those of `measure` and of the table below."
+        )
     if seen := health(report):
         told = ", ".join(f"{text} {meaning}" for text, meaning in seen)
         yield soft(f"What monitoring sees in the same traces: {told}")

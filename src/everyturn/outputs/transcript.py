@@ -62,7 +62,7 @@ def arrange_conversation(conversation_id: str, conversation: Mapping[str, Any]) 
         "anchor": anchor(conversation_id),
         "started": say_day(started, year=True) if day(started) else "",
         "intent": conversation.get("intent"),
-        "facts": [(str(name), str(value)) for name, value in about if value],
+        "facts": list(dict.fromkeys((str(name), str(value)) for name, value in about if value)),
         "messages": _messages(conversation),
         "feedback": [_feedback(item) for item in items(conversation, "feedback") if item.get("turn") is None],
         "actions": [

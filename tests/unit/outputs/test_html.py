@@ -12,7 +12,7 @@ import pytest
 from everyturn.outputs.cells import of_intents
 from everyturn.outputs.html import render_fragment, render_html
 from everyturn.outputs.links import Links
-from everyturn.outputs.transcript import anchor
+from everyturn.outputs.transcript import anchor, arrange_conversation
 from sample_report import (
     HOSTILE,
     STATES,
@@ -47,7 +47,7 @@ class Reader(HTMLParser):
 
     @property
     def text(self) -> str:
-        return re.sub(r"\s+", " ", " ".join(self.words)).replace("\u00a0", " ")
+        return re.sub(r"\s+", " ", " ".join(self.words)).replace("\u00a0", " ").replace("\u2060", "")
 
     def having(self, attribute: str) -> list[str]:
         return [value for _, attributes in self.elements if (value := attributes.get(attribute)) is not None]
@@ -302,3 +302,8 @@ def test_an_intent_without_a_finished_week_says_so() -> None:
     assert "no full week yet" not in render_html(report)
     report["intents"][0]["weekly"] = []
     assert render_html(report).count("no full week yet") == 1
+
+
+def test_an_attribute_that_is_the_cohort_is_told_once() -> None:
+    shown = arrange_conversation("c-1", {"cohort": "agencies", "attributes": {"cohort": "agencies", "plan": "pro"}})
+    assert shown["facts"] == [("cohort", "agencies"), ("plan", "pro")]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 
@@ -294,3 +295,33 @@ def test_no_line_ends_between_a_number_and_its_unit() -> None:
     finding = {"id": "f", "sentence": "Trust fell, " + "from 77% to 70% " * 20, "details": [], "conversations": []}
     for width in range(60, 80):
         assert not re.search(r"\d$", render({"verb": "show", "finding": finding}, width=width), re.MULTILINE)
+
+
+def test_without_evals_or_actions_their_columns_are_gone() -> None:
+    everything, users_alone = (
+        squeezed(render({**report, "verb": "report"}, width=200)) for report in (sample_report(), _users_alone())
+    )
+    for column in ("redone", "eval cases", "eval score", "gap, points"):
+        assert column in everything
+    assert "intent outputs by week accepted" in users_alone
+    assert "not tested" not in users_alone
+    assert "Gap: eval score" not in users_alone
+
+
+def _users_alone() -> dict[str, Any]:
+    report = without_evals()
+    for intent in report["intents"]:
+        intent.update(rework=None, cases=0, eval_score=None, distance=None, status=[])
+    return report
+
+
+def test_gap_and_cover_say_that_no_evals_are_loaded_instead_of_a_share_of_nothing() -> None:
+    rows = [{"intent": "Refund", "volume": 40, "cases": 0, "estimates": {"acceptance": estimate(0.6, 30)}}]
+    assert "No evals are loaded" in squeezed(render({"verb": "gap", "rows": rows}))
+    assert "No evals are loaded" not in squeezed(render({"verb": "gap", "rows": [{**rows[0], "cases": 3}]}))
+    covered = {"coverage": 0.0, "low": 0.0, "high": 0.02, "of_intents": estimate(0.0, 4), "uncovered": []}
+    said = squeezed(render({"verb": "cover", "cases": 0, **covered}))
+    assert "No eval cases are loaded" in said
+    assert "0%" not in said
+    assert "Every intent has" not in said
+    assert "Eval cases cover 0% (0–2.0)" in squeezed(render({"verb": "cover", "cases": 4, **covered}))
