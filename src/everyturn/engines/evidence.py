@@ -64,7 +64,6 @@ def examples(database: Database, where: dict[str, Any], *, limit: int = 5) -> li
     `where` may hold intent_id, cohort, user_ids, weeks (Mondays), signal, value (0 or 1 for the answers that make the point)
     and label.
     """
-    dims = dimensions(database)
     parts: list[str] = []
     parameters: list[Json] = []
 
@@ -77,7 +76,7 @@ def examples(database: Database, where: dict[str, Any], *, limit: int = 5) -> li
     if where.get("intent_id"):
         add("intent_id = ?", where["intent_id"])
     if where.get("cohort"):
-        add(f"{dims['cohort']} = ?", where["cohort"])
+        add(f"{dimensions(database)['cohort']} = ?", where["cohort"])
     if where.get("user_ids"):
         add("user_id IN (SELECT unnest(?))", list(where["user_ids"]))
     if where.get("weeks"):
@@ -101,6 +100,27 @@ def examples(database: Database, where: dict[str, Any], *, limit: int = 5) -> li
             [*parameters, limit],
         )
     ]
+
+
+def examples_by_intent(database: Database, *, limit: int) -> dict[str, list[str]]:
+    """For every intent, the conversation ids that `examples` gives for its answers that were not accepted, all read at once."""
+    found: dict[str, list[str]] = {}
+    for intent_id, conversation_id in database.rows(
+        """
+        SELECT intent_id, conversation_id FROM (
+          SELECT intent_id, conversation_id, user_id, bool_and(is_likely) AS is_likely, max(started_at) AS started_at
+          FROM facts WHERE signal = 'acceptance' AND value < 0.5 AND intent_id IS NOT NULL
+          GROUP BY intent_id, conversation_id, user_id
+          QUALIFY row_number() OVER (PARTITION BY intent_id, coalesce(user_id, conversation_id)
+            ORDER BY bool_and(is_likely), max(started_at) DESC NULLS LAST, conversation_id) = 1)
+        QUALIFY row_number() OVER (PARTITION BY intent_id
+          ORDER BY is_likely, started_at DESC NULLS LAST, conversation_id) <= ?
+        ORDER BY intent_id, is_likely, started_at DESC NULLS LAST, conversation_id
+        """,
+        [limit],
+    ):
+        found.setdefault(intent_id, []).append(conversation_id)
+    return found
 
 
 def conversation_json(conversation: Conversation) -> dict[str, Json]:

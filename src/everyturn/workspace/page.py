@@ -22,7 +22,7 @@ from everyturn.workspace.measuring import UNASKED, acceptance_by, intents_by_coh
 from everyturn.workspace.observing import signals
 from everyturn.workspace.result import Progress
 from everyturn.workspace.separating import SEPARATED, contexts_of
-from everyturn.workspace.shown import intent_json, shown_conversations
+from everyturn.workspace.shown import EXAMPLES, intent_json, shown_conversations
 
 _FINDINGS = 5  # on the page; `watch` gives all
 _FIRST = 20  # conversations on a page without findings or intents
@@ -51,9 +51,10 @@ def report_on(database: Database, *, title: str, progress: Progress) -> dict[str
     seen = findings_of(database)
     findings = seen["findings"][:_FINDINGS]
     arrived = {finding["intent_id"] for finding in seen["findings"] if finding["kind"] == "new_intent"}
-    by_cohort = intents_by_cohort(database)
+    by_cohort, to_read = intents_by_cohort(database), evidence.examples_by_intent(database, limit=EXAMPLES)
     intents = [
-        {**intent_json(database, row, is_new=row.intent_id in arrived), **_most_asked(by_cohort.get(row.intent_id, []))}
+        intent_json(database, row, to_read.get(row.intent_id, ()), is_new=row.intent_id in arrived)
+        | _most_asked(by_cohort.get(row.intent_id, []))
         for row in gap.rows
     ]
     contexts = [context for name in SEPARATED for context in contexts_of(database, asked[name])]

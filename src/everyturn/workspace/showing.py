@@ -23,7 +23,7 @@ from everyturn.workspace.observing import named_signal, signals
 from everyturn.workspace.result import plain
 from everyturn.workspace.separating import SEPARATED, contexts_of
 from everyturn.workspace.showing_cohort import cohort
-from everyturn.workspace.shown import conversation_list, intent_json, shown_conversations, unknown_id
+from everyturn.workspace.shown import EXAMPLES, conversation_list, intent_json, shown_conversations, unknown_id
 
 _NAMED = {"cohort": "its name as `cohorts` tells it", "intent": "its id, or its name as `discover` tells it"}
 _AN_ID = "an id as `export conversations` writes it"
@@ -102,11 +102,13 @@ def intent(db: Database, name: str, *, limit: int) -> dict[str, Json]:
     found = next(iter(measure_gap(panel, evals_of(db), names, only=wanted).rows), None)
     if found is None:
         raise UnknownName.among("intent", name, [*asked.values()], example='everyturn show intent "{}"')
-    ids = evidence.examples(db, {"intent_id": found.intent_id, "signal": "acceptance"}, limit=limit)
+    answers = {"intent_id": found.intent_id, "signal": "acceptance"}
+    ids = evidence.examples(db, answers, limit=limit)
+    not_taken = evidence.examples(db, {**answers, "value": 0}, limit=EXAMPLES)
     there = signals()
     told = [c for name in SEPARATED for c in contexts_of(db, there[name]) if c["intent_id"] == found.intent_id]
     return {
-        "intent": intent_json(db, found),
+        "intent": intent_json(db, found, not_taken),
         "events": _events(db, found.intent_id),
         "nearest": _nearest(db, found.intent_id),
         "by_cohort": intents_by_cohort(db).get(found.intent_id, []),

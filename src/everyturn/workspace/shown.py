@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import orjson
 
@@ -15,7 +15,7 @@ from everyturn.model import Conversation, Json
 from everyturn.model.kinds import EDITED
 from everyturn.signals.actions import Use, uses_by_turn
 
-_EXAMPLES = 3  # conversations shown for each intent; findings have their own five
+EXAMPLES = 3  # conversations shown for each intent; findings have their own five
 
 
 def unknown_id(what: str, given: str, *, expected: str, try_: str) -> UnknownName:
@@ -25,8 +25,10 @@ def unknown_id(what: str, given: str, *, expected: str, try_: str) -> UnknownNam
     )
 
 
-def intent_json(database: Database, row: GapRow, *, is_new: bool = False) -> dict[str, Json]:
-    """An intent as it is shown: the fields of its gap row, its description and place, and conversations to read."""
+def intent_json(
+    database: Database, row: GapRow, conversations: Sequence[str], *, is_new: bool = False
+) -> dict[str, Json]:
+    """An intent as it is shown: the fields of its gap row, its description and place, and the ids of conversations to read."""
     told = database.rows(
         "SELECT description, phrases, first_seen::DATE, path[-1], x, y FROM intents WHERE intent_id = ?",
         [row.intent_id],
@@ -34,9 +36,6 @@ def intent_json(database: Database, row: GapRow, *, is_new: bool = False) -> dic
     description, phrases, first_seen, theme, x, y = told[0] if told else (None, "[]", None, None, None, None)
     form = row.to_json()
     estimates = form["estimates"]
-    conversations = evidence.examples(
-        database, {"intent_id": row.intent_id, "signal": "acceptance", "value": 0}, limit=_EXAMPLES
-    )
     return {
         "intent_id": row.intent_id,
         "intent": row.intent,
@@ -61,7 +60,7 @@ def intent_json(database: Database, row: GapRow, *, is_new: bool = False) -> dic
         "eval_score": estimates["eval_score"],
         "distance": estimates["distance"],
         "lost": form["lost"],
-        "conversations": conversations,
+        "conversations": list(conversations),
     }
 
 
