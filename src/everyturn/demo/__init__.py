@@ -1,6 +1,6 @@
 """A seeded simulator: a support agent whose evals pass while its users turn away, written as ordinary files.
 
-The files go through the same readers as anyone's. Nothing outside this folder knows what was planted.
+The files go through the same readers as a user's own. Nothing outside this folder knows what was planted.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ _SWAPS = (
 
 
 def used(draft: str, fate: Fate, intent: str, slots: Slots, *, deep: bool) -> str:
-    """The text as it was sent or published: as it is, changed here and there, in part, or written anew.
+    """The text as it was sent or published: unchanged, edited lightly, cut, or rewritten.
 
     An edited text keeps more than half of the draft, a rewritten one less than a third; a `deep` edit drops
     whole sentences.
@@ -45,7 +45,7 @@ def _touched(draft: str, intent: str, slots: Slots) -> str:
             wanted -= 1
             if not wanted:
                 break
-    if text == draft:  # nothing there to change: the last word goes
+    if text == draft:  # no place to change was found: drop the last word
         text = text.rsplit(" ", 1)[0]
     if slots.draw() < 0.4:
         text = f"{text}\n\n{phrases().tell(f'{intent}.edit_add', slots)}"
@@ -65,7 +65,7 @@ def _cut(draft: str, intent: str, slots: Slots) -> str:
         if kept - len(pieces[index]) >= 0.52 * whole:
             kept -= len(pieces[index])
             pieces[index] = phrases().tell(f"{intent}.edit_add", slots) if slots.draw() < 0.35 else ""
-    if kept > 0.76 * whole:  # no sentence was short enough to go: the longest loses its second half
+    if kept > 0.76 * whole:  # every sentence was too long to drop: cut the longest in half
         longest = max(order, key=lambda index: len(pieces[index]))
         words = pieces[longest].split(" ")
         pieces[longest] = " ".join(words[: max(3, len(words) // 2)]) + "."

@@ -22,12 +22,12 @@ _GZIP_LEVEL = 3  # packing is the slowest step; the usual 9 takes three times as
 
 
 def stamp(at: float) -> str:
-    """A moment as ISO 8601 in UTC, to the millisecond."""
+    """The moment as ISO 8601 text in UTC, to the millisecond."""
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 class _Packed(gzip.GzipFile):
-    """A gzip file that closes what it writes to; no name and no time in its header: the same world is the same bytes."""
+    """A gzip file that also closes the file it writes to. Its header has no name and no time, so the same world gives the same bytes."""
 
     def __init__(self, raw: BinaryIO) -> None:
         self._raw = raw
@@ -40,7 +40,7 @@ class _Packed(gzip.GzipFile):
 
 
 def opened(path: Path) -> _Packed | BinaryIO:
-    """A new file, packed where its name ends in .gz, with the folders it needs."""
+    """A new text file open for writing, gzipped if its name ends in .gz; missing folders are made."""
     path.parent.mkdir(parents=True, exist_ok=True)
     raw = path.open("wb", buffering=1 << 20)
     return _Packed(raw) if path.suffix == ".gz" else raw
@@ -91,7 +91,7 @@ class ChatFile:
 
 
 class _InOrder:
-    """A file of lines in the order of time, though they come a little out of order."""
+    """A file whose lines are written in order of time, though they are handed over slightly out of order."""
 
     def __init__(self, path: Path) -> None:
         self._file = opened(path)
@@ -103,7 +103,7 @@ class _InOrder:
         heapq.heappush(self._waiting, (at, self._count, line))
 
     def flush(self, until: float) -> None:
-        """Writes what happened before that moment; nothing earlier may come later."""
+        """Writes what happened before that moment; nothing earlier may be added after this."""
         ready = []
         while self._waiting and self._waiting[0][0] < until:
             ready.append(heapq.heappop(self._waiting)[2])

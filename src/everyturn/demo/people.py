@@ -9,7 +9,12 @@ from dataclasses import dataclass
 from everyturn.demo.phrases import Draw, pick
 
 COHORTS = {"shops": 0.62, "agencies": 0.18, "marketplaces": 0.11, "new shops": 0.09}  # shares of users
-_USE = {"shops": 0.9, "agencies": 2.5, "marketplaces": 1.0, "new shops": 0.8}  # how much each writes, relatively
+_USE = {
+    "shops": 0.9,
+    "agencies": 2.5,
+    "marketplaces": 1.0,
+    "new shops": 0.8,
+}  # how much each writes, relative to the others
 DROPPING = "agencies"
 STEADY = "shops"
 _PLANS = {
@@ -51,7 +56,7 @@ class Person:
 
     @property
     def money(self) -> str:
-        """The sign before their amounts."""
+        """The currency sign before their amounts."""
         return _MONEY.get(self.locale, "€")
 
     @property
@@ -66,7 +71,7 @@ class Person:
 
 
 def people(rng: random.Random, *, count: int, eroding: int) -> list[Person]:
-    """The users, heaviest use unordered; cohorts in fixed shares, the eroding spread over all but the dropping one."""
+    """The users, in no order of use. Cohorts have fixed shares; eroding users are in every cohort but the dropping one."""
     draw = rng.random
     cohorts = [name for name, share in COHORTS.items() for _ in range(round(share * count))]
     cohorts += [STEADY] * (count - len(cohorts))
@@ -109,7 +114,7 @@ _NEAR = {
 
 
 def written(text: str, person: Person, draw: Draw) -> str:
-    """The text as this person types it: their casing, their full stops, their slips (never in codes and numbers)."""
+    """The text as this person types it: with their casing, their full stops and their typos (never in codes or numbers)."""
     if person.sloppy:
         words = text.split(" ")
         expected = person.sloppy * len(words)

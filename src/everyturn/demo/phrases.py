@@ -1,4 +1,4 @@
-"""What people in the simulated world say: phrase files read into rules, and rules told with the details of one talk.
+"""What people in the simulated world say: phrase files parsed into rules, and rules filled in with the details of one talk.
 
 A phrase file is sections of alternatives, one a line, under `@name`. In a line `<a|b>` is a choice (an empty side leaves
 it out) and `{name}` is a detail that stays the same through one conversation ({order}, {product}) or another section.
@@ -59,17 +59,17 @@ class Phrases:
         return rule in self._rules
 
     def about(self, subject: str, section: str, topic: str) -> str:
-        """The rule of a subject's section, the topic's own where it has one."""
+        """The rule of a subject's section; the topic's own if there is one."""
         own = f"{subject}.{section}.{topic}"
         return own if own in self._rules else f"{subject}.{section}"
 
     def tell(self, rule: str, slots: Slots) -> str:
-        """One saying of the rule, with the details of this conversation."""
+        """One text made by the rule, with the details of this conversation."""
         lines = self._rules[rule]
         return self._said(lines[int(slots.draw() * len(lines))], slots)
 
     def pair(self, rule: str, slots: Slots, *, used: set[str] | None = None) -> tuple[str, str] | None:
-        """A question and what is said to it; None where there is none, or none that is not in `used`."""
+        """A question and its answer; None if the section has none, or none that is not in `used` yet."""
         pairs = self._pairs.get(rule, ())
         if not pairs:
             return None
@@ -143,7 +143,7 @@ def _compile(line: str, file: str, own: Container[str]) -> _Line:
 def _parse(text: str, at: int, file: str, own: Container[str], *, nested: bool) -> tuple[tuple[_Line, ...], int]:
     """The alternatives from `at` up to the closing ">" (or the end), and where the reading stopped.
 
-    A name in `own` is a section of the same file, told afresh each time; every other name is a detail that is kept.
+    A name in `own` is a section of the same file, chosen anew each time; every other name is a detail that stays the same.
     """
     options: list[_Line] = []
     parts: list[str | _Choice | _Name] = []
@@ -202,10 +202,10 @@ _AGO = ("yesterday", "two days ago", "three days ago", "last week", "a week ago"
 
 
 class Slots(dict[str, str]):
-    """The details of one conversation, made when first named: `slots["order"]` is the same order ever after.
+    """The details of one conversation, drawn when first asked for: `slots["order"]` is the same order from then on.
 
     `day` is the day of the talk; `style` says how its person writes dates ("long", "us", "dot", "slash") and `money` which
-    sign stands before an amount. {ref} is the order as it comes to mind: with or without its letters.
+    sign stands before an amount. {ref} is the order number with or without its letters.
     """
 
     __slots__ = ("_source", "day", "draw", "goods", "money", "style")
@@ -230,7 +230,7 @@ class Slots(dict[str, str]):
         return value
 
     def forget(self, *names: str) -> None:
-        """Lets go of these details: the next time they are named they are others."""
+        """Forgets these details: the next time they are asked for, they are drawn again."""
         for name in names:
             self.pop(name, None)
 

@@ -1,4 +1,4 @@
-"""Plays the sample world: writes its files, reads them as anyone's, and shows the page."""
+"""Plays the sample world: writes its files, reads them as it would a user's, and makes the page."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def play(
 ) -> Result:
     """The report on the sample world of that seed; the page is written to `page`, the workspace kept in `db`.
 
-    `folder` keeps the world's files; without it they are gone afterwards. An earlier workspace at `db` is replaced.
+    The world's files are kept in `folder`; without one they are deleted afterwards. An earlier workspace at `db` is replaced.
     """
     with TemporaryDirectory() as temporary:
         files = folder or Path(temporary)

@@ -39,17 +39,17 @@ _EDITED = 0.13
 _ABANDONED = 0.035
 # Each deploy answers what the evals test a little better. It hides, in every average, what the new questions cost.
 _BETTER = 0.0045
-_GOLDEN = 0.6180339887498949  # multiples of it fill the unit interval most evenly
+_GOLDEN = 0.6180339887498949  # the golden ratio's fraction: its multiples, modulo 1, fill the unit interval most evenly
 # The share of outputs an eroding user takes as they are, by week.
 EROSION = (0.85, 0.85, 0.85, 0.85, 0.85, 0.74, 0.63, 0.52, 0.41, 0.30)
 
 
 @dataclass(slots=True)
 class Account:
-    """Draws classes at random yet keeps to the rates asked for: what a class is owed so far moves its next draw.
+    """Draws classes at random but keeps to the rates asked for: a class drawn too rarely so far becomes likelier next.
 
     The counts stay within about two of the sum of the rates, so a planted rate comes true in small groups too. `push`
-    favours the first class in one draw; it moves who gets it and not how many do.
+    favours the first class in one draw; it changes who gets that class and not how many do.
     """
 
     owed: list[float]
@@ -70,7 +70,7 @@ class Account:
         return at
 
     def settle(self, rates: tuple[float, ...], at: int) -> None:
-        """Counts an outcome that was decided elsewhere."""
+        """Adds an outcome that was decided elsewhere to the account."""
         for index, rate in enumerate(rates):
             self.owed[index] += rate
         self.owed[at] -= 1.0
@@ -79,7 +79,7 @@ class Account:
 class Steering:
     """Decides outcomes: one account for each intent and cohort, one of their own for each eroding user.
 
-    Cohorts and persons keep what they are owed across intents as well, so that neither drifts off by luck alone.
+    Cohorts and people have accounts across intents as well, so that neither strays from its rate by luck alone.
     """
 
     def __init__(self, draw: Draw) -> None:
@@ -89,7 +89,7 @@ class Steering:
         self._even: dict[str, float] = {}
 
     def fate(self, intent: str, person: Person, week: int) -> Fate:
-        """What becomes of the next output whose outcome can be seen."""
+        """What the person does with the next output whose outcome can be seen."""
         fates = _DRAFT_FATES if intent in DRAFTS else _ANSWER_FATES
         rates = _rates(intent, person.cohort, week)
         account = self._account(intent, "all" if intent == BILLING else person.cohort, len(rates))
@@ -108,7 +108,7 @@ class Steering:
         return fates[at]
 
     def unseen(self, intent: str, person: Person, week: int) -> Fate:
-        """What becomes of an output about which nobody will ever know; not counted towards any rate."""
+        """What the person does with an output whose outcome is never recorded; not counted towards any rate."""
         rates = _eroding_rates(intent, week) if person.eroding else _rates(intent, person.cohort, week)
         return "as_is" if self._draw() < rates[0] else "rejected"
 
@@ -123,7 +123,7 @@ class Steering:
         return account
 
     def even(self, what: str, intent: str, person: Person) -> float:
-        """The next of an evenly spread sequence on [0, 1), one for each choice, intent and cohort: less luck than a draw."""
+        """The next number of an evenly spread sequence on [0, 1), one for each choice, intent and cohort; steadier than chance."""
         key = f"{what} {intent} {person.cohort}"
         at = self._even.get(key)
         self._even[key] = at = (self._draw() if at is None else at + _GOLDEN) % 1.0

@@ -19,7 +19,7 @@ FAULTS = 0.003  # of the recorded spans end in an error; the model call is then 
 
 
 class Storyteller:
-    """Tells conversations, one after the other, from one stream of chance; nothing happens after `end`."""
+    """Makes up conversations, one after the other, from one random stream; nothing happens after `end`."""
 
     def __init__(self, rng: random.Random, phrases: Phrases, steering: Steering, *, end: float) -> None:
         self.rng = rng
@@ -53,7 +53,7 @@ class Storyteller:
 
 
 class _Scene:
-    """A conversation while it is being told."""
+    """A conversation while it is being made up."""
 
     def __init__(self, teller: Storyteller, talk: Talk) -> None:
         self.teller = teller
@@ -78,7 +78,7 @@ class _Scene:
     # --- the course of it ---
 
     def play(self) -> None:
-        """Requests one after the other until the person stops, at most six turns."""
+        """Plays one request after the other until the person stops, at most six turns."""
         language = self.person.language
         if language != "en" and f"{language}.{self.intent}" in self.phrases:
             self.foreign(language)
@@ -103,7 +103,7 @@ class _Scene:
         self.unturn()
 
     def request(self, *, first: bool = False, answered: bool = False) -> bool:
-        """One request with as many attempts as it takes; whether the person is content enough to go on."""
+        """Plays one request with as many attempts as it takes; True if the person is content enough to go on."""
         attempts = 1 if self.intent == BILLING and self.draw() < 0.6 else 3
         for attempt in range(attempts):
             if len(self.talk.exchanges) >= _MOST_TURNS:
@@ -131,7 +131,7 @@ class _Scene:
         return False
 
     def ask_back(self, *, vague: bool) -> str:
-        """The agent answers with a question; what the person would say to it."""
+        """The agent answers with a question; returns what the person would reply."""
         question, reply = self.phrases.tell("common.clarify", self.slots), ""
         if not vague and (pair := self.phrases.pair(f"{self.intent}.clarify", self.slots)):
             question, reply = pair
@@ -139,30 +139,30 @@ class _Scene:
         return reply
 
     def fate(self) -> Fate | None:
-        """What becomes of the next output, or None where nobody will see it."""
+        """What the person does with the next output, or None if that is never recorded."""
         silent = 0.24 if self.intent == BILLING else 0.15
         if self.draw() < silent:
             return None
         return self.steering.fate(self.intent, self.person, self.talk.week)
 
     def hidden(self) -> Fate:
-        """The quality of an output whose outcome nobody sees."""
+        """The quality of an output whose outcome is never recorded."""
         return self.steering.unseen(self.intent, self.person, self.talk.week)
 
     def note(self, fate: Fate | None) -> None:
-        """Notes the truth about the output just given."""
+        """Records the truth about the output just given."""
         self.talk.results.append(Result(len(self.talk.exchanges) - 1, self.intent, fate))
 
     # --- what is said ---
 
     def choose_topic(self) -> None:
-        """One side of the subject, so that question and answer fit."""
+        """Picks one topic of the subject, so that question and answer fit."""
         topics = self.phrases.topics.get(self.intent)
         self.topic = pick(topics, self.draw) if topics else ""
         self.slots.goods = self.topic if self.intent == "description" else ""
 
     def tell(self, section: str) -> str:
-        """The section of this subject, the topic's own where it has one."""
+        """A text from the subject's section; from the topic's own if there is one."""
         return self.phrases.tell(self.phrases.about(self.intent, section, self.topic), self.slots)
 
     def typed(self, text: str) -> str:
@@ -192,7 +192,7 @@ class _Scene:
         return self.typed(text)
 
     def follow_up(self) -> bool:
-        """A further question on the same matter; False where the subject has none."""
+        """Asks a further question on the same matter; False if the subject has none."""
         pair = self.phrases.pair(f"{self.intent}.follow", self.slots, used=self.asked)
         if pair is None:
             if self.intent not in DRAFTS:
@@ -206,7 +206,7 @@ class _Scene:
         return True
 
     def another(self) -> None:
-        """A new request on another subject."""
+        """Begins a new request on another subject."""
         self.intent = self.rng.choices(_OTHER_INTENTS, _OTHER_SHARES)[0]
         self.choose_topic()
         self.slots.forget("order", "product", "material", "thing", "product2", "qty", "amount", "date", "date2")
@@ -215,7 +215,7 @@ class _Scene:
         )
 
     def join(self, text: str) -> None:
-        """What the person goes on to ask, after the thanks that are still due."""
+        """What the person asks next, after any thanks still due."""
         text = self.typed(text)
         self.say = f"{_stopped(self.say)} {text}" if self.say else text
 
@@ -259,11 +259,11 @@ class _Scene:
         self.talk.actions.append(_within(done, self.talk, self.end, self.draw()))
 
     def click(self, *kinds: str) -> None:
-        """A button pressed right after the answer."""
+        """The person presses a button right after the answer."""
         self.do(Done(2.0 + 30.0 * self.draw(), pick(kinds, self.draw), len(self.talk.exchanges) - 1))
 
     def thumb(self, *, up: bool) -> None:
-        """A rating of the answer just given."""
+        """The person rates the answer just given."""
         comment = self.phrases.tell("common.thumb_up" if up else "common.thumb_down", self.slots)
         said = comment if self.draw() < 0.35 else None
         at = self.talk.ended + 4.0 + 20.0 * self.draw()
@@ -272,7 +272,7 @@ class _Scene:
     # --- what the person does with an answer ---
 
     def take(self, fate: Fate) -> None:
-        """Accepts: a click or a word of thanks; a draft then goes where drafts go, as it is or not."""
+        """The person accepts, with a click or a word of thanks; a draft is then used elsewhere, edited or not."""
         if self.intent in DRAFTS:
             self.take_draft(fate)
             return
@@ -288,7 +288,7 @@ class _Scene:
             )
 
     def take_draft(self, fate: Fate) -> None:
-        """Copies the draft and uses it elsewhere, or edits it on the spot."""
+        """The person copies the draft and uses it elsewhere, or edits it on the spot."""
         turn = len(self.talk.exchanges) - 1
         draft = self.talk.exchanges[-1].agent
         deep = self.steering.even("deep", self.intent, self.person) < self.steering.deep_edits(
@@ -309,7 +309,7 @@ class _Scene:
             self.say = self.typed(self.phrases.tell("common.thanks", self.slots))
 
     def turn_down(self, *, last: bool) -> bool:
-        """Rejects: in words and tries again, or leaves; whether another attempt follows."""
+        """The person rejects: says so and tries again, or leaves. True if another attempt follows."""
         tell, slots = self.phrases.tell, self.slots
         drafting = self.intent in DRAFTS
         chance = self.steering.even("turned down", self.intent, self.person)
@@ -336,7 +336,7 @@ class _Scene:
         return False
 
     def unturn(self) -> None:
-        """Some editors know the conversation but not the turn: one in eight, where only the last turn can be meant."""
+        """Drops the turn from one in eight editor actions where only the last turn can be meant: some editors do not know it."""
         for done in self.talk.actions:
             if done.artefact is not None and done.turn == len(self.talk.exchanges) - 1 and self.draw() < 0.12:
                 done.turn = None
@@ -344,13 +344,13 @@ class _Scene:
     # --- the short forms ---
 
     def chat(self) -> None:
-        """Small talk, about which nothing is known."""
+        """Small talk, whose outcome is never recorded."""
         self.say = self.typed(self.phrases.tell("common.chitchat", self.slots))
         self.exchange(self.phrases.tell("common.chitchat_answer", self.slots))
         self.note(None)
 
     def foreign(self, language: str) -> None:
-        """A talk in the person's own language: one question, one answer, and a click at most."""
+        """A conversation in the person's own language: one question, one answer, and a click at most."""
         tell, slots = self.phrases.tell, self.slots
         self.choose_topic()
         text = tell(f"{language}.{self.intent}", slots)

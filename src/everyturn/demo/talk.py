@@ -56,7 +56,7 @@ class Thumb:
 
 @dataclass(slots=True)
 class Result:
-    """The truth about one output that answered something. `fate` None where nothing that was recorded can tell."""
+    """The truth about one output that answered something. `fate` is None if nothing that was recorded can tell."""
 
     turn: int
     intent: str

@@ -21,7 +21,7 @@ class ToolUse:
 
 
 def use(intent: str, topic: str, slots: Slots, rng: random.Random) -> list[ToolUse]:
-    """The calls behind one answer; none where the subject needs no tool."""
+    """The calls behind one answer; empty if the subject needs no tool."""
     calls = _CALLS.get(intent)
     if calls is None:
         return []

@@ -1,4 +1,4 @@
-"""What really happened in the simulated world, counted while it was told. No analysis ever reads this."""
+"""What really happened in the simulated world, counted while it was made up. No analysis ever reads this."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class Tally:
         self.known: dict[str, list[int]] = defaultdict(lambda: [0] * WEEKS)
         self.taken_drafts = self.redone_drafts = self.taken = 0
         self.people: dict[str, set[str]] = defaultdict(set)
-        # by user: [outputs taken as they are, known outputs] before the drop and from it on; `apart` from the two intents
-        # in which everybody's acceptance falls, so that it tells a cohort's own change
+        # by user: [outputs taken as they are, known outputs] before the drop and from it on; `apart` leaves out the two
+        # intents where acceptance falls for everybody, which would hide what a single cohort does
         self.reliance: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0, 0])
         self.apart: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0, 0])
         self.cohort_of: dict[str, str] = {}
@@ -81,7 +81,7 @@ class Tally:
         self.billing_tickets += billing
 
     def realised(self) -> dict[str, Any]:
-        """Every planted figure as it came out, with the counts behind it."""
+        """Every planted figure as it turned out, with the counts behind it."""
         return {
             "conversations": sum(self.conversations),
             "users": len(self.people["all"]),

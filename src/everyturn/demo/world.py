@@ -38,7 +38,7 @@ _HOURS = (
     0.1, 0.06, 0.05, 0.05, 0.06, 0.1, 0.25, 0.55, 1.0, 1.5, 1.7, 1.6, 1.2, 1.3, 1.5, 1.5, 1.3, 1.1, 0.9, 0.8, 0.7, 0.5,
     0.3, 0.0,
 )  # fmt: skip
-_LAG = {"en-US": 6, "en-CA": 5}  # hours by which a place lives later than the clock of the files
+_LAG = {"en-US": 6, "en-CA": 5}  # hours by which the place's clock is behind the files' clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +183,7 @@ class _Tale:
         rng = random.Random(f"{self.seed} talk")
         end = (self.mondays[-1] + timedelta(weeks=1)).timestamp()
         teller = Storyteller(rng, phrases(), Steering(rng.random), end=end)
-        # A stream of its own, so that the queue leaves the talks as they are.
+        # A random stream of its own, so that tickets leave the conversations as they are.
         desk = random.Random(f"{self.seed} tickets")
         queue = {billing: Account([0.0, 0.0], noise=0.4) for billing in (True, False)}
         for week in range(WEEKS):
@@ -204,7 +204,7 @@ class _Tale:
     def world(
         self, folder: Path, *, conversations: tuple[Path, ...] | None = None, actions: tuple[Path, ...] | None = None
     ) -> World:
-        """The world as told so far; writes the truth beside its files."""
+        """The world written so far; also writes the truth beside its files."""
         planted = _planted(self.mondays)
         realised = self._tally.realised()
         truth = folder / "truth.json"
@@ -248,7 +248,7 @@ class _Tale:
         return visits
 
     def _eroding_intent(self, left: dict[str, int]) -> str:
-        """Often a draft, as long as the week has room for them; never what changes for everybody."""
+        """The intent of an eroding user's conversation: often a draft, while the week has room; never one that changes for everybody."""
         drafting = self._rng.random() < 0.4
         free = [name for name in left if name not in {BILLING, SLIDING, "other"} and left[name] > 0]
         open_ = [name for name in free if (name in DRAFTS) == drafting] or free
@@ -282,7 +282,7 @@ def _planned(first: int, end: int) -> float:
 
 
 def _planted(mondays: tuple[datetime, ...]) -> dict[str, Any]:
-    """The figures aimed at."""
+    """The planted figures, by name."""
     return {
         "weeks": [str(monday.date()) for monday in mondays],
         "billing_since": str(mondays[steer.BILLING_WEEK].date()),

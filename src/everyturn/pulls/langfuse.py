@@ -7,7 +7,7 @@ metadata values to 200 characters and gives whole ones only by name: a page that
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -93,8 +93,8 @@ def _cursored(api: Api, path: str, params: dict[str, Any]) -> Iterator[Page]:
     return by_cursor(ask)
 
 
-def _old(path: str, name: str, limit: int) -> Any:
-    """The pages of an older list, which are numbered."""
+def _old(path: str, name: str, limit: int) -> Callable[[Api, datetime, datetime | None], Iterator[Page]]:
+    """What reads the numbered pages of an older endpoint; `name` is the time it filters by ("Timestamp": fromTimestamp)."""
 
     def pages(api: Api, low: datetime, high: datetime | None) -> Iterator[Page]:
         return _numbered(api, path, {"limit": limit, f"from{name}": iso(low), f"to{name}": high and iso(high)})
