@@ -389,6 +389,7 @@ def sample_report() -> dict[str, Any]:
                 "conversations": [*keys[16:20], "c-9999"],
             },
         ],
+        "more_findings": [{"id": "f-6", "title": "Trial: accepted less often", "tier": "list"}],
         "blind_spots": [
             {
                 "kind": "cohort",

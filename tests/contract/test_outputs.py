@@ -29,6 +29,12 @@ def test_a_report_in_any_state_is_shown_without_a_number_that_is_none(shown_by, 
 
 
 @each_output
+@each_state
+def test_a_percent_sign_stands_at_its_number(shown_by, state) -> None:
+    assert not re.search(r"\d[ \u00a0]%", shown_by(state()))
+
+
+@each_output
 def test_the_same_result_gives_the_same_text_and_is_left_alone(shown_by) -> None:
     report = sample_report()
     before = copy.deepcopy(report)

@@ -8,8 +8,9 @@ from typing import Any
 
 from everyturn.analysis.words import NOUNS
 from everyturn.outputs.days import say_period
-from everyturn.outputs.figures import NOT_ENOUGH, fields, figure, number
+from everyturn.outputs.figures import NOT_ENOUGH, fields, figure, items, number
 
+_NAMED = 5
 NO_INTENTS = "No intents yet: an intent needs at least five users who ask for the same thing."
 """Every verb that needs intents has looked for them, so there is nothing to run first."""
 
@@ -46,6 +47,18 @@ def measured(finding: Mapping[str, Any]) -> str:
     """
     signal = str(finding.get("signal") or "")
     return NOUNS.get(signal, signal.replace("_", " ")).lower()
+
+
+def more_findings(report: Mapping[str, Any]) -> str:
+    """The findings for which a page has no room, by their titles; empty where there are none.
+
+    >>> more_findings({"more_findings": [{"title": "Complaints rose", "tier": "list"}, {"title": "Refunds: rated lower", "tier": "page"}]})
+    'Also found: Complaints rose (watch list); Refunds: rated lower.'
+    """
+    more = items(report, "more_findings")
+    told = [f"{f.get('title') or 'finding'}{' (watch list)' if f.get('tier') == 'list' else ''}" for f in more[:_NAMED]]
+    rest = [f"and {len(more) - _NAMED} more"] if len(more) > _NAMED else []
+    return f"Also found: {'; '.join([*told, *rest])}." if more else ""
 
 
 def orders_told(orders: Sequence[Any]) -> list[Mapping[str, Any]]:

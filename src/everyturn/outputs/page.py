@@ -22,7 +22,7 @@ from everyturn.outputs.figures import (
     number,
     points_span,
 )
-from everyturn.outputs.findings import NO_INTENTS, kind_of_change, lead_of, measured, orders_told, quiet
+from everyturn.outputs.findings import NO_INTENTS, kind_of_change, lead_of, measured, more_findings, orders_told, quiet
 from everyturn.outputs.links import Links, cohort_anchor, finding_anchor, intent_anchor
 from everyturn.outputs.map import arrange_map
 from everyturn.outputs.overview import coverage_basis, coverage_figure, depth_of_coverage, has_evals, health, sizes
@@ -49,7 +49,7 @@ def arrange(report: Result) -> View:
         ],
         "quiet": quiet(report),
         "watched": report.get("watch") or "",
-        "more_findings": counted(more, "finding") if (more := number(report.get("more_findings"))) else "",
+        "more_findings": more_findings(report),
         "blind_spots": [str(spots.get("sentence") or "") for spots in items(report, "blind_spots")],
         "intents": [_intent(intent, report, links, to) for intent in items(report, "intents")],
         "intents_note": _intents_note(report),

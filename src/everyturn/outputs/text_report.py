@@ -8,9 +8,10 @@ from rich.console import RenderableType
 
 from everyturn.analysis.words import UNKNOWN
 from everyturn.outputs import Result
+from everyturn.outputs.commands import command
 from everyturn.outputs.days import say_period
 from everyturn.outputs.figures import eval_figure, fields, figure, items
-from everyturn.outputs.findings import quiet
+from everyturn.outputs.findings import more_findings, quiet
 from everyturn.outputs.overview import coverage_basis, coverage_figure, depth_of_coverage, health, sizes
 from everyturn.outputs.terminal import brief, grid, heading, soft, strong
 from everyturn.outputs.text_cohorts import draw_cohorts
@@ -30,6 +31,9 @@ def draw_report(report: Result) -> Iterator[RenderableType]:
     yield from _headline(report)
     yield from heading("Findings")
     yield from draw_findings(items(report, "findings"), otherwise=quiet(report))
+    if more := more_findings(report):
+        yield ""
+        yield soft(f"{more} To read everything: {command('watch')}")
     yield from draw_blind_spots(items(report, "blind_spots"))
     yield from heading("What users ask for")
     yield from draw_intents(report)

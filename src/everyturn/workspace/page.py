@@ -74,7 +74,9 @@ def report_on(database: Database, *, title: str, progress: Progress) -> dict[str
         "dashboard": inputs.dashboard(database),
         "headline": {**gap.headline.watched().to_json(), "sentence": _sentence(gap, counts)},
         "findings": findings,
-        "more_findings": len(seen["findings"]) - len(findings),
+        "more_findings": [
+            {name: finding[name] for name in ("id", "title", "tier")} for finding in seen["findings"][_FINDINGS:]
+        ],
         "watch": seen["sentence"],
         "blind_spots": seen["blind_spots"],
         "intents": intents,

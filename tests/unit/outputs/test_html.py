@@ -70,6 +70,10 @@ def test_the_headline_sets_evals_beside_users_with_both_ranges(read: Reader) -> 
     assert "If all unknown outputs had gone one way: 46% to 72%." in read.text
 
 
+def test_what_has_no_room_is_named(read: Reader) -> None:
+    assert "Also found: Trial: accepted less often (watch list). To read everything: everyturn watch" in read.text
+
+
 def test_what_monitoring_sees_says_of_how_many(read: Reader) -> None:
     assert "99.2% of 19,204 turns answered" in read.text
     assert "0.4% of 61,300 steps failed" in read.text
@@ -292,7 +296,7 @@ def test_a_notebook_gets_the_report_in_a_frame_and_other_results_as_text() -> No
 
 def test_a_finding_of_the_watch_list_is_told_as_one() -> None:
     report = sample_report()
-    assert "watch list" not in Reader(render_html(report)).text
+    assert "watch list: not yet" not in Reader(render_html(report)).text
     report["findings"][0]["tier"] = "list"
     assert Reader(render_html(report)).text.count("watch list: not yet sure enough to alert anyone") == 1
 
