@@ -139,10 +139,10 @@ def assign(
     the nearest intent is no answer where the text is outside it.
     """
     from everyturn.intents.discovery import membership_of
-    from everyturn.intents.embedders import stored
+    from everyturn.intents.embedders import encoded, stored
 
     if not discovery.intents or not texts:
         return [None] * len(texts), np.zeros(len(texts))
     embedder = stored(discovery.embedder_name, discovery.embedder_state, store)
-    inside, confidence = membership_of(discovery).place(embedder.encode(texts), embedder.familiar(texts))
+    inside, confidence = membership_of(discovery).place(encoded(embedder, texts), embedder.familiar(texts))
     return [discovery.intents[i].intent_id if i >= 0 else None for i in inside], confidence

@@ -9,7 +9,18 @@ import numpy as np
 import scipy.sparse as sp
 
 from everyturn.intents import membership
-from everyturn.intents.grid import GRID, Doubles, Floats, Labels, directions, group_sums, members, middles, on_grid
+from everyturn.intents.grid import (
+    GRID,
+    Doubles,
+    Floats,
+    Labels,
+    Vectors,
+    directions,
+    group_sums,
+    members,
+    middles,
+    on_grid,
+)
 from everyturn.intents.neighbours import content_order, nearest
 
 _RESOLUTIONS = (0.5, 0.7, 1, 1.5, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
@@ -31,10 +42,10 @@ _DIRECT = 60_000  # rows up to which each resolution begins from single rows
 _MANY, _SOME = 1 / 3, 0.1  # shares of a group's rows that make it continue a known one
 
 
-def cluster(vectors: Floats, *, seed: int, finely: bool = False) -> Labels:
+def cluster(vectors: Vectors, *, seed: int, finely: bool = False) -> Labels:
     """A group number for each row, 0 for the largest; -1 for rows of zeros, which say nothing.
 
-    Assumes rows of length 1 or 0, distinct. Every row takes part, whatever their number.
+    Assumes distinct rows. Every row takes part, whatever their number.
 
     Method: texts with a cosine of 0.9 count as one wording, so that a template sent a thousand times is no subject of its
     own; a graph of each wording's nearest neighbours by cosine (0.3·√n of them, held within 10 and 20), made symmetric by
@@ -49,7 +60,7 @@ def cluster(vectors: Floats, *, seed: int, finely: bool = False) -> Labels:
     agreement are lost, and takes the middle (geometric mean) of these three stops; `finely`, until 10 % are lost.
     """
     labels = np.full(len(vectors), -1)
-    rows = np.flatnonzero(np.einsum("ij,ij->i", vectors, vectors) > 0)
+    rows = np.flatnonzero(vectors.any(axis=1))
     if len(rows):
         wording, near = wordings(vectors, rows)
         count = int(wording.max()) + 1
@@ -58,7 +69,7 @@ def cluster(vectors: Floats, *, seed: int, finely: bool = False) -> Labels:
     return by_size(labels)
 
 
-def extend(vectors: Floats, known: Labels, *, seed: int) -> Labels:
+def extend(vectors: Vectors, known: Labels, *, seed: int) -> Labels:
     """The `known` labels with each row at -1 in the known group it belongs to or in a new one, numbered after the others.
 
     A row already in a group stays there. Rows of no group are clustered together with those that stand for the known
@@ -97,7 +108,7 @@ def by_size(labels: Labels) -> Labels:
     return np.where(labels >= 0, number[labels], -1)
 
 
-def _linked(vectors: Floats) -> Labels:
+def _linked(vectors: Vectors) -> Labels:
     """Groups of a few rows, too few for halves to agree on: average linkage, cut where cosines fall below a half."""
     from scipy.cluster.hierarchy import fcluster, linkage
 
@@ -113,7 +124,7 @@ Near: TypeAlias = tuple[
 ]  # each row's nearest others and their cosines, as `neighbours.nearest` gives them
 
 
-def wordings(vectors: Floats, among: Labels) -> tuple[Labels, Near | None]:
+def wordings(vectors: Vectors, among: Labels) -> tuple[Labels, Near | None]:
     """The wording each of the rows `among` is a variant of, and the wordings' neighbours where they are known by the way.
 
     Method: of rows alike, the first in an order by content leads and takes in its neighbours (a maximal independent set,
@@ -166,7 +177,7 @@ def _led(column: Labels, weight: Floats, order: Labels) -> Labels:
         is_free[taken] = False
 
 
-def _communities(vectors: Floats, near: Near | None, seed: int, *, finely: bool) -> Labels:
+def _communities(vectors: Vectors, near: Near | None, seed: int, *, finely: bool) -> Labels:
     """The communities at the resolution chosen, each row in the one it is nearest to."""
     graph = neighbour_graph(vectors, near)
     n = len(vectors)
@@ -178,7 +189,7 @@ def _communities(vectors: Floats, near: Near | None, seed: int, *, finely: bool)
     return _settled(vectors, graph, _consensus(whole, resolution, seed)[finest])
 
 
-def _resolution(vectors: Floats, graph: sp.csr_matrix, finest: Labels, seed: int, *, finely: bool) -> float:
+def _resolution(vectors: Vectors, graph: sp.csr_matrix, finest: Labels, seed: int, *, finely: bool) -> float:
     """The resolution whose groups are found again in halves of the rows, as `cluster` describes."""
     sample = on_grid(vectors[content_order(vectors)[:_COMPARED]])
     random = np.random.default_rng(seed)
@@ -229,7 +240,7 @@ class _Half:
     sums: Doubles
 
     @classmethod
-    def of(cls, vectors: Floats, graph: sp.csr_matrix, finest: Labels, rows: Labels) -> _Half:
+    def of(cls, vectors: Vectors, graph: sp.csr_matrix, finest: Labels, rows: Labels) -> _Half:
         """The half that `rows` are."""
         _, number = np.unique(finest[rows], return_inverse=True)
         among = np.full(len(finest), -1)
@@ -252,7 +263,7 @@ def _agreement(one: Labels, other: Labels) -> float:
     return float(adjusted_mutual_info_score(one, other))
 
 
-def _settled(vectors: Floats, graph: sp.csr_matrix, labels: Labels) -> Labels:
+def _settled(vectors: Vectors, graph: sp.csr_matrix, labels: Labels) -> Labels:
     """The groups after each row, a few times over, joined the one it is nearest to: by its middle and by its neighbours."""
     weight = np.maximum(np.asarray(graph.sum(axis=1)).ravel(), 1e-6)
     for _ in range(_ROUNDS_SETTLED):
@@ -278,7 +289,7 @@ def _nearest_middle(rows: Floats, centres: Floats) -> Labels:
     return cast("Labels", (rows @ on_grid(centres).T).argmax(axis=1))
 
 
-def neighbour_graph(vectors: Floats, near: Near | None) -> sp.csr_matrix:
+def neighbour_graph(vectors: Vectors, near: Near | None) -> sp.csr_matrix:
     """Each row's nearest neighbours, weighted by cosine, symmetric; those `near` where they are as many as are wanted."""
     n = len(vectors)
     k = min(int(np.clip(0.3 * np.sqrt(n), *_NEIGHBOURS)), n - 1)

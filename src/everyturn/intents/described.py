@@ -10,7 +10,7 @@ import numpy as np
 from everyturn.intents import Discovery, Intent
 from everyturn.intents.corpus import Corpus
 from everyturn.intents.edits import names_in
-from everyturn.intents.grid import Floats, Labels, directions, group_sums, members
+from everyturn.intents.grid import GRID, Labels, Vectors, directions, group_sums, members, on_grid
 from everyturn.intents.hierarchy import levels
 from everyturn.intents.identify import new_ids
 from everyturn.intents.label import TEXTS, Name, name_groups
@@ -35,7 +35,7 @@ class Description:
         self,
         corpus: Corpus,
         rows: Labels,
-        vectors: Floats,
+        vectors: Vectors,
         labels: Labels,
         *,
         learnt: Learnt,
@@ -50,7 +50,8 @@ class Description:
         near = np.zeros(len(own))
         for start in range(0, len(inside), _BATCH):
             some = inside[start : start + _BATCH]
-            near[some] = np.round(np.einsum("ij,ij->i", vectors[some], self._centroids[own[some]]), 5)
+            cosine = np.einsum("ij,ij->i", on_grid(vectors[some]), self._centroids[own[some]]) / GRID
+            near[some] = np.round(cosine, 5)
         self._ranked = [rows[group[np.lexsort((group, -near[group]))]] for group in members(own)]
         self._sizes = np.bincount(labels[labels >= 0], minlength=len(self._ranked))
 
@@ -147,7 +148,9 @@ class Description:
         own = requests[np.isin(corpus.text[requests], tried)]
         texts, first = np.unique(corpus.text[own], return_index=True)
         request_of = dict(zip(texts.tolist(), own[first].tolist(), strict=True))
-        vector_of = dict(zip(tried.tolist(), self._vectors[np.searchsorted(self._rows, tried)], strict=True))
+        vector_of = dict(
+            zip(tried.tolist(), on_grid(self._vectors[np.searchsorted(self._rows, tried)]) / GRID, strict=True)
+        )
         chosen: list[int] = []
         for is_strict in (True, False):
             for text in tried.tolist():

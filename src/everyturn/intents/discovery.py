@@ -14,7 +14,7 @@ from everyturn.intents.cluster import cluster, extend
 from everyturn.intents.corpus import Corpus
 from everyturn.intents.described import Description
 from everyturn.intents.edits import Edited, edit, keep_held
-from everyturn.intents.embedders import Embedder, VectorStore, named, stored
+from everyturn.intents.embedders import Embedder, VectorStore, encoded, named, stored
 from everyturn.intents.grid import Doubles, Labels, members
 from everyturn.intents.identify import Event, Life, lived, match, restructured
 from everyturn.intents.membership import Learnt, Membership, learn, standing
@@ -61,7 +61,7 @@ def run(requests: pa.Table, *, known: Discovery | None, settings: Settings) -> D
     is_placed = (held >= 0) & ~np.isnan(confidence) & (not afresh)
     rows = _looked_at(held, is_placed, seed)
     texts = [corpus.texts[row] for row in rows.tolist()]
-    vectors, familiar = embedder.encode(texts), embedder.familiar(texts)
+    vectors, familiar = encoded(embedder, texts), embedder.familiar(texts)
     if afresh:
         labels = keep_held(cluster(vectors, seed=seed), edited, vectors, seed=seed)
         held = np.where(labels >= 0, held, -1) if edited.held.any() else np.full(len(held), -1)
@@ -147,7 +147,7 @@ def _old(corpus: Corpus, known: Discovery, store: VectorStore | None) -> tuple[L
         return codes, sure
     # most of what was known is gone: the intents live on in their prototypes
     embedder = stored(known.embedder_name, known.embedder_state, store)
-    inside, _ = membership_of(known).place(embedder.encode(corpus.texts), embedder.familiar(corpus.texts))
+    inside, _ = membership_of(known).place(encoded(embedder, corpus.texts), embedder.familiar(corpus.texts))
     return corpus.groups(inside), np.full(len(codes), np.nan)
 
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from everyturn.errors import InputError
 from everyturn.intents import Discovery, membership
 from everyturn.intents.embedders import Embedder
-from everyturn.intents.grid import Floats, Labels, members, on_grid
+from everyturn.intents.grid import Labels, Vectors, members, on_grid
 from everyturn.intents.taxonomy import Taxonomy, Word
 
 Change: TypeAlias = tuple[Literal["split", "merged"], str, str]
@@ -96,7 +96,7 @@ def _divide(word: Word, number: dict[str, int], labels: Labels, texts: Sequence[
     labels[rows] = of_part[alike.argmax(axis=1)]
 
 
-def keep_held(found: Labels, edited: Edited, vectors: Floats, *, seed: int) -> Labels:
+def keep_held(found: Labels, edited: Edited, vectors: Vectors, *, seed: int) -> Labels:
     """Combines fresh groups with the intents that people hold, which keep their texts and numbers; fresh ones get numbers after all known.
 
     A fresh group whose known texts mostly belong to held intents is not a new one: its other texts join the held intent they are inside

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from everyturn.intents import Discovery, Intent
 from everyturn.intents.corpus import key_of
-from everyturn.intents.grid import Doubles, Floats
+from everyturn.intents.grid import GRID, Doubles, Floats, Vectors, on_grid
 
 POINT_SCHEMA = pa.schema(
     [
@@ -72,7 +72,7 @@ def _begin(centroids: Floats, cosine: Doubles, known: Sequence[tuple[float, floa
     return at
 
 
-def points(discovery: Discovery, requests: pa.Table, vectors: Floats) -> pa.Table:
+def points(discovery: Discovery, requests: pa.Table, vectors: Vectors) -> pa.Table:
     """The place of each request, as `POINT_SCHEMA`: near the intents it is most similar to, and the same in every run.
 
     `requests` are those of the discovery, `vectors` the embeddings of their texts. Unclear requests have a place but no intent. The table
@@ -87,12 +87,13 @@ def points(discovery: Discovery, requests: pa.Table, vectors: Floats) -> pa.Tabl
     found = np.zeros((len(vectors), 2))
     for start in range(0, len(vectors), _BATCH):
         rows = slice(start, start + _BATCH)
-        cosine = np.round(vectors[rows] @ centroids.T, 4).astype(np.float64)
+        own = on_grid(vectors[rows]) / np.float32(GRID)
+        cosine = np.round(own @ centroids.T, 4).astype(np.float64)
         near = np.argsort(-cosine, axis=1, kind="stable")[:, :_NEAR]
         height = np.take_along_axis(cosine, near, axis=1)
         share = np.exp(_SHARP * (height - height[:, :1]))
         share /= share.sum(axis=1, keepdims=True)
-        rest = vectors[rows] - centroids[near[:, 0]]
+        rest = own - centroids[near[:, 0]]
         found[rows] = (share[..., None] * at[near]).sum(axis=1) + _SPREAD * (rest @ aside)
     told = requests.select(["conversation_id", "request"])
     ids = discovery.assignments["intent_id"].take(pc.index_in(key_of(told), key_of(discovery.assignments)))

@@ -7,7 +7,7 @@ from typing import cast
 
 import numpy as np
 
-from everyturn.intents.grid import GRID, Doubles, Floats, Labels, directions, group_sums, members, on_grid
+from everyturn.intents.grid import GRID, Doubles, Floats, Labels, Vectors, directions, group_sums, members, on_grid
 
 PROTOTYPES = 512  # members kept of each group: with 64, a wide intent loses texts at its edge to narrow neighbours
 _ALL_PROTOTYPES = 60_000  # of all groups together, about: thousands of groups keep fewer members each
@@ -41,13 +41,13 @@ class Membership:
     typical: Doubles
     odds: tuple[float, float] = (0.0, 1.0)
 
-    def place(self, vectors: Floats, familiar: Floats | None = None) -> tuple[Labels, Doubles]:
+    def place(self, vectors: Vectors, familiar: Floats | None = None) -> tuple[Labels, Doubles]:
         """For each row the group it is inside of or -1, and its confidence in the nearest group."""
         confidence, nearest, best = self.confidence(vectors, np.full(len(vectors), -1), familiar)
         return np.where(best >= np.append(self.cut, np.inf)[nearest], nearest, -1), confidence
 
     def confidence(
-        self, vectors: Floats, labels: Labels, familiar: Floats | None = None, *, itself: Labels | None = None
+        self, vectors: Vectors, labels: Labels, familiar: Floats | None = None, *, itself: Labels | None = None
     ) -> tuple[Doubles, Labels, Doubles]:
         """The chance that each row belongs to its group, or to the nearest where its label is -1; that group; its score.
 
@@ -59,7 +59,7 @@ class Membership:
         return np.round(np.where(best > 0, chance, 0.0), 4).astype(np.float64), groups, best
 
     def margins(
-        self, vectors: Floats, labels: Labels, familiar: Floats | None = None, *, itself: Labels | None = None
+        self, vectors: Vectors, labels: Labels, familiar: Floats | None = None, *, itself: Labels | None = None
     ) -> tuple[Labels, Doubles, Doubles]:
         """Each row's group (the nearest where its label is -1), its score there, and how far the group leads.
 
@@ -79,7 +79,7 @@ class Membership:
 
     def scores(
         self,
-        vectors: Floats,
+        vectors: Vectors,
         familiar: Floats | None = None,
         *,
         itself: Labels | None = None,
@@ -108,7 +108,7 @@ class Membership:
             scores *= np.where(scores > 0, familiar[:, None], 1)
         return Scores(compared, np.round(scores, 4))
 
-    def _compared(self, vectors: Floats, own: Labels | None) -> Labels:
+    def _compared(self, vectors: Vectors, own: Labels | None) -> Labels:
         groups = len(self.cut)
         middles = on_grid(directions(group_sums(self.prototypes, self.group)))
         count = min(_COMPARED, groups)
@@ -148,7 +148,7 @@ class Learnt:
     itself: Labels
 
 
-def learn(vectors: Floats, labels: Labels, familiar: Floats | None = None, *, seed: int) -> Learnt:
+def learn(vectors: Vectors, labels: Labels, familiar: Floats | None = None, *, seed: int) -> Learnt:
     """The membership of the groups 0, 1, … in `labels` (-1 belongs to none), calibrated on their own members.
 
     Method: each member is scored against the prototypes of its group without itself (leave-one-out); the cut lets 97 %
@@ -159,7 +159,7 @@ def learn(vectors: Floats, labels: Labels, familiar: Floats | None = None, *, se
     chosen = _drawn(labels, seed)
     itself = np.full(len(labels), -1)
     itself[chosen] = np.arange(len(chosen))
-    prototypes = vectors[chosen].astype(np.float16).astype(np.float32)
+    prototypes = (on_grid(vectors[chosen]) / np.float32(GRID)).astype(np.float16).astype(np.float32)
     raw = Membership(prototypes, labels[chosen], np.zeros(groups), np.ones(groups))
     own = _own_scores(raw, vectors, labels, itself, familiar)
     rows = np.flatnonzero(labels >= 0)
@@ -192,7 +192,7 @@ def _drawn(labels: Labels, seed: int, *, times: int = 1) -> Labels:
 _TRIED = 5_000  # members on whom the odds are learnt
 
 
-def _own_scores(raw: Membership, vectors: Floats, labels: Labels, itself: Labels, familiar: Floats | None) -> Doubles:
+def _own_scores(raw: Membership, vectors: Vectors, labels: Labels, itself: Labels, familiar: Floats | None) -> Doubles:
     """Each row's score in its own group, without itself."""
     bounds = np.searchsorted(raw.group, np.arange(len(raw.cut) + 1))
     scores = np.full(len(labels), -1.0)

@@ -11,7 +11,7 @@ from typing import cast
 import numpy as np
 import numpy.typing as npt
 
-from everyturn.intents.grid import GRID, Floats, Labels, members, middles, on_grid
+from everyturn.intents.grid import GRID, Floats, Labels, Vectors, in_steps, members, middles, on_grid
 
 EXACT = 30_000  # rows up to which each is compared with each
 
@@ -24,7 +24,7 @@ _JOINED = 8192  # rows whose results are combined at once
 _BLOCK = 20_000_000  # similarities held at once by each thread; bounds memory
 
 
-def nearest(vectors: Floats, k: int, among: Labels | None = None) -> tuple[Labels, Floats]:
+def nearest(vectors: Vectors, k: int, among: Labels | None = None) -> tuple[Labels, Floats]:
     """The numbers of each row's `k` nearest neighbours and their cosines (both rows x k), ordered by number; needs more than `k` rows.
 
     `among` selects the rows of `vectors` that take part (default: all); numbers are indices into it.
@@ -42,7 +42,7 @@ def nearest(vectors: Floats, k: int, among: Labels | None = None) -> tuple[Label
     return _by_cells(vectors, k, among)
 
 
-def content_order(vectors: Floats, among: Labels | None = None) -> Labels:
+def content_order(vectors: Vectors, among: Labels | None = None) -> Labels:
     """The rows in a pseudo-random order that depends only on their content, so that the first ones are a sample of all."""
     among = np.arange(len(vectors)) if among is None else among
     factors = np.random.default_rng(0).integers(0, 2**63, vectors.shape[1], dtype=np.uint64) * np.uint64(2) + np.uint64(
@@ -56,7 +56,7 @@ def content_order(vectors: Floats, among: Labels | None = None) -> Labels:
     return np.argsort(number, kind="stable")
 
 
-def _exact(vectors: Floats, k: int) -> tuple[Labels, Floats]:
+def _exact(vectors: Vectors, k: int) -> tuple[Labels, Floats]:
     n = len(vectors)
     grid = on_grid(vectors)
     column, weight = np.empty((n, k), np.int64), np.empty((n, k), np.float32)
@@ -72,7 +72,7 @@ def _exact(vectors: Floats, k: int) -> tuple[Labels, Floats]:
     return column, weight / np.float32(GRID**2)
 
 
-def _by_cells(vectors: Floats, k: int, among: Labels) -> tuple[Labels, Floats]:
+def _by_cells(vectors: Vectors, k: int, among: Labels) -> tuple[Labels, Floats]:
     order = content_order(vectors, among)
     near = _near_centres(vectors, among, _centres(vectors, among[order]), _LOOKED_AT)
     near = _parted(near, order)
@@ -98,7 +98,7 @@ def _parted(near: Labels, order: Labels) -> Labels:
 class _Cells:
     """The rows `among` of the vectors by cells, and which cells each is `near`."""
 
-    vectors: Floats
+    vectors: Vectors
     among: Labels
     near: Labels
     cells: list[Labels]
@@ -146,10 +146,10 @@ def _joined(found: npt.NDArray[np.int32], value: Floats, k: int) -> tuple[Labels
     return column, weight
 
 
-def _centres(vectors: Floats, ordered: Labels) -> Floats:
+def _centres(vectors: Vectors, ordered: Labels) -> Floats:
     """A centre for every 512 of the rows `ordered` by content, on the grid."""
     count = max(1, len(ordered) // _CELL)
-    centres, sample = vectors[ordered[:count]], ordered[: count * _LEARNT_ON]
+    centres, sample = in_steps(vectors[ordered[:count]]), ordered[: count * _LEARNT_ON]
     for _ in range(_ROUNDS):
         nearest_centre = _near_centres(vectors, sample, on_grid(centres), 1)[:, 0]
         moved = middles(vectors, nearest_centre, sample, groups=count)
@@ -157,7 +157,7 @@ def _centres(vectors: Floats, ordered: Labels) -> Floats:
     return on_grid(centres)
 
 
-def _near_centres(vectors: Floats, among: Labels, centres: Floats, count: int) -> Labels:
+def _near_centres(vectors: Vectors, among: Labels, centres: Floats, count: int) -> Labels:
     """The numbers of the `count` centres nearest to each row, the nearest first."""
     count = min(count, len(centres))
     near = np.empty((len(among), count), np.int64)

@@ -11,7 +11,7 @@ import pyarrow as pa
 from everyturn.engines.local import Database
 from everyturn.errors import InputError
 from everyturn.intents import Discovery, assign, discover
-from everyturn.intents.embedders import named, stored
+from everyturn.intents.embedders import encoded, named, stored
 from everyturn.intents.layout import POINT_SCHEMA, points
 from everyturn.intents.naming import Names, name_with
 from everyturn.intents.remote import Remote
@@ -209,7 +209,7 @@ def map_points(db: Database) -> pa.Table:
         return POINT_SCHEMA.empty_table()
     requests = stored_requests(db)
     embedder = stored(found.embedder_name, found.embedder_state, Vectors(db))
-    return points(found, requests, embedder.encode([text or "" for text in requests["text"].to_pylist()]))
+    return points(found, requests, encoded(embedder, [text or "" for text in requests["text"].to_pylist()]))
 
 
 def _zoned(requests: pa.Table) -> pa.Table:

@@ -98,7 +98,7 @@ def test_the_middles_are_the_directions_of_the_means(monkeypatch):
     found = middles(vectors, labels, among, groups=8)
     for group in range(8):
         mean = vectors[among[labels == group]].sum(axis=0)
-        assert np.allclose(found[group], mean / np.linalg.norm(mean) if group != 4 else 0, atol=1e-3)
+        assert np.allclose(found[group] / GRID, mean / np.linalg.norm(mean) if group != 4 else 0, atol=1e-3)
 
 
 def test_the_order_by_content_does_not_depend_on_where_rows_stand():

@@ -14,8 +14,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
+
 from everyturn.errors import InputError, UnknownName
-from everyturn.intents.grid import Floats
+from everyturn.intents.grid import Floats, Steps, in_steps
 
 
 class Embedder(Protocol):
@@ -37,6 +39,20 @@ class Embedder(Protocol):
 
     def to_bytes(self) -> bytes:
         """The fitted state; `from_bytes` gives back an embedder that encodes identically."""
+
+
+def encoded(embedder: Embedder, texts: Sequence[str]) -> Steps:
+    """The embedder's rows for the texts in whole steps; at any time only some of them are held as floats."""
+    rows = np.empty((0, 0), np.int16)
+    for start in range(0, max(len(texts), 1), _BATCH):
+        some = in_steps(embedder.encode(texts[start : start + _BATCH]))
+        if not start:
+            rows = np.empty((len(texts), some.shape[1]), np.int16)
+        rows[start : start + _BATCH] = some
+    return rows
+
+
+_BATCH = 65_536
 
 
 class VectorStore(Protocol):
