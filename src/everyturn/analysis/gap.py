@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -156,10 +156,8 @@ def intent_names(intents: pa.Table) -> dict[str, str]:
     return {i: label or i for i, label in zip(ids, labels, strict=True)}
 
 
-def measure_gap(panel: Panel, evals: Evals, names: Mapping[str, str], *, only: Collection[str] | None = None) -> Gap:
+def measure_gap(panel: Panel, evals: Evals, names: Mapping[str, str]) -> Gap:
     """The gap over everything the panel holds, so that its rates are those `measure` gives for the same data.
-
-    `only` says which intents get a row, all without it.
 
     Only the weekly series stop at the last finished week. Rows are sorted by what was lost (volume x shortfall); among those
     that lost nothing, by distance, and where it is unknown by how far the intent's acceptance lies below the product's.
@@ -175,7 +173,7 @@ def measure_gap(panel: Panel, evals: Evals, names: Mapping[str, str], *, only: C
     beside = {name: _by_intent(panel, signal) for name, signal in BESIDE.items() if len(panel.rows(signal))}
     rows = []
     for code, intent_id in enumerate(panel.intents):
-        if intent_id is None or volume[code] <= 0 or (only is not None and intent_id not in only):
+        if intent_id is None or volume[code] <= 0:
             continue
         score, acceptance = evals.latest(intent_id), rate(known[code])
         distance = _distance(score, acceptance)

@@ -325,7 +325,7 @@ class Workspace:
         """Evals beside users, intent by intent; those that cost users most accepted answers come first."""
         require_users(self.database)
         self._ensure_intents()
-        return self._result("gap", **gap_of(self.database).to_json())
+        return self._result("gap", **gap_of(self.database))
 
     def cover(
         self,

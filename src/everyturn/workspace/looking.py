@@ -10,7 +10,7 @@ import orjson
 from everyturn.analysis.alarms import BUDGET
 from everyturn.analysis.evals import Evals, read_evals
 from everyturn.analysis.findings import Watch, watch
-from everyturn.analysis.gap import Gap, intent_names, measure_gap
+from everyturn.analysis.gap import intent_names, measure_gap
 from everyturn.analysis.panel import Panel, read_panel
 from everyturn.engines import evidence, inputs, metrics
 from everyturn.engines.kept import kept
@@ -49,9 +49,11 @@ def names_of(db: Database) -> dict[str, str]:
     return intent_names(inputs.intents(db))
 
 
-def gap_of(db: Database) -> Gap:
-    """Evals beside users, by intent."""
-    return measure_gap(panel_of(db), evals_of(db), names_of(db))
+def gap_of(db: Database) -> dict[str, Json]:
+    """The rows of all intents and the headline, as `gap` tells them; cached until the data change."""
+    found = kept(db, "gap", lambda: orjson.dumps(measure_gap(panel_of(db), evals_of(db), names_of(db)).to_json()))
+    gap: dict[str, Json] = orjson.loads(found)
+    return gap
 
 
 def findings_of(db: Database, *, until: date | None = None, budget: float = BUDGET) -> dict[str, Json]:

@@ -53,7 +53,7 @@ def report_on(database: Database, *, title: str, progress: Progress) -> dict[str
     arrived = {finding["intent_id"] for finding in seen["findings"] if finding["kind"] == "new_intent"}
     by_cohort, to_read = intents_by_cohort(database), evidence.examples_by_intent(database, limit=EXAMPLES)
     intents = [
-        intent_json(database, row, to_read.get(row.intent_id, ()), is_new=row.intent_id in arrived)
+        intent_json(database, row.to_json(), to_read.get(row.intent_id, ()), is_new=row.intent_id in arrived)
         | _most_asked(by_cohort.get(row.intent_id, []))
         for row in gap.rows
     ]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from operator import itemgetter
 
 import numpy as np
 
-from everyturn.analysis.gap import measure_gap
 from everyturn.analysis.leading import leading_order
 from everyturn.analysis.panel import Panel
 from everyturn.analysis.trust import cohort_trust, user_trust
@@ -17,7 +17,7 @@ from everyturn.intents.layout import nearest
 from everyturn.model import Json
 from everyturn.signals import Signal
 from everyturn.workspace.discovering import known
-from everyturn.workspace.looking import evals_of, names_of, panel_of
+from everyturn.workspace.looking import gap_of, panel_of
 from everyturn.workspace.measuring import intents_by_cohort, measure_rates
 from everyturn.workspace.observing import named_signal, signals
 from everyturn.workspace.result import plain
@@ -96,22 +96,22 @@ def conversation(db: Database, conversation_id: str) -> dict[str, Json]:
 
 def intent(db: Database, name: str, *, limit: int) -> dict[str, Json]:
     """One intent, by id or name, with conversations to read."""
-    panel, names = panel_of(db), names_of(db)
-    asked = {one: names.get(one, one) for one in panel.intents if one is not None}
-    wanted = [one for one, label in asked.items() if name in {one, label}]
-    found = next(iter(measure_gap(panel, evals_of(db), names, only=wanted).rows), None)
+    rows = gap_of(db)["rows"]
+    found = next((row for row in rows if name in {row["intent_id"], row["intent"]}), None)
     if found is None:
-        raise UnknownName.among("intent", name, [*asked.values()], example='everyturn show intent "{}"')
-    answers = {"intent_id": found.intent_id, "signal": "acceptance"}
+        names = [row["intent"] for row in sorted(rows, key=itemgetter("intent_id"))]
+        raise UnknownName.among("intent", name, names, example='everyturn show intent "{}"')
+    intent_id = found["intent_id"]
+    answers = {"intent_id": intent_id, "signal": "acceptance"}
     ids = evidence.examples(db, answers, limit=limit)
     not_taken = evidence.examples(db, {**answers, "value": 0}, limit=EXAMPLES)
     there = signals()
-    told = [c for name in SEPARATED for c in contexts_of(db, there[name]) if c["intent_id"] == found.intent_id]
+    told = [c for name in SEPARATED for c in contexts_of(db, there[name]) if c["intent_id"] == intent_id]
     return {
         "intent": intent_json(db, found, not_taken),
-        "events": _events(db, found.intent_id),
-        "nearest": _nearest(db, found.intent_id),
-        "by_cohort": intents_by_cohort(db).get(found.intent_id, []),
+        "events": _events(db, intent_id),
+        "nearest": _nearest(db, intent_id),
+        "by_cohort": intents_by_cohort(db).get(intent_id, []),
         "contexts": told,
         "conversations": conversation_list(db, ids),
     }

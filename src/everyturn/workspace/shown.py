@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import orjson
 
-from everyturn.analysis.gap import GapRow
 from everyturn.analysis.words import counted
 from everyturn.engines import evidence, metrics
 from everyturn.engines.local import Database
@@ -26,40 +25,39 @@ def unknown_id(what: str, given: str, *, expected: str, try_: str) -> UnknownNam
 
 
 def intent_json(
-    database: Database, row: GapRow, conversations: Sequence[str], *, is_new: bool = False
+    database: Database, row: Mapping[str, Json], conversations: Sequence[str], *, is_new: bool = False
 ) -> dict[str, Json]:
     """An intent as it is shown: the fields of its gap row, its description and place, and the ids of conversations to read."""
     told = database.rows(
         "SELECT description, phrases, first_seen::DATE, path[-1], x, y FROM intents WHERE intent_id = ?",
-        [row.intent_id],
+        [row["intent_id"]],
     )
     description, phrases, first_seen, theme, x, y = told[0] if told else (None, "[]", None, None, None, None)
-    form = row.to_json()
-    estimates = form["estimates"]
+    estimates = row["estimates"]
     return {
-        "intent_id": row.intent_id,
-        "intent": row.intent,
+        "intent_id": row["intent_id"],
+        "intent": row["intent"],
         "description": description,
         "phrases": orjson.loads(phrases or "[]"),
         "theme": theme,
         "x": x,
         "y": y,
-        "status": [*(["new"] if is_new else []), *row.status],
+        "status": [*(["new"] if is_new else []), *row["status"]],
         "first_seen": first_seen.isoformat() if first_seen else None,
-        "volume": row.volume,
-        "share": form["share"],
-        "users": row.users,
-        "weekly": form["weekly"],
+        "volume": row["volume"],
+        "share": row["share"],
+        "users": row["users"],
+        "weekly": row["weekly"],
         "acceptance": estimates["acceptance"],
-        "smallest_change": row.smallest_change,
-        "acceptance_weekly": form["acceptance_weekly"],
+        "smallest_change": row["smallest_change"],
+        "acceptance_weekly": row["acceptance_weekly"],
         "rework": estimates.get("rework"),
         "edit_rate": estimates.get("edit_rate"),
         "escalation": estimates.get("escalation"),
-        "cases": row.cases,
+        "cases": row["cases"],
         "eval_score": estimates["eval_score"],
         "distance": estimates["distance"],
-        "lost": form["lost"],
+        "lost": row["lost"],
         "conversations": list(conversations),
     }
 
