@@ -122,37 +122,39 @@ def _changes(teller: Teller, heard: Heard, incidents: Sequence[Incident], ticket
     asked = read_asked(panel, heard.asked)
     arrived = new_intents(panel, asked, incidents)
     new = [fact.intent for fact in arrived]
-    settled = panel.without(intents=new)
-    eroding = eroding_users(settled, share=FALSE_USERS)
+    established = panel.without(intents=new)
+    eroding = eroding_users(established, share=FALSE_USERS)
     eroding = eroding if len(eroding) >= _FEWEST_ERODING else []
     users = [fact.user for fact in eroding]
     answers = read_answers(panel, heard.answers).but(intents=new, users=users)
 
     arrivals = {panel.intents[k] for k in new}
     of_rates = [i for i in incidents if i.first.signal != SHARE and i.first.intent not in arrivals]
-    described = _described(settled, answers, of_rates)
-    drops = _trust_drops(settled.without(users=users), described)
-    told_so_far = [(s, i) for i, s in described if s is not None and _distrusting(panel, i, s) not in drops]
-    slides = _joined(_beyond(settled, answers, told_so_far, [Node(cohort) for cohort in drops]))
+    described = _described(established, answers, of_rates)
+    drops = _trust_drops(established.without(users=users), described)
+    unexplained = [(s, i) for i, s in described if s is not None and _distrusting(panel, i, s) not in drops]
+    slides = _joined(_beyond(established, answers, unexplained, [Node(cohort) for cohort in drops]))
 
-    filed, others = tickets_by_intent(panel, tickets), settled.rows("acceptance")
-    told = [say_new_intent(teller, f, others, tickets=_a_week(filed[f.intent, f.since :])) for f in arrived]
-    told += [say_slide(teller, slide) for slide, _ in slides]
-    told += [say_trust(teller, drop, tier=i.tier, rarity=i.first.rarity) for drop, i in drops.values()]
+    filed, others = tickets_by_intent(panel, tickets), established.rows("acceptance")
+    findings = [say_new_intent(teller, f, others, tickets=_a_week(filed[f.intent, f.since :])) for f in arrived]
+    findings += [say_slide(teller, slide) for slide, _ in slides]
+    findings += [say_trust(teller, drop, tier=i.tier, rarity=i.first.rarity) for drop, i in drops.values()]
     if eroding:
-        told.append(say_erosion(teller, eroding, found_week=_first_named(settled, eroding), false_share=FALSE_USERS))
-    told += [say_share(teller, fact) for fact in share_changes(panel, asked, incidents, explained=new)]
+        findings.append(
+            say_erosion(teller, eroding, found_week=_first_named(established, eroding), false_share=FALSE_USERS)
+        )
+    findings += [say_share(teller, fact) for fact in share_changes(panel, asked, incidents, explained=new)]
     redone = [slide.node for slide, _ in slides if slide.signal == "rework"]
     if all(node.level for node in redone):
-        standing = say_rework(teller, rework_hotspots(settled, share=share, known=redone))
-        told += [standing] if standing is not None else []
-    mix = None if slides or drops else mix_shift(settled)
+        standing = say_rework(teller, rework_hotspots(established, share=share, known=redone))
+        findings += [standing] if standing is not None else []
+    mix = None if slides or drops else mix_shift(established)
     if mix is not None:
-        told.append(say_mix(teller, mix, panel.trend("acceptance")[1] - MIX_WEEKS))
+        findings.append(say_mix(teller, mix, panel.trend("acceptance")[1] - MIX_WEEKS))
     queue = queue_growth(panel, tickets, share=share, explained=new)
     if queue is not None:
-        told.append(say_queue(teller, queue))
-    return told
+        findings.append(say_queue(teller, queue))
+    return findings
 
 
 def _a_week(counts: Floats) -> float:
@@ -186,10 +188,10 @@ def _covers(panel: Panel, slide: RateChange, incident: Incident) -> bool:
 
 def _distrusting(panel: Panel, incident: Incident, slide: RateChange | None) -> int | None:
     """The cohort whose trust an incident is about: trust itself raised an alarm, or a part of it got worse in the whole cohort."""
-    rang = next((a.cohort for a in incident.alarms if a.signal == TRUST and a.direction < 0), None)
-    if rang is None and slide is not None and slide.node.level == 1 and slide.is_worse and slide.signal in TRUSTING:
+    named = next((a.cohort for a in incident.alarms if a.signal == TRUST and a.direction < 0), None)
+    if named is None and slide is not None and slide.node.level == 1 and slide.is_worse and slide.signal in TRUSTING:
         return slide.node.cohort
-    return panel.cohorts.index(rang) if rang in panel.cohorts else None
+    return panel.cohorts.index(named) if named in panel.cohorts else None
 
 
 def _trust_drops(
@@ -228,10 +230,10 @@ def _beyond(
     panel: Panel, answers: Answers, slides: Sequence[tuple[RateChange, Incident]], drops: Sequence[Node]
 ) -> list[tuple[RateChange, Incident]]:
     """The changes, without those that are explained by changes of places inside them."""
-    told = [*drops, *(slide.node for slide, _ in slides)]
+    changed = [*drops, *(slide.node for slide, _ in slides)]
     found = []
     for slide, incident in slides:
-        inside = [node for node in told if node != slide.node and slide.node.contains(node)]
+        inside = [node for node in changed if node != slide.node and slide.node.contains(node)]
         if not inside or describe(panel, answers.apart(inside), incident) is not None:
             found.append((slide, incident))
     return found

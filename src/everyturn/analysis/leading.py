@@ -80,7 +80,7 @@ def leading_order(panel: Panel) -> list[Order]:
     panel = panel.recent(_LATEST)
     parts, weeks = trust_parts(panel)
     if weeks < LEAST_WEEKS or not parts:
-        said = f"It takes {LEAST_WEEKS} finished weeks to tell whether trust falls before use does; there are {weeks} so far."
+        said = f"It takes {LEAST_WEEKS} weeks of complete trust scores to tell whether trust falls before use does; there are {weeks} so far."
         return [_unsaid(None, "too short", 0, said)]
     use = find_departures(panel, weeks)
     shifts = [History.of_answers(rows, use, len(panel.users)) for rows in parts.values()]

@@ -95,7 +95,8 @@ def test_too_few_weeks_are_said():
     (order,) = leading_order(Departing(seed=1, weeks=18).panel().recent(LEAST_WEEKS - 1))
     assert order.first == "too short"
     assert (
-        order.sentence == "It takes 12 finished weeks to tell whether trust falls before use does; there are 11 so far."
+        order.sentence
+        == "It takes 12 weeks of complete trust scores to tell whether trust falls before use does; there are 11 so far."
     )
     nobody = Departing(users=60).panel()
     assert leading_order(nobody.without(users=range(60)))[0].first == "too short"
