@@ -13,7 +13,7 @@ from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
 DUPLICATE = 0.9  # cosine of two cases' weighted words and word pairs
-_BLOCK = 512
+_BLOCK = 512  # cases compared with all others at once; bounds memory
 _WORD = r"(?u)\b\w+\b"
 
 NO_INPUT = "scores without an input"

@@ -35,10 +35,10 @@ SLIDE = (0.72,) * 6 + (0.685, 0.65, 0.615, 0.58)
 BILLING_ACCEPTED = 0.03
 DROP = 0.086
 _REWRITTEN = 0.265  # of a draft's known outcomes; makes about 31 in 100 accepted drafts more than half redone
-_EDITED = 0.13
-_ABANDONED = 0.035
+_EDITED = 0.13  # of a draft's known outcomes
+_ABANDONED, _DRAFT_ABANDONED = 0.035, 0.01  # of the known outcomes of answers, of drafts
 # Each deploy answers what the evals test a little better. It hides, in every average, what the new questions cost.
-_BETTER = 0.0045
+_BETTER = 0.0045  # of acceptance, a week
 _GOLDEN = 0.6180339887498949  # the golden ratio's fraction: its multiples, modulo 1, fill the unit interval most evenly
 # The share of outputs an eroding user takes as they are, by week.
 EROSION = (0.85, 0.85, 0.85, 0.85, 0.85, 0.74, 0.63, 0.52, 0.41, 0.30)
@@ -152,15 +152,17 @@ def accepted_rate(intent: str, cohort: str, week: int) -> float:
 
 
 def _rates(intent: str, cohort: str, week: int) -> tuple[float, ...]:
+    """The rates of `_DRAFT_FATES` for a draft, of `_ANSWER_FATES` for any other answer; they add up to 1."""
     accepted = accepted_rate(intent, cohort, week)
     if intent not in DRAFTS:
         return accepted, 1 - accepted - _ABANDONED, _ABANDONED
     drop = DROP if cohort == DROPPING and week >= DROP_WEEK else 0.0
     edited, rewritten = _EDITED + drop, _REWRITTEN + 0.5 * drop
-    return accepted - rewritten, 1 - accepted - edited - 0.01, edited, rewritten, 0.01
+    return accepted - rewritten, 1 - accepted - edited - _DRAFT_ABANDONED, edited, rewritten, _DRAFT_ABANDONED
 
 
 def _eroding_rates(intent: str, week: int) -> tuple[float, ...]:
+    """The same for an eroding user."""
     as_is = EROSION[week]
     if intent not in DRAFTS:
         return as_is, 1 - as_is, 0.0

@@ -26,7 +26,7 @@ from everyturn.errors import InputError
 CONVERSATIONS = 9_000
 LAST_MONDAY = datetime(2026, 11, 9, tzinfo=UTC)  # the last full week ends on Sunday, 15 November 2026
 _FEWEST = 200
-_PER_PERSON = 10
+_PER_PERSON = 10  # conversations of a user, on average
 _ERODING_VISITS = 5  # a week, steadily
 _WEEK_SECONDS = 7 * 86_400
 

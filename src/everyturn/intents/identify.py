@@ -14,14 +14,13 @@ from everyturn.model import digest
 
 Change = Literal["born", "grown", "split", "merged", "faded"]
 
-_SAME = (
-    0.25  # Jaccard overlap from which a group is the intent known: a quarter lets an intent split in three keep its id
-)
+# Jaccard overlap from which a group is an intent that is known already; a quarter lets an intent split in three keep its id.
+_SAME = 0.25
 _PART = 0.2  # of an intent's requests, what another group must hold to be a part of it split off
 _SWALLOWED = 0.5  # of an intent's requests, what a group must hold for the intent to be merged into it
-_GROWN = 1.5
-_SURE = 0.01
-_QUIET = timedelta(weeks=4)
+_GROWN = 1.5  # times its earlier share of all requests: from there an intent may be called grown
+_SURE = 0.01  # if the chance of so many new requests at the earlier share is below this
+_QUIET = timedelta(weeks=4)  # without a request, after which an intent is called faded
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from everyturn.intents.words import ARTICLES, is_content, language, stem, tokens
 Phrase: TypeAlias = tuple[str, ...]  # its words' stems, in no order: "reset my password" is "password reset"
 
 TEXTS = 400  # of a group that are read for phrases
-_PHRASES = 6
+_PHRASES = 6  # shown for an intent at most
 _WORDS = 3  # of substance at most, in a phrase
 _LONGER = (0.0, 1.0, 1.6, 1.7)  # what a phrase's length is worth: two words say more than one, three hardly more
 _LATER = 0.4  # what a phrase after the first sentence counts: people ask first and explain then

@@ -22,10 +22,10 @@ _EDGE = 54.0  # pixels above and below the places; room for the largest circle a
 _LOW, _HIGH = 240.0, 480.0  # of the part where places are
 _LARGEST, _SMALLEST = 50.0, 6.0  # radii
 _FULL = 0.16  # of the frame, what all circles cover at most
-_APART = 4.0
-_ROUNDS = 60
+_APART = 4.0  # pixels kept between two circles
+_ROUNDS = 60  # of moving overlapping circles apart
 _MANY = 150  # circles beyond which none is moved, named or joined: too many to read
-_NAMED = 40
+_NAMED = 40  # circles, the largest, whose names are drawn where there is room
 _LINE, _LETTERS = 14.0, 24  # of a name: height of a line, letters in it
 
 

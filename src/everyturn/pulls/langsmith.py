@@ -17,7 +17,7 @@ from everyturn.pulls import Connection, Environment, Page, Pull, Stream, by_curs
 from everyturn.pulls.api import Api, NotThere
 
 _OVERLAP, _FEEDBACK_OVERLAP = timedelta(days=1), timedelta(days=30)
-_LIMIT = 100
+_LIMIT = 100  # records a page
 _RUNS_AT_ONCE = 50  # ids stand in the address, which servers cut at some 8 kB
 _AHEAD = timedelta(days=1)  # how far a row's own clock may be ahead of the server's
 _RUNS, _OLD_RUNS = "/api/v2/runs/query", "/api/v1/runs/query"

@@ -17,7 +17,7 @@ from everyturn.pulls import Connection, Environment, Page, Pull, Stream, by_curs
 from everyturn.pulls.api import Api, NotThere
 
 _OVERLAP, _ANNOTATION_OVERLAP = timedelta(days=1), timedelta(days=30)
-_LIMIT = 100
+_LIMIT = 100  # records a page
 _TARGETS_AT_ONCE = 100  # ids stand in the address
 _TARGETS = ("span", "trace", "session")
 

@@ -16,10 +16,9 @@ from everyturn.readers import BadRecord
 from everyturn.readers.fields import CONVERSATION_ID_NAMES, TIME_NAMES, USER_ID_NAMES
 from everyturn.readers.source import RECORD_LIMIT, Damaged, Frame, Source, damaged, lines, too_long
 
-_NAME_LENGTH = 64
+_NAME_LENGTH = 64  # characters; a longer cell of the first line is no name of a column
 _USUAL = frozenset({*CONVERSATION_ID_NAMES, *USER_ID_NAMES, *TIME_NAMES, "case_id", "id"})
-_PARQUET_ROWS = 512
-_PARQUET_BYTES = 8 * 2**20
+_PARQUET_ROWS, _PARQUET_BYTES = 512, 8 * 2**20  # read at once at most; bound memory
 
 
 def header_delimiter(lines: list[bytes]) -> str | None:

@@ -29,7 +29,7 @@ _ANSWERS = ("output", "answer", "response", "reply", "message", "messages", "tex
 _CALL_ID_BEGINNINGS = ("call_", "toolu_", "tool_", "fc_", "chatcmpl-tool")
 _CALL_ID_NAMES = ("tool_call_id", "toolCallId", "call_id")
 _USUAL = frozenset({"role", "content", "tool_calls", "tool_call_id"})  # of a message
-_DEPTH = 3
+_DEPTH = 3  # levels of a step's input or output in which its text is looked for
 
 
 def history(value: Json) -> tuple[Message, ...] | None:

@@ -50,8 +50,8 @@ _EMOJI: Mapping[str, tuple[Kind, Strength]] = {
 _HEAD, _TAIL = 1200, 400  # characters of a long message its writer speaks in; what lies between is mostly pasted
 _LONG, _LONG_TAIL = 16_000, 4_000  # characters in which code and quotes are looked for
 _OUTPUT = 400  # characters at either end of an output in which an agent speaks of itself
-_LOOK_BACK = 3
-_FEW = 5
+_LOOK_BACK = 3  # words before a cue in which something may undo it, as "not" does
+_FEW = 5  # words, up to which a phrase tells the language where no function word does
 
 _NOT_OWN = re.compile(
     r"```.*?(?:```|\Z)|`[^`\n]*`|^[ \t]*>[^\n]*|\"[^\"\n]{12,1000}\"|\u201c[^\u201c\u201d\n]{12,1000}\u201d|«[^«»\n]{12,1000}»"

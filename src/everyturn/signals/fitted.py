@@ -24,8 +24,8 @@ FEWEST = 25  # labelled rows of the rarer class needed for a fit
 TEXTS = 100  # and needed to learn from the texts themselves
 FOLDS = 5
 _HELD = 4  # one in four groups is held back
-_DRAWS = 400
-_SEED = 7
+_DRAWS = 400  # bootstrap samples; the 5% and 95% quantiles need no more
+_SEED = 7  # the same data give the same range
 
 _KINDS = (*WEIGHT, *AGENT_WEIGHT, "conceded")
 _LONGEST = 2_000  # characters of a text that are learnt from

@@ -25,13 +25,13 @@ from everyturn.signals.fingerprints import GRAM, Hashes, grams, letters, smalles
 
 Grade = Literal["as-is", "light", "heavy", "rewritten"]
 
+# The shares kept from which an edit is light or heavy. The second best separates "edited" from "mostly gone" in texts whose every
+# keystroke was recorded.
 LIGHT = 0.8
-HEAVY = (
-    0.47  # the threshold that best separates "edited" from "mostly gone" in texts whose every keystroke was recorded
-)
+HEAVY = 0.47
 _TOUCHED = 0.99  # the share for code whose fingerprints are all found, but which is not there token for token
 
-_RUN = 4
+_RUN = 4  # words in a row: the shortest piece of an output that is looked for in another text
 _FEWEST_CHARACTERS = 20  # in shorter outputs, shared runs of words may be chance: only a verbatim copy counts
 _FEWEST_WORDS = 5
 _FEWEST_PRINTS = 3  # about as much text as five words
