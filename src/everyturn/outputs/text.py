@@ -16,7 +16,7 @@ from everyturn.outputs.terminal import TIED
 from everyturn.outputs.text_cohorts import draw_groups
 from everyturn.outputs.text_evals import draw_coverage, draw_gap
 from everyturn.outputs.text_fields import draw_fields
-from everyturn.outputs.text_findings import draw_watch
+from everyturn.outputs.text_findings import draw_marks, draw_watch
 from everyturn.outputs.text_intents import draw_discovery
 from everyturn.outputs.text_loads import draw_load
 from everyturn.outputs.text_numbers import draw_checks, draw_comparison, draw_fit, draw_measure
@@ -62,6 +62,7 @@ _DRAWN: dict[str, Callable[[Result], Iterator[RenderableType]]] = {
     "check": draw_checks,
     "fit": draw_fit,
     "watch": draw_watch,
+    "mark": draw_marks,
     "cohorts": draw_groups,
     "gap": draw_gap,
     "cover": draw_coverage,

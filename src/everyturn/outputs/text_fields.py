@@ -17,7 +17,7 @@ def draw_fields(result: Mapping[str, Any]) -> Iterator[RenderableType]:
     table = grid("", "", heads=False)
     lists = []
     for key, value in result.items():
-        if key in {"schema", "verb"}:
+        if key in {"schema", "verb", "workspace"}:
             continue
         if isinstance(value, list | tuple) and value and all(isinstance(row, Mapping) for row in value):
             lists.append((key, value))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import RenderableType
@@ -11,6 +11,7 @@ from rich.text import Text
 from everyturn.analysis.words import counted
 from everyturn.outputs import Result
 from everyturn.outputs.commands import command
+from everyturn.outputs.days import say_day
 from everyturn.outputs.figures import items
 from everyturn.outputs.findings import lead_of
 from everyturn.outputs.terminal import grid, heading, printable, soft, strong
@@ -68,3 +69,20 @@ def draw_blind_spots(spots: Sequence[Any]) -> Iterator[RenderableType]:
         yield ""
     for each in spots:
         yield soft(printable(each.get("sentence")))
+
+
+def draw_marks(result: Result) -> Iterator[RenderableType]:
+    """What `watch` was told, a row for each kind of mark."""
+    table = grid("", "", heads=False)
+    for name in ("releases", "holidays"):
+        table.add_row(name, ", ".join(say_day(mark, year=True) for mark in items(result, name)) or "none")
+    table.add_row("muted", printable(", ".join(map(str, items(result, "muted"))) or "none"))
+    table.add_row("new normal", printable("; ".join(map(_normal, items(result, "normals"))) or "none"))
+    yield table
+
+
+def _normal(mark: Mapping[str, Any]) -> str:
+    """One level that people called the new normal: of what, where, and from which day on."""
+    places = (("cohort", mark.get("cohort")), ("intent", mark.get("intent_id")))
+    where = ", ".join(f"{kind} {name}" for kind, name in places if name)
+    return f"{mark.get('signal')} of {where or 'all answers'} since {say_day(mark.get('since'), year=True)}"

@@ -78,4 +78,6 @@ def _findings(db: Database, until: date | None, budget: float) -> Watch:
         for f in seen.findings
         if f.id not in muted
     ]
-    return replace(seen, findings=tuple(shown), muted=len(seen.findings) - len(shown))
+    hidden = len(seen.findings) - len(shown)
+    told = f" {hidden} of them {'is' if hidden == 1 else 'are'} muted and not shown." if hidden else ""
+    return replace(seen, findings=tuple(shown), sentence=seen.sentence + told, muted=hidden)

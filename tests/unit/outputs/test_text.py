@@ -325,3 +325,17 @@ def test_gap_and_cover_say_that_no_evals_are_loaded_instead_of_a_share_of_nothin
     assert "0%" not in said
     assert "Every intent has" not in said
     assert "Eval cases cover 0% (0–2.0)" in squeezed(render({"verb": "cover", "cases": 4, **covered}))
+
+
+def test_marks_are_told_in_words() -> None:
+    marks = {
+        "verb": "mark",
+        "workspace": "demo.db",
+        "releases": ["2026-10-19"],
+        "holidays": [],
+        "muted": ["f1"],
+        "normals": [{"since": "2026-11-15", "signal": "acceptance", "cohort": None, "intent_id": "i-9"}],
+    }
+    assert squeezed(render(marks)).strip() == (
+        "releases 19 October 2026 holidays none muted f1 new normal acceptance of intent i-9 since 15 November 2026"
+    )

@@ -163,6 +163,7 @@ def test_a_muted_finding_is_counted_and_not_told(watched):
     quiet = ws.watch()
     assert first not in {f["id"] for f in quiet["findings"]}
     assert quiet["muted"] == 1
+    assert quiet["sentence"].endswith(" 1 of them is muted and not shown.")
     assert ws.mark("mute", first, remove=True)["muted"] == []
     with pytest.raises(UnknownName):
         ws.mark("mute", "nothing")
