@@ -48,11 +48,14 @@ def fragments(database: Database, *, among: str | None = None) -> Iterator[Fragm
     that are known only from a team's table of outcomes have no messages and are left out.
     """
     only = f"SEMI JOIN {among} p ON p.conversation_id = x.conversation_id" if among else ""
+    few = among and database.scalar(f"SELECT count(*) FROM {among}") <= CONVERSATIONS
+    # To find the rows of a few conversations first, and then to read these alone, takes a quarter of the time of one query.
+    theirs = f"WHERE x.rowid IN (SELECT x.rowid FROM messages x {only})" if few else only
     messages, feedback, actions = (
         _Sorted(database.batches(sql))
         for sql in (
             (
-                f'SELECT x.conversation_id, role, content, "at", tool_calls, tool_call_id, name FROM messages x {only}'
+                f'SELECT x.conversation_id, role, content, "at", tool_calls, tool_call_id, name FROM messages x {theirs}'
                 " ORDER BY x.conversation_id, position"
             ),
             (
@@ -60,12 +63,12 @@ def fragments(database: Database, *, among: str | None = None) -> Iterator[Fragm
                 " ORDER BY x.conversation_id, turn, name, value, label, comment"
             ),
             (
-                'SELECT * FROM (SELECT x.conversation_id, a.action_id, a."at" AS happened_at, a.user_id, a.kind,'
+                'SELECT x.conversation_id, a.action_id, a."at" AS happened_at, a.user_id, a.kind,'
                 " a.conversation_id AS named, coalesce(a.turn, x.turn) AS turn, a.artefact, a.before, a.attributes"
-                " FROM action_links x JOIN actions a USING (action_id)"
+                f" FROM action_links x {only} JOIN actions a USING (action_id)"
                 " UNION ALL SELECT conversation_id, 'return ' || by_conversation, \"at\", user_id, 'returned', NULL, NULL, NULL, NULL,"
-                f" json_object('channel', channel)::VARCHAR FROM returns) x {only}"
-                " ORDER BY x.conversation_id, happened_at, action_id"
+                f" json_object('channel', channel)::VARCHAR FROM returns x {only}"
+                " ORDER BY conversation_id, happened_at, action_id"
             ),
         )
     )
