@@ -15,7 +15,8 @@ stable      ARI between discoveries on two random 80% samples, on the texts they
 hidden      a fifth of the labels come only after the discovery: the share found as new intents (an intent born then holds most
             of the label's texts and the label is most of the intent), and the births that are of no hidden label
 chance      how far the confidence of texts not seen in the discovery is from the share that is right (expected calibration
-            error, ten bins; right = the label most of the intent has)
+            error, ten bins; right = the label most of the intent has), how well it tells right from wrong (AUROC), and by tenths
+            of confidence: mean confidence, share right, texts
 
 `--speed` measures embedding. Time and memory of many requests: `benchmarks/scale/measure.py`.
 """
@@ -258,9 +259,11 @@ class Measured:
         )
         right = np.array([mostly[i] for i in nearest]) == self.labels[other]
         edge = np.minimum((sure * 10).astype(int), 9)
-        error = sum(abs(sure[edge == b].mean() - right[edge == b].mean()) * (edge == b).mean() for b in set(edge))
+        bins = [(sure[edge == b].mean(), right[edge == b].mean(), int((edge == b).sum())) for b in sorted(set(edge))]
+        error = sum(abs(mean - share) * n for mean, share, n in bins) / len(sure)
         print(f"  chance     expected calibration error {error:.3f}; {100 * right.mean():.1f}% right, mean confidence"
-              f" {100 * sure.mean():.1f}%", flush=True)  # fmt: skip
+              f" {100 * sure.mean():.1f}%; AUROC {100 * roc_auc_score(right, sure):.1f}", flush=True)  # fmt: skip
+        print("             " + "  ".join(f"{100 * mean:.0f}: {100 * share:.0f} ({n:,})" for mean, share, n in bins))
 
 
 def measure_speed(texts: list[str], name: str) -> None:

@@ -96,7 +96,7 @@ class Stages:
 
 def watched() -> Stages:
     """All that a discovery is made of, under watch."""
-    from everyturn.intents import cluster, described, discovery, membership
+    from everyturn.intents import certainty, cluster, described, discovery, membership
     from everyturn.intents.embedders.joined import Joined
 
     stages = Stages()
@@ -105,6 +105,7 @@ def watched() -> Stages:
     stages.wrap(cluster, wordings="wordings", nearest="neighbours", neighbour_graph="graph", _louvain="communities")
     stages.wrap(cluster, _communities="choice")
     stages.wrap(discovery, cluster="other groups", extend="other groups", learn="membership")
+    stages.wrap(certainty, odds="how sure", cuts="how sure", _judge="how sure")
     stages.wrap(membership.Membership, confidence="membership")
     stages.wrap(discovery, _continued="identity", _overlap="identity", _events="identity", _assignments="assignments")
     stages.wrap(discovery.Description, __init__="examples", intents="examples")

@@ -34,7 +34,8 @@ class Intent:
     (conversation_id, request). `centroid` is its mean direction; `prototypes`, `cut` and `typical` say what is inside it
     (see `membership`). `found_label` is the name its texts gave it, `label` the one people gave it where they did. `path`
     names what it stands under, the widest first: nothing where there are few intents. `place` is where it stands on the
-    map (see `layout`).
+    map (see `layout`). `firmness` is how much surer its requests are than their margins say (see `membership.Odds`); None
+    where that was never learnt.
     """
 
     intent_id: str
@@ -53,6 +54,7 @@ class Intent:
     found_label: str = ""
     path: tuple[str, ...] = ()
     place: tuple[float, float] = (0.0, 0.0)
+    firmness: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ class Discovery:
 
     `assignments` is `ASSIGNMENT_SCHEMA`, in the order of the requests; intent_id null is unclear. `events` are those
     of all discoveries so far. `fingerprint` tells whether the requests are the same again; `compared` counts the distinct
-    texts when the groups were last found from scratch.
+    texts when the groups were last found from scratch. `odds` are the first two numbers of `membership.Odds`.
     """
 
     intents: tuple[Intent, ...]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias, cast
 
@@ -323,6 +324,14 @@ def _louvain(graph: sp.csr_matrix, resolution: float, seed: int) -> Labels:
         resolution=resolution, shuffle_nodes=True, random_state=seed, return_probs=False, return_aggregate=False
     )
     return cast("Labels", louvain.fit_predict(graph).astype(np.int64))
+
+
+def cuts(vectors: Floats, resolutions: Sequence[float], *, seed: int) -> list[Labels]:
+    """The communities of the rows' nearest neighbours at each of these resolutions, by one run each."""
+    graph = neighbour_graph(vectors, None)
+    if graph.nnz == 0:
+        return [np.arange(len(vectors)) for _ in resolutions]
+    return [_louvain(graph, resolution, seed) for resolution in resolutions]
 
 
 def _joined(graph: sp.csr_matrix, labels: Labels, rows: Labels) -> sp.csr_matrix:

@@ -93,6 +93,7 @@ class Description:
                     names[group].label,
                     paths[group],
                     at[group],
+                    float(membership.odds.firmness[group]),
                 )
             )
         return intents

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from everyturn.intents import Discovery, Gathering, Intent
+from everyturn.intents import Discovery, Gathering, Intent, certainty
 from everyturn.intents.cluster import cluster, extend
 from everyturn.intents.corpus import Corpus
 from everyturn.intents.described import Description
@@ -17,12 +17,13 @@ from everyturn.intents.edits import Edited, edit, keep_held
 from everyturn.intents.embedders import Embedder, VectorStore, encoded, named, stored
 from everyturn.intents.grid import Doubles, Labels, members
 from everyturn.intents.identify import Event, Life, lived, match, restructured
-from everyturn.intents.membership import Learnt, Membership, learn, standing
+from everyturn.intents.membership import Learnt, Membership, Odds, learn, standing
 from everyturn.intents.taxonomy import Taxonomy
 from everyturn.model import digest
 from everyturn.model.schemas import ASSIGNMENT_SCHEMA
 
 _EXAMPLES = 5  # conversations told of a gathering
+_AT_ONCE = 65_536  # texts whose confidence is worked out together
 _GATHERING = 3  # requests that make a gathering worth telling of
 _NOTHING = Discovery((), ASSIGNMENT_SCHEMA.empty_table(), (), (), "", b"", "", 0)
 
@@ -75,12 +76,17 @@ def run(requests: pa.Table, *, known: Discovery | None, settings: Settings) -> D
     codes = edited.codes(old, corpus.groups(edited.labels))
     overlap = _overlap(groups, codes, len(numbers), len(edited.ids))
     continues = _continued(edited, numbers, overlap, groups, codes, afresh=afresh)
-    learnt = learn(vectors, labels[rows], familiar, seed=seed)
-    new = np.flatnonzero(~is_placed[rows])
-    confidence[rows[new]], _, _ = learnt.membership.confidence(
-        vectors[new], labels[rows[new]], familiar[new], itself=learnt.itself[new]
-    )
     before = [edited.ids[i] if i >= 0 else None for i in continues]
+    odds = None if afresh else _odds_known(known, before)
+    if odds is None:
+        odds = certainty.odds(vectors, labels[rows], familiar, seed=seed)
+    learnt = learn(vectors, labels[rows], familiar, seed=seed).sure(odds)
+    new = np.flatnonzero(~is_placed[rows])
+    for start in range(0, len(new), _AT_ONCE):  # all their vectors once more would be the most that memory ever holds
+        some = new[start : start + _AT_ONCE]
+        confidence[rows[some]], _, _ = learnt.membership.confidence(
+            vectors[some], labels[rows[some]], familiar[some], itself=learnt.itself[some]
+        )
     intents = Description(
         corpus, rows, vectors, labels, learnt=learnt, minimum_users=settings.minimum_users, taxonomy=taxonomy
     ).intents(before, known, keeps_labels=not afresh)
@@ -93,7 +99,7 @@ def run(requests: pa.Table, *, known: Discovery | None, settings: Settings) -> D
         embedder.to_bytes(),
         fingerprint,
         len(corpus.texts) if afresh else known.compared,
-        learnt.membership.odds,
+        (learnt.membership.odds.middle, learnt.membership.odds.slope),
         said,
     )
 
@@ -132,7 +138,7 @@ def membership_of(discovery: Discovery) -> Membership:
         np.repeat(np.arange(len(intents)), [len(intent.prototypes) for intent in intents]),
         np.array([intent.cut for intent in intents]),
         np.array([intent.typical for intent in intents]),
-        discovery.odds,
+        Odds(*discovery.odds, np.array([intent.firmness or 0.0 for intent in intents])),
     )
 
 
@@ -149,6 +155,14 @@ def _old(corpus: Corpus, known: Discovery, store: VectorStore | None) -> tuple[L
     embedder = stored(known.embedder_name, known.embedder_state, store)
     inside, _ = membership_of(known).place(encoded(embedder, corpus.texts), embedder.familiar(corpus.texts))
     return corpus.groups(inside), np.full(len(codes), np.nan)
+
+
+def _odds_known(known: Discovery, ids: Sequence[str | None]) -> Odds | None:
+    """The odds of the intents known, for the groups that continue those of these ids; None where they were never learnt."""
+    firmness = {intent.intent_id: intent.firmness for intent in known.intents}
+    if all(one is None for one in firmness.values()):
+        return None
+    return Odds(*known.odds, np.array([firmness.get(one or "") or 0.0 for one in ids]))
 
 
 def _looked_at(held: Labels, is_placed: npt.NDArray[np.bool_], seed: int) -> Labels:

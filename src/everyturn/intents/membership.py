@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import cast
 
 import numpy as np
@@ -27,19 +27,36 @@ class Scores:
 
 
 @dataclass(frozen=True, slots=True)
+class Odds:
+    """What makes a chance of a margin: the log-odds at 0, what they grow by, and what each group's differ by.
+
+    `firmness` holds a number for each group, or for none of them: then they are alike. See `certainty.odds`.
+    """
+
+    middle: float = 0.0
+    slope: float = 1.0
+    firmness: Doubles = field(default_factory=lambda: np.zeros(0))
+
+    def chance(self, margin: Doubles, groups: Labels) -> Doubles:
+        """The chance at each margin, in its group."""
+        firmness = self.firmness[groups] if len(self.firmness) else 0
+        return 1 / (1 + np.exp(-np.clip(self.slope * margin + self.middle + firmness, -30, 30)))
+
+
+@dataclass(frozen=True, slots=True)
 class Membership:
     """What decides whether a text is inside a group.
 
     `prototypes` are members of the groups, `group` says of which (ascending), `cut` is the least score inside each group
     and `typical` its members' middle score. A text's score is the mean cosine to the three nearest prototypes, times
-    how much of the text the embedder can see. `odds` are the two numbers that make a chance of a margin (see `learn`).
+    how much of the text the embedder can see. `odds` make a chance of a margin.
     """
 
     prototypes: Floats
     group: Labels
     cut: Doubles
     typical: Doubles
-    odds: tuple[float, float] = (0.0, 1.0)
+    odds: Odds = field(default_factory=Odds)
 
     def place(self, vectors: Vectors, familiar: Floats | None = None) -> tuple[Labels, Doubles]:
         """For each row the group it is inside of or -1, and its confidence in the nearest group."""
@@ -51,11 +68,10 @@ class Membership:
     ) -> tuple[Doubles, Labels, Doubles]:
         """The chance that each row belongs to its group, or to the nearest where its label is -1; that group; its score.
 
-        The chance grows with the margin (see `margins`), by the odds learnt. From 0 to 1.
+        The chance grows with the margin (see `margins`), by the `odds`. From 0 to 1.
         """
         groups, best, margin = self.margins(vectors, labels, familiar, itself=itself)
-        middle, slope = self.odds
-        chance = 1 / (1 + np.exp(-np.clip(slope * margin + middle, -30, 30)))
+        chance = self.odds.chance(margin, groups)
         return np.round(np.where(best > 0, chance, 0.0), 4).astype(np.float64), groups, best
 
     def margins(
@@ -147,13 +163,16 @@ class Learnt:
     own: Doubles
     itself: Labels
 
+    def sure(self, odds: Odds) -> Learnt:
+        """The same, with these odds."""
+        return replace(self, membership=replace(self.membership, odds=odds))
+
 
 def learn(vectors: Vectors, labels: Labels, familiar: Floats | None = None, *, seed: int) -> Learnt:
     """The membership of the groups 0, 1, … in `labels` (-1 belongs to none), calibrated on their own members.
 
     Method: each member is scored against the prototypes of its group without itself (leave-one-out); the cut lets 97 %
-    of the members in (a conformal cut, Vovk et al. 2005). The odds are those with which a member's nearest group, found
-    without itself, is its own, given the margin: one logistic curve for all (Platt 1999).
+    of the members in (a conformal cut, Vovk et al. 2005). The odds are not learnt here (see `certainty`).
     """
     groups = int(labels.max(initial=-1)) + 1
     chosen = _drawn(labels, seed)
@@ -162,15 +181,8 @@ def learn(vectors: Vectors, labels: Labels, familiar: Floats | None = None, *, s
     prototypes = (on_grid(vectors[chosen]) / np.float32(GRID)).astype(np.float16).astype(np.float32)
     raw = Membership(prototypes, labels[chosen], np.zeros(groups), np.ones(groups))
     own = _own_scores(raw, vectors, labels, itself, familiar)
-    rows = np.flatnonzero(labels >= 0)
-    if not len(rows):
-        return Learnt(raw, own, itself)
     cut, typical = _quantiles(own, labels, _OUTSIDE), _quantiles(own, labels, 0.5)
-    raw = replace(raw, cut=cut, typical=typical)
-    tried = rows[np.sort(np.random.default_rng(seed).permutation(len(rows))[:_TRIED])]
-    given = None if familiar is None else familiar[tried]
-    nearest, _, lead = raw.margins(vectors[tried], np.full(len(tried), -1), given, itself=itself[tried])
-    return Learnt(replace(raw, odds=_odds(lead, nearest == labels[tried])), own, itself)
+    return Learnt(replace(raw, cut=cut, typical=typical), own, itself)
 
 
 def standing(labels: Labels, *, seed: int) -> Labels:
@@ -189,9 +201,6 @@ def _drawn(labels: Labels, seed: int, *, times: int = 1) -> Labels:
     return by_group[rank < most]
 
 
-_TRIED = 5_000  # members on whom the odds are learnt
-
-
 def _own_scores(raw: Membership, vectors: Vectors, labels: Labels, itself: Labels, familiar: Floats | None) -> Doubles:
     """Each row's score in its own group, without itself."""
     bounds = np.searchsorted(raw.group, np.arange(len(raw.cut) + 1))
@@ -208,17 +217,6 @@ def _own_scores(raw: Membership, vectors: Vectors, labels: Labels, itself: Label
     if familiar is not None:
         scores *= np.where(scores > 0, familiar, 1)
     return np.round(scores, 4)
-
-
-def _odds(margin: Doubles, is_right: Labels) -> tuple[float, float]:
-    """Intercept and slope of the log-odds of being right, by the margin; the slope is never below a little."""
-    from sklearn.linear_model import LogisticRegression
-
-    right = is_right.astype(np.int64)
-    # one member more on either side, at either end: even where all were right, none is certain
-    given = np.concatenate([margin, [0.0, 1.0]])[:, None]
-    fitted = LogisticRegression(C=10.0).fit(given, np.concatenate([right, [0, 1]]))
-    return round(float(fitted.intercept_[0]), 4), round(max(float(fitted.coef_[0, 0]), 0.5), 4)
 
 
 def _quantiles(own: Doubles, labels: Labels, quantile: float) -> Doubles:

@@ -11,7 +11,8 @@ from everyturn.errors import WorkspaceError
 from everyturn.intents import Discovery, Event, Gathering, Intent
 from everyturn.model.schemas import ASSIGNMENT_SCHEMA, TIME
 
-VERSION = 2
+VERSION = 3
+_READ = (2, VERSION)  # form 2 says nothing of firmness
 
 _EXAMPLES = pa.list_(pa.struct([("conversation_id", pa.string()), ("request", pa.int32())]))
 INTENT_SCHEMA = pa.schema(
@@ -32,6 +33,7 @@ INTENT_SCHEMA = pa.schema(
         ("found_label", pa.string()),
         ("path", pa.list_(pa.string())),
         ("place", pa.list_(pa.float64())),
+        ("firmness", pa.float64()),
     ]
 )
 EVENT_SCHEMA = pa.schema(
@@ -87,7 +89,7 @@ def to_tables(discovery: Discovery) -> dict[str, pa.Table]:
 def from_tables(tables: Mapping[str, pa.Table]) -> Discovery:
     """The discovery that `to_tables` stored."""
     state = tables["state"].to_pylist()[0]
-    if state["version"] != VERSION:
+    if state["version"] not in _READ:
         raise WorkspaceError(
             f"the intents were stored in form {state['version']}", expected=f"form {VERSION}", try_="everyturn discover"
         )
