@@ -58,7 +58,8 @@ def run(requests: pa.Table, *, known: Discovery | None, settings: Settings) -> D
     edited = edit(taxonomy, known, corpus.of_texts(old, old >= 0, -1), corpus.texts, embedder)
     held = edited.labels
     afresh = embedder.name != known.embedder_name or len(corpus.texts) >= 2 * known.compared
-    confidence = corpus.of_texts(sure, old >= 0, np.nan)
+    knows_odds = any(intent.firmness is not None for intent in known.intents)
+    confidence = corpus.of_texts(sure if knows_odds else np.full_like(sure, np.nan), old >= 0, np.nan)
     is_placed = (held >= 0) & ~np.isnan(confidence) & (not afresh)
     rows = _looked_at(held, is_placed, seed)
     texts = [corpus.texts[row] for row in rows.tolist()]
@@ -77,8 +78,9 @@ def run(requests: pa.Table, *, known: Discovery | None, settings: Settings) -> D
     overlap = _overlap(groups, codes, len(numbers), len(edited.ids))
     continues = _continued(edited, numbers, overlap, groups, codes, afresh=afresh)
     before = [edited.ids[i] if i >= 0 else None for i in continues]
-    odds = None if afresh else _odds_known(known, before)
-    if odds is None:
+    if knows_odds and not afresh:
+        odds = _odds_known(known, before)
+    else:
         odds = certainty.odds(vectors, labels[rows], familiar, seed=seed)
     learnt = learn(vectors, labels[rows], familiar, seed=seed).sure(odds)
     new = np.flatnonzero(~is_placed[rows])
@@ -157,11 +159,9 @@ def _old(corpus: Corpus, known: Discovery, store: VectorStore | None) -> tuple[L
     return corpus.groups(inside), np.full(len(codes), np.nan)
 
 
-def _odds_known(known: Discovery, ids: Sequence[str | None]) -> Odds | None:
-    """The odds of the intents known, for the groups that continue those of these ids; None where they were never learnt."""
+def _odds_known(known: Discovery, ids: Sequence[str | None]) -> Odds:
+    """The odds of the intents known, for the groups that continue those of these ids; a new one is as firm as all."""
     firmness = {intent.intent_id: intent.firmness for intent in known.intents}
-    if all(one is None for one in firmness.values()):
-        return None
     return Odds(*known.odds, np.array([firmness.get(one or "") or 0.0 for one in ids]))
 
 

@@ -12,7 +12,7 @@ from everyturn.intents import Discovery, Event, Gathering, Intent
 from everyturn.model.schemas import ASSIGNMENT_SCHEMA, TIME
 
 VERSION = 3
-_READ = (2, VERSION)  # form 2 says nothing of firmness
+_UNSURE = 2  # the form before: how sure its assignments are meant something else and is learnt anew
 
 _EXAMPLES = pa.list_(pa.struct([("conversation_id", pa.string()), ("request", pa.int32())]))
 INTENT_SCHEMA = pa.schema(
@@ -89,7 +89,7 @@ def to_tables(discovery: Discovery) -> dict[str, pa.Table]:
 def from_tables(tables: Mapping[str, pa.Table]) -> Discovery:
     """The discovery that `to_tables` stored."""
     state = tables["state"].to_pylist()[0]
-    if state["version"] not in _READ:
+    if state["version"] not in (_UNSURE, VERSION):
         raise WorkspaceError(
             f"the intents were stored in form {state['version']}", expected=f"form {VERSION}", try_="everyturn discover"
         )
@@ -100,7 +100,7 @@ def from_tables(tables: Mapping[str, pa.Table]) -> Discovery:
         tuple(Gathering(**(row | {"examples": _pairs(row["examples"])})) for row in tables["gatherings"].to_pylist()),
         state["embedder_name"],
         state["embedder_state"],
-        state["fingerprint"],
+        state["fingerprint"] if state["version"] == VERSION else "",
         state["compared"],
         tuple(state["odds"]),
         state["taxonomy"],

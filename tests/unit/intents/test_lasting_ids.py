@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute
 import pytest
 
-from everyturn.intents import Discovery, assign, discover, membership
+from everyturn.intents import Discovery, assign, discover, discovery, membership
 from everyturn.intents.embedders import stored
 from everyturn.intents.embedders.lexical import Lexical
 from everyturn.model.schemas import ASSIGNMENT_SCHEMA, REQUEST_SCHEMA
@@ -138,6 +138,40 @@ def test_a_discovery_outlives_its_process(three):
     texts = ["please refund the kettle", "my password does not work", "do you sell unicorns on mars"]
     assert assign(texts, again)[0] == assign(texts, found)[0]
     assert again.assignments.equals(found.assignments)
+    assert assign(texts, again)[1].tolist() == assign(texts, found)[1].tolist()
+
+
+def test_known_intents_keep_their_odds_and_new_ones_are_as_firm_as_all(three):
+    table, _, found = three
+    assert all(intent.firmness is not None for intent in found.intents)
+    grown = discover(pa.concat_tables([table, requests(["invoice"], first_day=20, prefix="d")[0]]), known=found)
+    assert grown.odds == found.odds
+    known = {intent.intent_id: intent.firmness for intent in found.intents}
+    assert {i.intent_id: i.firmness for i in grown.intents} == {
+        i.intent_id: known.get(i.intent_id, 0.0) for i in grown.intents
+    }
+    assert len(grown.intents) > len(found.intents)
+
+
+def test_how_sure_a_discovery_of_the_form_before_was_is_learnt_anew(three):
+    table, _, found = three
+    tables = found.to_tables()
+    before = {
+        "intents": tables["intents"].drop_columns(["firmness"]),
+        "assignments": tables["assignments"].set_column(4, "confidence", pa.array([1.0] * table.num_rows)),
+        "state": tables["state"].set_column(0, "version", pa.array([2], pa.int32())),
+    }
+    again = discover(table, known=Discovery.from_tables(tables | before))
+    assert pa.compute.max(again.assignments["confidence"]).as_py() < 1
+    assert all(intent.firmness is not None for intent in again.intents)
+    was, now = (one.assignments["intent_id"].to_pylist() for one in (found, again))
+    assert all(new == old for old, new in zip(was, now, strict=True) if old)
+
+
+def test_how_sure_texts_are_does_not_depend_on_how_many_are_asked_about_together(three, monkeypatch):
+    table, _, found = three
+    monkeypatch.setattr(discovery, "_AT_ONCE", 7)
+    assert discover(table, known=None).assignments.equals(found.assignments)
 
 
 def _bytes(table):
