@@ -39,7 +39,8 @@ from everyturn.intents import Discovery, discover
 from everyturn.intents.cluster import cluster, neighbour_graph
 from everyturn.intents.discovery import membership_of
 from everyturn.intents.embedders import named, stored
-from everyturn.intents.novelty import gaps
+from everyturn.intents.grid import GRID, on_grid
+from everyturn.intents.neighbours import nearest
 from everyturn.model.schemas import REQUEST_SCHEMA
 
 OUT_OF_SCOPE = ("oos", "out_of_scope")
@@ -108,6 +109,19 @@ def ids_of(found: Discovery) -> np.ndarray:
 
 def scores(labels: np.ndarray, found: np.ndarray) -> str:
     return f"{100 * normalized_mutual_info_score(labels, found):.1f} / {100 * adjusted_rand_score(labels, found):.1f}"
+
+
+def gaps(vectors: np.ndarray, groups: np.ndarray, cases: np.ndarray) -> np.ndarray:
+    """How far each text is from all cases, beyond how far such texts are from each other: high where no case is like it.
+
+    The cosine distance to the nearest case less that to the nearest ten other texts, averaged over the text's group, plus
+    half the text's own difference.
+    """
+    near = nearest(vectors, min(10, len(vectors) - 1))[1].mean(axis=1).astype(np.float64)
+    to_case = np.concatenate([(on_grid(some) @ on_grid(cases).T).max(axis=1) for some in np.array_split(vectors, 8)])
+    own = near - to_case / GRID**2
+    mean = np.bincount(groups + 1, own) / np.maximum(np.bincount(groups + 1), 1)
+    return mean[groups + 1] + 0.5 * own
 
 
 class Measured:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from everyturn.intents.cluster import cuts
-from everyturn.intents.grid import Doubles, Floats, Labels, directions, group_sums, on_grid
+from everyturn.intents.grid import Doubles, Floats, Labels, Vectors, directions, group_sums, on_grid
 from everyturn.intents.membership import Odds, learn
 
 _RESOLUTIONS = (0.5, 1, 2, 4, 8, 16, 32, 64)
@@ -21,7 +21,7 @@ _PRIOR = 300  # an intent's own share is mixed with what the curve says, as if i
 _LEAST_SLOPE = 0.5
 
 
-def odds(vectors: Floats, labels: Labels, familiar: Floats, *, seed: int) -> Odds:
+def odds(vectors: Vectors, labels: Labels, familiar: Floats, *, seed: int) -> Odds:
     """What makes a chance of a margin, for the groups 0, 1, … in `labels` (-1 belongs to none).
 
     The chance is that of another discovery, made of texts that this one has not seen, putting the text with most of its
@@ -57,13 +57,13 @@ class _Half:
     """Half of the texts: their vectors and groups, and the communities found in them at each resolution."""
 
     rows: Labels
-    vectors: Floats
+    vectors: Vectors
     familiar: Floats
     labels: Labels
     cuts: list[Labels]
 
     @classmethod
-    def of(cls, vectors: Floats, labels: Labels, familiar: Floats, rows: Labels, seed: int) -> _Half:
+    def of(cls, vectors: Vectors, labels: Labels, familiar: Floats, rows: Labels, seed: int) -> _Half:
         """The half that `rows` are."""
         own = vectors[rows]
         return cls(rows, own, familiar[rows], labels[rows], cuts(own, _RESOLUTIONS, seed=seed))

@@ -326,7 +326,7 @@ def _louvain(graph: sp.csr_matrix, resolution: float, seed: int) -> Labels:
     return cast("Labels", louvain.fit_predict(graph).astype(np.int64))
 
 
-def cuts(vectors: Floats, resolutions: Sequence[float], *, seed: int) -> list[Labels]:
+def cuts(vectors: Vectors, resolutions: Sequence[float], *, seed: int) -> list[Labels]:
     """The communities of the rows' nearest neighbours at each of these resolutions, by one run each."""
     graph = neighbour_graph(vectors, None)
     if graph.nnz == 0:
