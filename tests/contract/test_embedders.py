@@ -227,7 +227,7 @@ def test_an_endpoint_that_gives_no_answer_is_an_error_without_the_text(server, m
         ("huge", "no numbers"),
     ],
 )
-def test_an_answer_of_no_use_is_an_error_and_nothing_of_it_is_kept(server, monkeypatch, model, why):
+def test_an_unusable_answer_is_an_error_and_nothing_of_it_is_kept(server, monkeypatch, model, why):
     monkeypatch.setattr("everyturn.http.time.sleep", lambda _: None)
     drawer = Drawer()
     embedder = named(f"{server}#{model}", drawer)
@@ -252,7 +252,7 @@ def test_a_model_that_changes_its_length_is_an_error_and_what_was_kept_stays(ser
     assert drawer.kept == kept
 
 
-def test_what_is_no_embedder_is_told_so(tmp_path):
+def test_an_unknown_embedder_is_an_error(tmp_path):
     with pytest.raises(UnknownName) as error:
         named("minilmm")
     assert "minilm" in str(error.value)
@@ -264,7 +264,7 @@ def test_what_is_no_embedder_is_told_so(tmp_path):
         stored("other/1", b"")
 
 
-def test_without_the_extra_the_line_to_type_is_told(monkeypatch):
+def test_without_the_extra_the_error_says_what_to_install(monkeypatch):
     monkeypatch.setattr("everyturn.intents.embedders.model._packaged", lambda: None)
     with pytest.raises(MissingPackage) as error:
         named("minilm")

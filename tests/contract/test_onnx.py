@@ -75,7 +75,7 @@ def tokens_of(text):
 TEXTS = ["Refund my order please", "reset", "a nice password", "please", "my my my order"]
 
 
-def test_a_text_is_the_mean_of_its_tokens_whatever_stands_beside_it(folder):
+def test_a_text_is_the_mean_of_its_tokens_whatever_else_is_in_the_batch(folder):
     rows = Model(folder).embed(TEXTS)
     assert rows.dtype == np.float32
     assert rows == pytest.approx(np.array([np.mean(tokens_of(text), axis=0) for text in TEXTS]), rel=1e-5)
@@ -105,7 +105,7 @@ def test_it_is_named_by_its_folder_and_weights_and_stored(folder):
     assert named(str(folder / "onnx"))  # its tokenizer may stand one folder up
 
 
-def test_what_is_no_such_model_is_told_so(folder):
+def test_a_folder_that_holds_no_usable_model_is_an_error(folder):
     model = folder / "onnx" / "model.onnx"
     model.write_bytes(model_bytes(("input_ids", "pixel_values")))
     with pytest.raises(InputError, match="asks for more than a text"):

@@ -392,7 +392,7 @@ def test_the_conversations_come_back_and_nothing_else(mode, patterns):
         assert compared(conversation) == compared(expected(mode)[conversation.conversation_id])
 
 
-def test_what_several_clients_recorded_of_a_conversation_is_told_once():
+def test_a_conversation_recorded_by_several_clients_is_counted_once():
     modes = [mode for mode in CAPTURES if mode.startswith("openinference/")]
     loaded = [load(mode, CAPTURES[mode][0]) for mode in modes]
     found = assemble([s for one in loaded for s in one.spans], [])

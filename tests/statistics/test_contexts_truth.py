@@ -60,7 +60,7 @@ def found(world):
 
 
 @pytest.mark.statistics
-def test_what_was_planted_is_told_and_what_goes_along_is_not():
+def test_planted_changes_are_reported_and_their_side_effects_are_not():
     runs = 12
     told = [found(play(seed, effect=0.35, follower=True, outputs=1600)) for seed in range(runs)]
     names = [[(c.intent_id, c.name) for c in one] for one in told]
@@ -75,12 +75,12 @@ def test_what_was_planted_is_told_and_what_goes_along_is_not():
 
 
 @pytest.mark.statistics
-def test_chance_is_told_rarely():
+def test_chance_rarely_makes_a_finding():
     runs = 20  # 160 comparisons each; at 5% of false discoveries about one run in twenty tells any
     assert sum(bool(found(play(100 + seed))) for seed in range(runs)) <= 4
 
 
-def test_the_worse_side_is_told_whichever_it_is():
+def test_the_worse_side_is_reported_whichever_it_is():
     world = play(3, effect=-0.35)
     (told,) = [c for c in found(world) if (c.intent_id, c.name) == ("i0", "plan = p0")]
     assert not told.has

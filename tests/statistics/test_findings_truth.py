@@ -24,7 +24,7 @@ def test_quiet_products_have_few_findings():
     assert sum(n > 0 for n in false) <= 5
 
 
-def test_a_new_intent_is_found_in_its_first_week_and_told_once():
+def test_a_new_intent_is_found_in_its_first_week_and_reported_once():
     for seed in range(6):
         told = found(World(seed=2000 + seed, new_intent=0.08))
         mine = [f for f in told if f.intent_id == "i10"]

@@ -324,7 +324,7 @@ def test_questions_of_a_batch_without_history_are_all_kept():
 # --- traces without content ----------------------------------------------------------------------------------------
 
 
-def test_without_content_the_structure_is_told_and_says_so():
+def test_without_content_the_structure_is_shown_and_says_so():
     spans = [
         span("turn", 0, 9, operation="invoke_agent"),
         span("b", 1, 2, operation="chat", parent_id="turn"),

@@ -95,7 +95,7 @@ def test_a_teams_own_outcomes_label_the_conversations_they_are_of(ws, tmp_path):
     assert len(ws.database.rows(fitting._LABELS)) == seen  # the last word stands
 
 
-def test_where_words_tell_nothing_the_rule_stays_and_says_why(ws, tmp_path):
+def test_where_words_add_nothing_the_rule_stays_and_says_why(ws, tmp_path):
     load(ws, tmp_path, is_told=False)
     found = ws.fit()
     assert (found["method"], found["predicted"]) == ("rule", 0)

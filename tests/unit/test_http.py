@@ -39,7 +39,7 @@ def test_a_reply_has_its_value_and_its_length():
     ("told", "seconds"),
     [("7", 7), ("Mon, 02 Mar 2026 09:30:09 GMT", 7), ("Mon, 02 Mar 2026 09:00:00 GMT", 0), ("soon", 0), ("", 0)],
 )
-def test_a_pause_is_kept_to_as_the_server_tells_the_time(slept, told, seconds):
+def test_a_pause_until_a_time_is_measured_by_the_servers_clock(slept, told, seconds):
     busy = httpx.Response(503, headers={"retry-after": told, **DATE})
     assert asked(busy, httpx.Response(200, json={})).value == {}
     assert slept == [seconds] if seconds else 0 < slept[0] <= 0.5

@@ -24,9 +24,8 @@ PARTS: Mapping[str, tuple[str, ...]] = {
 """The parts of trust and the signal each is read from, the first one present; all but acceptance count as 1 - rate."""
 
 PRIOR_OUTPUTS = 9.0  # a user's own answers weigh as much as the cohort's at nine: 1/correlation - 1 at .10, as measured
-_SURER = (
-    0.2  # of the half range in addition, because several cohorts are tested and a change of one intent affects each
-)
+# Half ranges by which the range of a fall must stay below 0: several cohorts are tested, and a change of one intent affects each.
+_SURER = 0.2
 
 
 @dataclass(frozen=True, slots=True)

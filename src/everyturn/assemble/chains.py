@@ -14,9 +14,8 @@ from everyturn.assemble.history import Match, Transcript, key
 from everyturn.assemble.traces import Exchange
 from everyturn.model import Message, Span
 
-_RECENT = (
-    8  # number of latest chains that a call may continue; keeps the work linear for traces with many unrelated calls
-)
+# How many of the latest chains a call may continue; keeps the work linear for traces with many unrelated calls.
+_RECENT = 8
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 

@@ -19,9 +19,8 @@ COUNT_SIZES = np.array([-2.0, -1.0, -0.4, 0.4, 1.0, 2.0])
 """The changes of a count that are bet on, as logarithms of its ratio to what is expected."""
 
 HARMFUL = 0.85  # share of the evidence given to the harmful direction: an improvement is news, but less urgent
-INDIFFERENCE = (
-    0.02  # of e(1 - e): changes this small (0.4 points at 72%) are ignored, because products drift by as much
-)
+# The share of e(1 - e) up to which a change is ignored (0.4 points at 72%), because products drift by as much.
+INDIFFERENCE = 0.02
 COUNT_SLACK = 0.15  # counts within 15% of what is expected are ignored
 _LEAST = 0.05  # the least a bet can be multiplied by, so that one odd answer cannot silence a stream
 _MOST_PAID = 3.0  # the most one person can multiply a bet by, even one who always did one thing and now does the other

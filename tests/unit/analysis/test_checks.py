@@ -80,7 +80,7 @@ def test_another_mix_alone_is_neither_better_nor_worse():
     assert made.sentence.startswith("No clear change of acceptance for the same requests")
 
 
-def test_a_fall_at_the_same_requests_is_worse_and_told_with_its_range():
+def test_a_fall_at_the_same_requests_is_worse_and_comes_with_its_range():
     made = compare(sides((0.8, 0.6), (0.7, 0.5)))
     assert made.verdict == "worse"
     assert made.within.low < -0.1 < made.within.high

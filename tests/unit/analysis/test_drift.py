@@ -67,7 +67,7 @@ def test_everything_sliding_is_the_total():
     assert (first.signal, first.node) == ("acceptance", Node())
 
 
-def test_what_one_busy_user_does_is_not_told_of_all():
+def test_one_busy_user_does_not_speak_for_all():
     tables = World(per_week=700, users=500, weeks=12, seed=7).tables()
     totals = tables["totals"].to_pydict()
     first = min(totals["block"])

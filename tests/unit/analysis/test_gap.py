@@ -125,7 +125,7 @@ def test_the_trend_is_of_the_share_of_all_outputs(product, gap):
     assert measure_gap(panel.recent(5), evals, {}).rows[0].trend is None
 
 
-def test_evals_that_fail_where_users_are_content_are_told(product):
+def test_evals_that_fail_where_users_are_content_are_reported(product):
     tables, panel, _ = product
     scores = tables["evals"]
     low = pc.if_else(pc.equal(scores["intent_id"], "i4"), 0.1, scores["score"])

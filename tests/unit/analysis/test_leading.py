@@ -34,7 +34,7 @@ def rate_change(history, week, window):
 
 
 @pytest.mark.parametrize("window", [EARLIER, LATER])
-def test_the_shift_is_that_of_users_held_against_users_alike_one_by_one(panel, window):
+def test_the_shift_equals_that_computed_user_by_user(panel, window):
     parts, weeks = trust_parts(panel)
     use = find_departures(panel, weeks)
     made = mean_shift(use, [History.of_answers(rows, use, len(panel.users)) for rows in parts.values()], None, window)
@@ -102,7 +102,7 @@ def test_too_few_weeks_are_said():
     assert leading_order(nobody.without(users=range(60)))[0].first == "too short"
 
 
-def test_cohorts_are_told_where_they_have_enough():
+def test_cohorts_with_enough_users_have_a_sentence_of_their_own():
     orders = leading_order(Departing(seed=4, users=800).panel())
     assert orders[0].cohort is None
     assert orders[0].first == "trust"

@@ -48,7 +48,7 @@ def by_keys(table):
 
 
 @pytest.mark.parametrize(("bad", "good"), [(0, 0), (21, 21)])
-def test_where_good_and_bad_are_known_alike_nobody_waits(bad, good):
+def test_no_wait_where_good_and_bad_outcomes_become_known_equally_fast(bad, good):
     totals = product(1, bad=bad, good=good)
     found = settle(totals, until=until(120))
     assert found.horizons == {"acceptance@1": 0}

@@ -47,7 +47,7 @@ def loaded(tmp_path, run):
         (["load"], ["nothing to load is named", "  try      everyturn load traces/"]),
     ],
 )
-def test_a_call_that_cannot_be_read_is_told_in_parts_with_the_nearest(run, arguments, lines):
+def test_a_mistyped_command_is_an_error_in_four_parts_with_the_nearest_name(run, arguments, lines):
     status, said = run(*arguments)
     assert status == 2
     assert set(lines) <= set(said.splitlines())
@@ -62,7 +62,7 @@ def test_a_verb_that_reads_makes_no_workspace(run, tmp_path, verb):
 
 
 @pytest.mark.parametrize("verb", ["report {}", "export conversations --to {}.jsonl", "check --markdown {}"])
-def test_a_place_where_nothing_can_be_written_is_told(loaded, tmp_path, verb):
+def test_a_place_where_nothing_can_be_written_is_an_error(loaded, tmp_path, verb):
     (tmp_path / "everyturn.toml").write_text("")
     status, said = loaded(*verb.format("nowhere/file").split())
     assert status == 2
@@ -90,7 +90,7 @@ def test_what_is_asked_of_a_workspace_must_be_there(loaded, verb, first):
     assert (status, said.splitlines()[0]) == (2, first)
 
 
-def test_a_name_that_nothing_has_is_told_with_all_that_can_be_shown(loaded):
+def test_the_error_for_an_unknown_name_lists_what_can_be_shown(loaded):
     status, said = loaded("show", "acceptanse")
     assert status == 2
     assert "intent NAME, user ID or conversation ID" in said
@@ -118,7 +118,7 @@ def test_ctrl_c_is_a_status_of_its_own(loaded, monkeypatch):
         "compare acceptance --current plan='a' --baseline plan='b'",
     ],
 )
-def test_conversations_without_any_user_id_are_told_as_such_by_every_verb(run, tmp_path, verb):
+def test_every_command_says_when_no_conversation_has_a_user_id(run, tmp_path, verb):
     (tmp_path / "everyturn.toml").write_text("")
     (tmp_path / "nobody.jsonl").write_text(
         "".join(
@@ -152,7 +152,7 @@ def test_the_shell_completes_names(verb, typed, offered):
     assert [item.value for item in found] == offered
 
 
-def test_an_error_tells_the_line_to_paste_with_the_workspace_that_was_named(run, tmp_path):
+def test_the_command_an_error_suggests_names_the_same_workspace(run, tmp_path):
     (tmp_path / "one.jsonl").write_text(
         f'{{"conversation_id": "c1", "user_id": "u1", "at": "{DAY}", "role": "user", "content": "hi"}}\n'
     )
@@ -172,7 +172,7 @@ def test_a_workspace_of_another_name_is_pointed_out(run, tmp_path):
     assert "everyturn --db demo.db " in said.splitlines()[-1]
 
 
-def test_a_result_tells_commands_that_ask_the_same_workspace(run, tmp_path):
+def test_the_commands_a_result_suggests_name_the_same_workspace(run, tmp_path):
     (tmp_path / "one.jsonl").write_text(
         f'{{"conversation_id": "c1", "user_id": "u1", "at": "{DAY}", "role": "user", "content": "hi"}}\n'
     )
@@ -203,7 +203,7 @@ def test_no_conversations_asked_for_are_none_missing(loaded):
     assert asked[0] == none[0] == 0
 
 
-def test_conversations_without_a_time_are_told_with_what_to_do(run, tmp_path):
+def test_the_error_for_conversations_without_a_time_says_what_to_do(run, tmp_path):
     (tmp_path / "log.csv").write_text("session_id,user_id,when,prompt,response\nc1,u1,2026-10-01,hello,hi\n")
     status, said = run("load", "log.csv")
     assert status == 0

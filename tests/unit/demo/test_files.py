@@ -196,7 +196,7 @@ def test_artefacts_show_the_planted_rework(world, traced):
 # --- what people write -----------------------------------------------------------------------------------------------
 
 
-def test_hardly_two_first_messages_are_alike(traced, chats):
+def test_hardly_any_two_first_messages_are_the_same(traced, chats):
     first = [turns[0][0] for turns in traced.values()] + [chat["messages"][1]["content"] for chat in chats]
     assert len(set(first)) > 0.96 * len(first)
     assert Counter(first).most_common(1)[0][1] <= 12

@@ -44,7 +44,7 @@ def test_forgotten_detail_is_drawn_anew(known):
     assert seen == {"red", "blue", "green"}
 
 
-def test_own_sections_are_told_afresh(known):
+def test_own_sections_are_chosen_anew_each_time(known):
     one = slots(known)
     assert {known.tell("pets.sound", one) for _ in range(50)} == {"cat says meow", "cat says woof"}
 
@@ -99,7 +99,7 @@ def test_amounts_carry_the_sign_of_the_place(known):
     assert float(one["price2"].removeprefix("£")) > 79
 
 
-def test_every_shipped_rule_can_be_told():
+def test_every_shipped_rule_gives_a_text():
     known = phrases()
     rules = list(known._rules)
     assert len(rules) > 300

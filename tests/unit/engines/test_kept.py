@@ -42,7 +42,7 @@ def test_it_is_made_anew_where_users_are_divided_otherwise(db):
     assert kept(db, "sum", lambda: b"8") == b"8"
 
 
-def test_it_is_made_anew_once_people_told_something_else(db):
+def test_it_is_computed_again_when_what_it_depends_on_changes(db):
     assert kept(db, "sum", lambda: b"7", depends_on="a holiday") == b"7"
     assert kept(db, "sum", lambda: b"8", depends_on="a holiday") == b"7"
     assert kept(db, "sum", lambda: b"9", depends_on="none") == b"9"

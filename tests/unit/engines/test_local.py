@@ -30,13 +30,13 @@ def database():
         yield opened
 
 
-def test_a_full_disk_is_told_as_one(database, monkeypatch):
+def test_a_full_disk_is_reported_as_a_full_disk(database, monkeypatch):
     monkeypatch.setattr(database, "connection", FullDisk())
     with pytest.raises(WorkspaceError, match="the disk is full"), database.transaction():
         database.run("INSERT")
 
 
-def test_a_failure_inside_is_told_even_where_the_transaction_is_gone(database, monkeypatch):
+def test_an_error_inside_is_raised_even_if_the_transaction_is_gone(database, monkeypatch):
     monkeypatch.setattr(database, "connection", FullDisk())
     with pytest.raises(ZeroDivisionError), database.transaction():
         raise ZeroDivisionError

@@ -26,7 +26,7 @@ def rows(counts, *, spread=0.9, seed=2, length=48):
     return (given / np.linalg.norm(given, axis=1, keepdims=True)).astype(np.float32), subject
 
 
-def test_subjects_few_or_many_small_or_large_come_apart_untold():
+def test_subjects_of_any_number_and_size_are_separated():
     for counts in ([60] * 12, [25] * 20, [200, 60, 40, 30]):
         vectors, subject = rows(counts)
         found = cluster(vectors, seed=7)

@@ -55,7 +55,7 @@ def purity(found, truth):
     return sum(max(v.count(s) for s in set(v)) for v in by_intent.values()) / held, held / len(truth)
 
 
-def test_subjects_come_apart_without_being_told_how_many(three):
+def test_subjects_are_separated_without_knowing_how_many_there_are(three):
     _, truth, found = three
     pure, held = purity(found, truth)
     assert pure >= 0.9

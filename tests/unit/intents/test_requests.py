@@ -24,7 +24,7 @@ def texts_in(*texts):
     return [row["text"] for row in requests_in(*texts)]
 
 
-def test_a_request_is_told_with_its_turn_its_user_and_its_time():
+def test_a_request_comes_with_its_turn_its_user_and_its_time():
     table = extract([Conversation("c1", "u0001", START, (Message("user", "Reset my password", START),))])
     assert table.schema == REQUEST_SCHEMA
     (row,) = table.to_pylist()

@@ -47,7 +47,7 @@ def little():
     return discovered(2)
 
 
-def test_a_name_stays_and_the_found_one_is_still_told(requests, little):
+def test_a_given_name_stays_and_the_found_one_is_still_shown(requests, little):
     one = id_of(little, "refund")
     named = discover(
         world(weeks=2), known=little, taxonomy=say(f"intents: [{{id: {one}, name: Money back, under: Payments}}]")

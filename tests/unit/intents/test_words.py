@@ -26,7 +26,7 @@ from everyturn.intents.words import _MASKED, _TOKEN, is_content, normal, stem, t
         "{{order_id}}",
     ],
 )
-def test_what_could_tell_a_person_or_a_case_is_masked(text):
+def test_what_could_identify_a_person_or_a_case_is_masked(text):
     words = tokens(text)
     assert "0" in words
     assert set(words) <= {"0", "order", "on", "at", "mail", "or"}

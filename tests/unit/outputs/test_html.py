@@ -79,7 +79,7 @@ def test_what_monitoring_sees_says_of_how_many(read: Reader) -> None:
     assert "0.4% of 61,300 steps failed" in read.text
 
 
-def test_what_could_not_be_seen_and_what_went_first_are_told(page: str) -> None:
+def test_blind_spots_and_what_fell_first_are_shown(page: str) -> None:
     assert "In 1 of 3 cohorts a fall of acceptance by" in page
     assert "Trust fell before use: 31 users" in page
     assert "<b>Enterprise:</b> Use fell first" in page
@@ -294,7 +294,7 @@ def test_a_notebook_gets_the_report_in_a_frame_and_other_results_as_text() -> No
     )
 
 
-def test_a_finding_of_the_watch_list_is_told_as_one() -> None:
+def test_a_finding_of_the_watch_list_is_marked_as_one() -> None:
     report = sample_report()
     assert "watch list: not yet" not in Reader(render_html(report)).text
     report["findings"][0]["tier"] = "list"
@@ -308,6 +308,6 @@ def test_an_intent_without_a_finished_week_says_so() -> None:
     assert render_html(report).count("no full week yet") == 1
 
 
-def test_an_attribute_that_is_the_cohort_is_told_once() -> None:
+def test_an_attribute_that_is_the_cohort_is_shown_once() -> None:
     shown = arrange_conversation("c-1", {"cohort": "agencies", "attributes": {"cohort": "agencies", "plan": "pro"}})
     assert shown["facts"] == [("cohort", "agencies"), ("plan", "pro")]

@@ -111,7 +111,7 @@ def test_a_load_of_evals_or_actions_says_how_many_there_are_and_not_how_many_con
     assert "holds 1 action.\n" in render({**loaded, "actions": 1})
 
 
-def test_records_refused_for_different_reasons_are_told_apart() -> None:
+def test_records_rejected_for_different_reasons_are_listed_apart() -> None:
     rejected = [
         {"where": "notes.md", "expected": "a known format: chat, otlp", "found": "text without records"},
         {"where": "cases.jsonl", "expected": "a known format: chat, otlp", "found": "evals (--as evals)"},
@@ -122,7 +122,7 @@ def test_records_refused_for_different_reasons_are_told_apart() -> None:
     assert "where cases.jsonl runs.jsonl expected a known format: chat, otlp found evals (--as evals)" in text
 
 
-def test_too_little_data_is_told_by_every_verb_and_sends_nobody_in_a_circle() -> None:
+def test_every_command_says_when_there_is_too_little_data_and_suggests_none_that_needs_more() -> None:
     said = "It takes 5 finished weeks to see a change; there are 0 so far."
     assert render({"verb": "watch", "findings": [], "watch_list": [], "sentence": said}) == f"{said}\n"
     for result in ({"verb": "discover", "intents": [], "requests": 3, "unclear": 3}, {"verb": "gap", "rows": []}):
@@ -273,7 +273,7 @@ def test_a_sparkline_has_one_block_a_week() -> None:
     assert sparkline([{"value": 0.5}], key="value", top=1.0) == "▄"
 
 
-def test_a_table_too_wide_for_the_terminal_tells_each_row_in_whole_words() -> None:
+def test_a_table_too_wide_for_the_terminal_becomes_a_paragraph_for_each_row() -> None:
     rows = [
         {
             "intent": "Change a booked delivery",

@@ -50,7 +50,7 @@ def test_what_does_not_pass_ends_in_the_end(api, vendor, slept):
     assert sum(slept) < 70
 
 
-def test_a_pause_that_is_too_long_is_told_and_not_waited_for(api, vendor, slept, monkeypatch):
+def test_a_pause_that_is_too_long_is_an_error_and_not_waited_for(api, vendor, slept, monkeypatch):
     monkeypatch.setattr("everyturn.http._LONGEST_ASKED", 5.0)
     vendor.trouble = ["429"]
     with pytest.raises(InputError) as error:
@@ -60,7 +60,7 @@ def test_a_pause_that_is_too_long_is_told_and_not_waited_for(api, vendor, slept,
 
 
 @pytest.mark.parametrize(("status", "what"), [(401, "refuses access"), (403, "refuses access"), (404, "nothing at this address"), (400, "not accept"), (302, "not accept")])  # fmt: skip
-def test_what_is_no_use_ends_at_once(api, vendor, slept, status, what):
+def test_an_error_that_repeating_cannot_mend_is_not_repeated(api, vendor, slept, status, what):
     vendor.trouble = [status]
     with pytest.raises(InputError, match=what) as error:
         api.get("/list")

@@ -102,7 +102,7 @@ def test_tickets_come_as_rows(load):
     assert json.loads(rows[0]["attributes"]) == {"status": "open"}
 
 
-def test_mails_are_told_by_who_sent_them(load):
+def test_mails_are_recognised_by_who_sent_them(load):
     mail = {
         "message_id": "<m1@mail.example>",
         "date": "Tue, 03 Mar 2026 10:00:00 +0000",

@@ -181,7 +181,7 @@ def test_the_merged_row_gives_the_same_ratings_as_its_parts():
     assert {r.feedback_id for r in read(merged)[1:]} == in_parts
 
 
-def test_a_users_score_is_told_by_the_user_on_it():
+def test_a_users_score_is_recognised_by_the_user_on_it():
     assert one(feedback(scores={"tone": 1}, _audit_metadata={"user_id": "u"})).feedback.source == "user"
     assert one(feedback(scores={"tone": 1})).feedback.source == "judge"
 

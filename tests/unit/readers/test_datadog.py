@@ -170,7 +170,7 @@ def test_other_msgpack_is_refused(data):
         list(READER.decode(data))
 
 
-def test_msgpack_is_told_by_its_first_bytes():
+def test_msgpack_is_recognised_by_its_first_bytes():
     packed = ormsgpack.packb([[{"trace_id": 1, "span_id": 2}]])
     assert READER.looks_like(Sample((), packed)) > 0.5
     assert READER.looks_like(Sample((), ormsgpack.packb({"trace_id": 1, "span_id": 2}))) == 0

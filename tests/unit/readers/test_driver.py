@@ -111,7 +111,7 @@ def test_text_and_bytes_without_records_are_of_unknown_format(file, data):
         Loaded(file(data))
 
 
-def test_a_file_of_an_unknown_layout_is_told_the_layout_to_turn_it_into(file):
+def test_the_error_for_an_unknown_layout_shows_the_layout_to_turn_it_into(file):
     with pytest.raises(UnknownFormat, match="cannot tell") as error:
         Loaded(file(b'{"chats": {"log": [{"from": "visitor", "body": "hello"}]}}'))
     assert error.value.expected.endswith(
@@ -120,7 +120,7 @@ def test_a_file_of_an_unknown_layout_is_told_the_layout_to_turn_it_into(file):
     assert error.value.try_ == "everyturn list formats"
 
 
-def test_a_row_without_its_id_is_told_how_to_name_the_field_that_holds_it(file):
+def test_the_error_for_a_row_without_its_id_says_how_to_name_the_field_that_holds_it(file):
     (rejected,) = Loaded(file(b"session,user,role,text\ns1,u1,user,hello\n")).rejected
     assert rejected.expected == "conversation_id: an id; another field is named by --conversation-id FIELD"
     assert rejected.found == "an object with the keys session, user, role, text"

@@ -230,7 +230,7 @@ def test_the_number_the_user_gave_counts_over_the_score_made_of_it():
     assert rating(key="resolution", score=None, value="escalated").feedback.label == "escalated"
 
 
-def test_a_machines_score_is_told_by_its_source():
+def test_a_machines_score_is_recognised_by_its_source():
     assert rating(score=1, feedback_source={"type": "model"}).feedback.source == "judge"
     assert rating(key="correct", score=1, feedback_source={"type": "api"}).feedback.source == "judge"
     assert (

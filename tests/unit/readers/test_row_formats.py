@@ -96,7 +96,7 @@ def test_a_question_with_its_answer_in_one_row_is_two_messages_of_one_time():
     assert messages_of(asked) == [Message("user", "Is anyone there?")]
 
 
-def test_questions_with_answers_are_told_from_eval_cases_and_from_messages():
+def test_questions_with_answers_are_distinguished_from_eval_cases_and_from_messages():
     def likeness(*records):
         return PLAIN.looks_like(Sample(records))
 

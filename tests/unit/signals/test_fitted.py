@@ -50,7 +50,7 @@ def test_what_one_deployment_says_is_learnt_and_reported():
 
 
 @pytest.mark.parametrize("n", [150, 500])
-def test_labels_that_nothing_tells_leave_the_rule(n):
+def test_labels_that_nothing_predicts_leave_the_rule(n):
     found = fit(*labelled(n, told_by="nothing"))
     assert (found.method, found.predict) == ("rule", None)
     assert "held back" in (found.why or "")

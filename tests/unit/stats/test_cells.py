@@ -106,7 +106,7 @@ def test_every_table_gives_numbers_between_0_and_1(seed, rows, columns, users, a
         assert found.n == cell.n
 
 
-def test_all_alike_is_a_number_too():
+def test_a_table_whose_answers_are_all_yes_still_has_ranges():
     one = np.ones(40)
     grid = grid_of(np.arange(40), np.arange(40) % 2, np.arange(40) % 4 // 2, one, rows=2, columns=2)
     for found in draw_cells(grid):

@@ -64,12 +64,12 @@ def test_summaries_of_disjoint_users_add_up():
     assert total == summarise_one(user, n, y, unknown)
 
 
-def test_a_user_with_unknowns_alone_is_no_user():
+def test_a_user_with_only_unknown_outcomes_does_not_count():
     made = summarise_one([0, 1], [2, 0], [1, 0], [0, 3])
     assert (made.users, made.n, made.unknown) == (1, 2.0, 3)
 
 
-def test_effective_users_is_the_number_when_all_weigh_alike():
+def test_effective_users_is_the_number_of_users_when_all_weigh_the_same():
     assert summarise_one(np.arange(8), np.full(8, 3.0), np.ones(8)).effective_users == pytest.approx(8)
     assert Summary(0, 0, 0, 0, 0, 0).effective_users == 0
 

@@ -61,7 +61,7 @@ def test_groups_are_found_named_and_measured(ws):
     assert "Groups by how people use the product" in str(found)
 
 
-def test_a_fall_in_a_group_nobody_declared_is_told_there(ws):
+def test_a_fall_in_an_undeclared_group_is_reported_for_that_group(ws):
     ws.cohorts()
     ws.divide_by("behaviour")
     told = [f for f in ws.watch()["findings"] if f["kind"] == "level"]

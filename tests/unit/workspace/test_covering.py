@@ -193,7 +193,7 @@ def test_ready_outcomes_have_no_words_to_make_cases_of(tmp_path):
     assert not (tmp_path / "x.jsonl").exists()
 
 
-def test_two_suites_of_one_name_are_told_apart(tmp_path):
+def test_two_suites_of_one_name_stay_separate(tmp_path):
     first = write(tmp_path / "a.jsonl", [{"suite": "desk", "case_id": "1", "input": "where is it"}])
     second = write(tmp_path / "b.jsonl", [{"suite": "desk", "case_id": "1", "input": "cancel it", "expected": "ok"},
                                           {"suite": "desk", "case_id": "2", "input": "reset it"}])  # fmt: skip

@@ -7,7 +7,7 @@ from everyturn.analysis.panel import WORSE
 from everyturn.workspace.hearing import hear
 
 
-def test_only_signals_a_finding_can_tell_of_are_listened_to(tmp_path):
+def test_only_signals_with_findings_of_their_own_are_monitored(tmp_path):
     said = ["no, that is wrong", "great, thanks", "you said that already, I give up"]
     rows = [
         {"conversation_id": f"c{i}", "user_id": f"u{i % 15}", "messages": [

@@ -35,7 +35,7 @@ def ws(tmp_path_factory):
         yield workspace
 
 
-def test_a_slice_could_show_one_size_wherever_it_is_told(ws):
+def test_the_smallest_visible_change_of_a_slice_is_the_same_wherever_it_is_shown(ws):
     """By cohort and by intent: `measure`, `cohorts`, `gap`, the page's tables and its blind spots."""
     plans = {name: row["smallest_change"] for (name,), row in by_group(ws.measure("acceptance", by="cohort")).items()}
     intents = {name: row["smallest_change"] for (name,), row in by_group(ws.measure("acceptance", by="intent")).items()}

@@ -186,7 +186,7 @@ def test_a_cohort_is_shown_with_its_last_week_its_intents_and_what_it_did_not_ta
         assert told in text
 
 
-def test_a_cohort_of_few_people_is_not_told_by_name(tmp_path) -> None:
+def test_a_cohort_of_few_people_is_not_named(tmp_path) -> None:
     few = ({**row, "attributes": {"plan": "tiny" if row["user_id"] in {"u1", "u2"} else "large"}} for row in rows())
     with Workspace(":memory:") as ws:
         ws.load(write(tmp_path / "c.jsonl", few))

@@ -53,7 +53,7 @@ def findings(result):
     return [{k: f[k] for k in ("id", "since", "found_at", "size", "sentence")} for f in result["findings"]]
 
 
-def test_the_drop_is_told_at_its_cohort_and_once(watched):
+def test_the_drop_is_reported_once_and_for_its_cohort(watched):
     _, result = watched
     told = [f for f in result["findings"] if f["kind"] == "level"]
     assert {f["cohort"] for f in told} == {"team"}
@@ -63,7 +63,7 @@ def test_the_drop_is_told_at_its_cohort_and_once(watched):
     assert (datetime.fromisoformat(told[0]["found_at"]).date() - onset).days <= 10
 
 
-def test_until_tells_what_would_have_been_told(watched):
+def test_until_gives_the_findings_of_that_day(watched):
     ws, result = watched
     before = (START + timedelta(days=55)).date()
     assert not [f for f in ws.watch(until=before)["findings"] if f["kind"] == "level"]
@@ -156,7 +156,7 @@ def test_a_signal_that_changes_its_version_is_split_and_never_joined(version, tm
         assert bool(found) == (version == 0)
 
 
-def test_a_muted_finding_is_counted_and_not_told(watched):
+def test_a_muted_finding_is_counted_and_not_shown(watched):
     ws, result = watched
     first = result["findings"][0]["id"]
     assert ws.mark("mute", first)["muted"] == [first]
