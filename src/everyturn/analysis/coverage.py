@@ -144,8 +144,13 @@ def measure_coverage(
     traffic, known = panel.traffic, panel.rows("acceptance")
     clear, answered = traffic.take(named[traffic.intent]), known.take(named[known.intent])
 
+    asked = sum_by(clear.user, clear.n, len(panel.users))
+    people, n, nn = int(np.count_nonzero(asked)), float(asked.sum()), float(asked @ asked)
+
     def share(intents: Mask) -> Estimate | NotEnough:
-        return rate(summarise_one(clear.user, clear.n, clear.n * intents[clear.intent]))
+        at = np.flatnonzero(intents[clear.intent])
+        own = sum_by(clear.user[at], clear.n[at], len(panel.users))
+        return rate(Summary(people, n, float(own.sum()), nn, float(asked @ own), float(own @ own)))
 
     outputs = sum_by(clear.intent, clear.n, size)
     totals = summarise(answered.intent, answered.user, answered.n, answered.y, answered.unknown, groups=size)
