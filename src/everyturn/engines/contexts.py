@@ -29,17 +29,16 @@ SHAPES = {
     "link": r"https?://",
     "question mark": r"[?？]",
 }
-LONG = 600  # characters: more than anyone types into a chat at one go, so pasted
-SHORT = 25  # characters
-LATE = 3  # turns before it
+LONG = 600  # characters, from which a message is taken to be pasted: few people type so much at one go
+SHORT = 25  # characters, below which a message is short
+LATE = 3  # turns of the conversation, after which an output comes late
 
 _MESSAGE = {"long": f"length(content) > {LONG}", "short": f"length(content) < {SHORT}"} | {
     name: f"regexp_matches(content, '{pattern}')" for name, pattern in SHAPES.items()
 }
 _PLACE = {"first": "turn = 0", "late": f"turn >= {LATE}"}
 
-# Outputs go by numbers, those of an intent one after the other and in the order of their conversations' ids; so do the persons
-# of each intent.
+# Numbers the outputs, those of one intent together and in the order of their conversations' ids, and the people of each intent.
 _OUTPUTS = f"""
     CREATE OR REPLACE TEMP TABLE context_outputs AS
     WITH outputs AS (
@@ -88,10 +87,11 @@ _NAMED = """
 
 @dataclass(frozen=True, slots=True)
 class Contexts:
-    """What a signal says of each output, and which contexts each has, as numbers: a look at one intent reads that intent's alone.
+    """What a signal says of each output, and the contexts of each output. Sorted by intent, so that one intent is a slice.
 
-    `intent`, `person` (of one intent), `value` (in millionths) and `conversation` are those of each output. `output`, `pair` and
-    `who` are those of each output and a context of it, in the order of `pair` (intent and context in one number) and `who`.
+    One entry per output: `intent` (its place in `intents`), `person` (numbered within each intent), `value` (in millionths) and
+    `conversation`. One entry per output and context it has, sorted by `pair` and then `who`: `output` (its number), `pair`
+    (intent * len(named) + the context's place in `named`) and `who` (the output's `person`). `named` holds (kind, name).
     """
 
     intents: list[str | None]
@@ -105,15 +105,15 @@ class Contexts:
     who: Codes
 
     def totals(self) -> pa.Table:
-        """The totals with and without each context by intent: one row an intent and context.
+        """The totals with and without each context, by intent: one row per intent and context.
 
-        Columns: intent_id (null where no intent fits), kind, name; users1, n1, y1, nn1, ny1, yy1 with the context; the same with 2
-        without it; shared, nn, ny, yn, yy over the users in both; held, which is false.
+        Columns: intent_id (null if no intent fits), kind, name; users1, n1, y1, nn1, ny1, yy1 with the context; the same ending in 2
+        without it; shared, nn, ny, yn, yy over the users in both; held, which is always false here.
         """
         return self._table({False: self._summed(slice(0, len(self.intent)), slice(0, len(self.pair)), None)})
 
     def within(self, intent_id: str | None, beside: tuple[str, str]) -> pa.Table:
-        """The same of one intent, twice a context: `held` true among the outputs that have the context `beside`, false among the others."""
+        """The totals of one intent, two rows per context: `held` is true for the outputs that have the context `beside`, false for the rest."""
         own, pairs = self._of(intent_id)
         held = self._having(own, pairs, beside)
         return self._table({is_held: self._summed(own, pairs, held == is_held) for is_held in (False, True)})
@@ -121,22 +121,21 @@ class Contexts:
     def examples(
         self, intent_id: str | None, context: tuple[str, str], *, has: bool, worst: str, limit: int = 5
     ) -> list[str]:
-        """Conversation ids of an intent that have (or lack) a context and where the signal answered badly, no two of one user.
+        """The ids of up to `limit` conversations of an intent with (or without) a context where the signal is worst, one per user.
 
-        `worst` is "low" or "high": which answers are bad.
+        `worst` says which values are bad: "low" or "high".
         """
         own, pairs = self._of(intent_id)
         value = self.value[own] if worst == "low" else -self.value[own]
         chosen = np.flatnonzero(self._having(own, pairs, context) == has)
-        chosen = chosen[
-            np.argsort(value[chosen], kind="stable")
-        ]  # of alike ones in the order of their conversations' ids
+        # Stable, so that equal values stay in the order of their conversations' ids.
+        chosen = chosen[np.argsort(value[chosen], kind="stable")]
         _, first = np.unique(self.person[own][chosen], return_index=True)
         ids: list[str] = self.conversation.take(pa.array(own.start + chosen[np.sort(first)[:limit]])).to_pylist()
         return ids
 
     def _of(self, intent_id: str | None) -> tuple[slice, slice]:
-        """The outputs and the pairs of an intent."""
+        """The slices of an intent: of the outputs, and of `pair`."""
         code, size = self.intents.index(intent_id), len(self.named)
         outputs = np.searchsorted(self.intent, [code, code + 1])
         pairs = np.searchsorted(self.pair, [code * size, (code + 1) * size])
@@ -149,14 +148,14 @@ class Contexts:
         return has
 
     def _summed(self, own: slice, pairs: slice, keep: Mask | None) -> dict[str, Codes | Floats]:
-        """The totals of each pair among the outputs that `keep` holds for."""
+        """The totals of each pair, only over the outputs for which `keep` is true."""
         size = len(self.named)
         person, value, intent = self.person[own], self.value[own], self.intent[own]
         output, pair, who = self.output[pairs], self.pair[pairs], self.who[pairs]
         if keep is not None:
             person, value, intent = person[keep], value[keep], intent[keep]
             output, pair, who = (each[keep[output - own.start]] for each in (output, pair, who))
-        # What each person's outputs of an intent come to, then all persons'; the same of those with the context.
+        # First every person's sums in an intent and, over people, the intent's; then the same for outputs with the context.
         people, at = distinct(person)
         n, y = sum_by(at, np.ones(len(at)), len(people)), sum_by(at, value, len(people))
         of = np.zeros(len(people), dtype=np.int64)
@@ -213,9 +212,9 @@ class Contexts:
 
 
 def read_contexts(database: Database, signal: str, *, people: int) -> Contexts:
-    """What a signal says of each output and the contexts each was given in.
+    """What a signal says of each output, and the contexts each output was given in.
 
-    Attributes whose values are shared by fewer than `people` users are no contexts: ids, times, texts.
+    An attribute's value that fewer than `people` users share is no context: that leaves out ids, times and texts.
     """
     database.run(_OUTPUTS, [signal])
     database.run(_ROWS, [people])

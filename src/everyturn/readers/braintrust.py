@@ -72,7 +72,7 @@ def _read_row(row: Json, context: Context) -> Records:
 
 
 def row_kind(row: Json) -> str | None:
-    """What a row is, by the fields that only it has: comment, dataset, experiment, span or feedback; None for no row."""
+    """The kind of a row, by fields no other kind has: comment, dataset, experiment, span or feedback; None if it is not a row."""
     if not isinstance(row, dict) or "id" not in row:
         return None
     if "comment" in row and isinstance(row.get("origin"), dict):

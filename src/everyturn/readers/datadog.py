@@ -64,7 +64,7 @@ _KINDS: tuple[tuple[str, Callable[[Json], bool]], ...] = (
 
 
 def _kind(record: Json) -> str | None:
-    """What a record is, by the fields that only it has."""
+    """The kind of a record, recognised by fields that no other kind has."""
     for kind, is_kind in _KINDS:
         if is_kind(record):
             return kind
@@ -75,7 +75,7 @@ def _kind(record: Json) -> str | None:
 
 
 def _each(spans: Iterable[DatadogSpan | BadRecord], context: Context) -> Records:
-    """The spans of one record; one that is bad is rejected alone."""
+    """The spans of one record; a bad one is rejected without the others."""
 
     def read(span: DatadogSpan | BadRecord) -> Records:
         if isinstance(span, BadRecord):
@@ -216,7 +216,7 @@ def _rating(item: Json) -> FeedbackRecord:
 
 
 def _exported_rating(span: Mapping[str, Json], named: tuple[str, Json]) -> FeedbackRecord:
-    """One evaluation of a span as the export API gives it: the latest of its name, which says neither who gave it nor when."""
+    """One evaluation of a span from the export API: the latest of its name, without who gave it or when."""
     name, metric = named
     if not isinstance(metric, dict):
         raise BadRecord(expected="evaluation: objects with a value each", found=fields.describe(metric))
@@ -240,7 +240,7 @@ def _source(item: Mapping[str, Json]) -> Source:
 
 
 def _value(item: Mapping[str, Json]) -> tuple[float | None, str | None, str | None]:
-    """Value, label and comment: the field that the metric's type names; the assessment is the label where there is no other."""
+    """Value, label and comment, from the field that the metric's type names; without another label, the assessment is the label."""
     comment = fields.text(item.get("reasoning"), "reasoning")
     label = fields.text(item.get("assessment"), "assessment")
     kind = item.get("metric_type")

@@ -65,7 +65,9 @@ def read_span(span: OtlpSpan, options: ReadOptions) -> Span:
         operation,
         conversation,
         user,
-        input=None if is_given_cut else given,  # what is cut away is the user's last message: the rest would mislead
+        input=None
+        if is_given_cut
+        else given,  # what was cut away is the user's last message, and the rest would mislead
         output=one_reply(made) if operation == "chat" else made,
         tool_call=_tool_call(found) if operation == "execute_tool" else None,
         tool_result=fields.text_of(found.get("gen_ai.tool.call.result")),
@@ -86,7 +88,7 @@ def _operation(found: Attributes) -> Operation:
 def ids_of(
     span: OtlpSpan, options: ReadOptions, more: Mapping[str, Json] | None = None
 ) -> tuple[str | None, str | None]:
-    """The ids of the conversation and the user that a span says, or `more` that its client put beside its attributes."""
+    """The ids of the conversation and the user from a span's attributes, or from `more`, what its client put beside them."""
     found, resource = span.attributes, span.resource
     if more:
         found = {**more, **found}
@@ -108,7 +110,7 @@ def conversation_id(
 
 
 def _conversation_names(names: tuple[str, ...]) -> tuple[str, ...]:
-    """The usual names of a conversation's id that are there."""
+    """The usual names of a conversation's id that the attributes have."""
     return tuple(name for name in _CONVERSATION_IDS if name in names)
 
 
@@ -122,7 +124,7 @@ def user_id(
 
 
 def _user_names(names: tuple[str, ...]) -> tuple[str, ...]:
-    """The usual names of a user's id that are there."""
+    """The usual names of a user's id that the attributes have."""
     return tuple(name for name in _USER_IDS if name in names)
 
 
@@ -132,7 +134,7 @@ def _declared(found: Attributes, resource: Attributes, name: str) -> str | None:
 
 
 def error_of(span: OtlpSpan) -> str | None:
-    """What went wrong, with the error's type in front where the client tells it apart; None where nothing did."""
+    """What went wrong, after the error's type if the client gives that separately; None if nothing did."""
     if span.error is None:
         return None
     kind, message = span.exception or ("", "")
@@ -172,7 +174,7 @@ def _tool_call(found: Attributes) -> ToolCall | None:
 
 
 def details_span(log: OtlpLog, options: ReadOptions) -> Span:
-    """The part of a span that an event with the details of its model call gives."""
+    """The part of a span that is in an event with the details of its model call."""
     trace_id, span_id = _ids(log)
     found = log.attributes
     part = OtlpSpan(trace_id, span_id, None, "", log.at, None, None, None, "", found, log.resource, Names.of(found))
@@ -180,7 +182,7 @@ def details_span(log: OtlpLog, options: ReadOptions) -> Span:
 
 
 def message_spans(logs: Iterable[OtlpLog], options: ReadOptions) -> Iterator[Span | BadRecord]:
-    """The parts of spans that events with one message each give, one for each span that they name.
+    """The parts of spans that are in events with one message each: one for each span that the events name.
 
     Each message has its event's time, which puts the parts in order when they merge; of equal times (datetimes keep microseconds)
     the later record gets the next microsecond.
@@ -240,7 +242,7 @@ def _ids(log: OtlpLog) -> tuple[str, str]:
 
 
 def evaluation(log: OtlpLog, options: ReadOptions) -> FeedbackRecord:
-    """A rating: the user's, or a machine's. A `user.id` on it, or its name, says whose it is."""
+    """A rating by the user or by a machine: a `user.id` on it, or its name, says which."""
     found = log.attributes
     name = fields.text(found.get("gen_ai.evaluation.name"), "gen_ai.evaluation.name")
     if not name:

@@ -60,14 +60,14 @@ def _read(record: Json, context: Context) -> Records:
 
 
 def _camel(record: Json) -> Json:
-    """The record with the API's field names; exports to files write them with underscores."""
+    """The record with the API's names of fields; file exports write them with underscores."""
     if not isinstance(record, dict) or record.keys().isdisjoint({"trace_id", "session_id"}):
         return record
     return {_SEPARATED.sub(lambda m: m[1].upper(), k) if isinstance(k, str) else k: v for k, v in record.items()}
 
 
 def _kind(record: Json) -> str | None:
-    """What a record is, by the fields that only it has."""
+    """The kind of a record, recognised by fields that no other kind has."""
     if isinstance(record, dict):
         names = record.keys()
         for kind, is_kind in _KINDS:
@@ -118,7 +118,7 @@ def _read_event(event: Json, context: Context) -> Records:
 
 
 def _trace(body: Mapping[str, Json], options: ReadOptions) -> Observation:
-    """A trace as the span above its observations."""
+    """The trace as a span, the parent of its observations."""
     trace_id = fields.required_id(body.get("id"), "id")
     return Observation(
         trace_id=trace_id,
@@ -160,7 +160,7 @@ def _observation(body: Mapping[str, Json], options: ReadOptions, kind: str) -> O
 
 
 def _environment(body: Mapping[str, Json]) -> str | None:
-    """The environment; "default" is Langfuse's word for none."""
+    """The environment, or None: Langfuse writes "default" where none was set."""
     found = fields.text(body.get("environment"), "environment")
     return None if found == "default" else found
 
@@ -180,7 +180,7 @@ def _read_trace(record: Mapping[str, Json], context: Context) -> Records:
     yield trace.span()
     for item in _listed(record, "observations"):
         if not isinstance(item, dict):
-            continue  # ids alone: the observations come in records of their own
+            continue  # only ids: the observations come as records of their own
         observation = _observation({"traceId": trace.id, **item}, context.options, "SPAN")
         observation.parent_id = observation.parent_id or trace.id
         yield observation.span()
@@ -235,7 +235,7 @@ def _read_score(body: Mapping[str, Json], _context: Context) -> Records:
 
 
 def _score_value(body: Mapping[str, Json]) -> tuple[float | None, str | None, str | None]:
-    """Value, label and comment. A category has only its label, whatever number stands beside it; a text is a comment."""
+    """Value, label and comment. Of a category only the label counts, whatever number comes with it; a text is a comment."""
     value, kind = body.get("value"), body.get("dataType")
     words = fields.text(body.get("stringValue"), "stringValue")
     comment = fields.text(body.get("comment"), "comment")

@@ -50,7 +50,7 @@ _EXAMPLE_PARTS = frozenset({"inputs", "outputs"})
 
 def _read(record: Json, context: Context) -> Records:
     if isinstance(record, BadRecord | SkipRecord):
-        raise record  # what stands in place of a part of a request that could not be decoded, or need not be
+        raise record  # replaces a part of a request that could not be decoded, or need not be
     kind = _kind(record)
     if kind is None:
         raise BadRecord(expected="a LangSmith run, feedback or example", found=fields.describe(record))
@@ -58,7 +58,7 @@ def _read(record: Json, context: Context) -> Records:
 
 
 def _kind(record: Json) -> str | None:
-    """What a record is, by the fields that only it has."""
+    """The kind of a record, recognised by fields that no other kind has."""
     if isinstance(record, dict):
         for kind, is_kind in _KINDS:
             if is_kind(record):
@@ -158,7 +158,7 @@ def _read_feedback(record: Mapping[str, Json], _context: Context) -> Records:
 
 
 def _source(name: str, source: Json) -> Source:
-    """Who gave it: the source says "model" for a machine; "api" and "app" are how it came, so that the name or a user decides."""
+    """Who gave the feedback. The source "model" is a machine; "api" and "app" only say how it came, so its name or a user decides."""
     found: Mapping[str, Json] = source if isinstance(source, dict) else {}
     mark = found.get("type")
     metadata = found.get("metadata")
@@ -170,7 +170,7 @@ def _source(name: str, source: Json) -> Source:
 
 
 def read_example(record: Mapping[str, Json], _context: Context) -> Iterator[EvalCase]:
-    """The eval case of a dataset's example. Its outputs are what is expected."""
+    """The eval case of a dataset's example, whose outputs are what is expected."""
     case_id = fields.identifier(record.get("id"), "id")
     if case_id is None:
         raise BadRecord(expected="id: the example's id", found="nothing")
@@ -190,7 +190,7 @@ def read_example(record: Mapping[str, Json], _context: Context) -> Iterator[Eval
 
 
 def read_evaluated(row: Mapping[str, Json], context: Context) -> Iterator[EvalCase | EvalResult]:
-    """The case of a row of evaluate() and its results."""
+    """The case of a row of evaluate(), and its results."""
     run, example = row["run"], row["example"]
     case = next(read_example(example, context))
     yield case

@@ -61,5 +61,5 @@ def read_span(span: OtlpSpan, options: ReadOptions) -> Span:
 
 
 def _as_arguments(given: Json) -> Json:
-    """A tool's inputs are the arguments of its function by name."""
+    """A tool's inputs as the arguments of its function, by name."""
     return {"args": [], "kwargs": given} if isinstance(given, dict) else given

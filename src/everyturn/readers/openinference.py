@@ -93,7 +93,7 @@ def _conversation_attributes(span: OtlpSpan, metadata: Mapping[str, Json], optio
 
 
 def _given(span: OtlpSpan, operation: Operation, key: str) -> tuple[Message, ...] | None:
-    """What a model call, an agent or a chain was given; a tool's input is no message."""
+    """The messages given to a model call, an agent or a chain; a tool's input is not a message."""
     if operation == "execute_tool":
         return None
     found = span.attributes
@@ -106,7 +106,7 @@ def _given(span: OtlpSpan, operation: Operation, key: str) -> tuple[Message, ...
 
 
 def _made(span: OtlpSpan, operation: Operation) -> tuple[Message, ...] | None:
-    """What it gave. A model call that failed gave nothing, although some clients write an empty reply."""
+    """The replies of a span. A model call that failed has none, although some clients write an empty one."""
     if operation == "execute_tool":
         return None
     found = span.attributes
@@ -131,7 +131,7 @@ _ROLE_AND_CONTENT: tuple[_Field, ...] = ((None, 0, "role"), (None, 0, "content")
 
 
 class _Numbered(NamedTuple):
-    """The attributes that make up one message, and which of its fields each of them is."""
+    """The attributes that make up one message, each with the field it fills."""
 
     fields: tuple[_Field, ...]
     names: tuple[str, ...]
@@ -152,7 +152,7 @@ _MADE = partial(_numbered, "llm.output_messages.")
 
 
 def _items(found: Attributes, messages: Iterable[_Numbered]) -> list[Item]:
-    """All that each message is read from: which fields it has, and their values."""
+    """What each message is read from: its fields and their values."""
     return [(m.fields, *[found[name] for name in m.names]) for m in messages]
 
 
@@ -227,7 +227,7 @@ def _tool_call(name: str, given: Json, result: Json) -> ToolCall | None:
 
 
 def _tool_result(made: Json, result: Json) -> str | None:
-    """What a tool gave; LangChain's says it as a message."""
+    """A tool's result; LangChain writes it as a message."""
     if isinstance(result, dict) and result.get("role") == "tool":
         return fields.text_of(result.get("content"))
     return fields.text_of(made)
@@ -243,7 +243,7 @@ def _ratings(names: tuple[str, ...]) -> tuple[tuple[str, tuple[str, str, int, st
 
 
 def ratings(span: OtlpSpan, read: Span) -> Iterator[FeedbackRecord]:
-    """The ratings on a span. They were given before it ended."""
+    """The ratings on a span, which were given before it ended."""
     found: dict[tuple[str, str, int], dict[str, Json]] = {}
     for name, (scope, group, number, field) in span.names.derive(_ratings):
         found.setdefault((scope, group, number), {})[field] = span.attributes[name]

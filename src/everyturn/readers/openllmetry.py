@@ -60,7 +60,7 @@ def read_span(span: OtlpSpan, options: ReadOptions) -> Span:
 
 
 def _application_span(span: Span, found: Attributes, operation: Operation) -> Span:
-    # What a decorated function was given and gave is always JSON, a text too.
+    # A decorated function's input and output are always JSON, even where they are a text.
     given, made = (fields.decoded(found.get(f"traceloop.entity.{side}")) for side in ("input", "output"))
     name = found.get("traceloop.entity.name")
     if operation == "execute_tool":
@@ -70,7 +70,7 @@ def _application_span(span: Span, found: Attributes, operation: Operation) -> Sp
 
 
 def _decoded_arguments(given: Json) -> Json:
-    """The arguments of a tool's function; one that took the model's JSON as it was has an object in a text."""
+    """The arguments of a tool's function. One that takes the model's JSON unparsed has an object inside a text."""
     if isinstance(given, dict) and isinstance(given.get("args"), list):
         return {**given, "args": [fields.json_value(a) for a in given["args"]]}
     return given

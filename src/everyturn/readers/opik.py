@@ -83,12 +83,12 @@ _KINDS: tuple[tuple[str, Callable[[Json], bool]], ...] = (
 
 
 def _kind(record: Json) -> str | None:
-    """What a record is, by the fields that only it has."""
+    """The kind of a record, recognised by fields that no other kind has."""
     return next((kind for kind, is_kind in _KINDS if is_kind(record)), None)
 
 
 def _each(name: str) -> Callable[[Mapping[str, Json], Context], Records]:
-    """Reading the items under a field, of which a bad one is rejected alone."""
+    """Reads the items under a field; a bad one is rejected without the others."""
 
     def read(record: Mapping[str, Json], context: Context) -> Records:
         return context.parts(record[name], lambda item: _read(item, context))
@@ -176,7 +176,7 @@ def _attributes(record: Mapping[str, Json], metadata: Mapping[str, Json], option
 
 
 def _tool_call(record: Mapping[str, Json], name: str) -> ToolCall | None:
-    """The call of a tool's step: its id stands in the metadata where the application put it there."""
+    """The call of a tool's step; its id is in the metadata if the application put it there."""
     given = record.get("input")
     if isinstance(given, dict) and given.keys() == {"kwargs"}:  # a function that takes any keywords
         given = given["kwargs"]
@@ -186,7 +186,7 @@ def _tool_call(record: Mapping[str, Json], name: str) -> ToolCall | None:
 
 
 def _returned(value: Json) -> Json:
-    """What a function returned; the SDK puts what is no object under `output`."""
+    """What a function returned; the SDK puts anything but an object under `output`."""
     return value["output"] if isinstance(value, dict) and value.keys() == {"output"} else value
 
 
@@ -207,7 +207,7 @@ def _target(record: Mapping[str, Json]) -> Json:
 
 
 def _read_score(record: Mapping[str, Json], _context: Context) -> Records:
-    """One score that is sent by itself. Its `id` is the span's or trace's it is about."""
+    """One score sent by itself. Its `id` is that of the span or trace it is about."""
     thread_id = fields.identifier(record.get("thread_id"), "thread_id")
     if thread_id is not None:
         yield from _rating(record, None, thread_id)

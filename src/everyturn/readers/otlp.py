@@ -64,7 +64,7 @@ _HAS_MAGIC = 0.95
 
 
 class Dialect(NamedTuple):
-    """One client's way to say it in span attributes."""
+    """One client's way of writing things as span attributes."""
 
     name: str
     is_spoken_by: Callable[[Collection[str]], bool]
@@ -108,7 +108,7 @@ def _form(record: Json) -> tuple[Signal | None, ModuleType]:
 def read_spans(
     found: Iterable[OtlpSpan | BadRecord], options: ReadOptions
 ) -> Iterator[Span | FeedbackRecord | BadRecord]:
-    """Each span by the first dialect that knows it, with the ratings that stand on it; in place of one that is bad, why."""
+    """Each span, read by the first dialect that knows it, and the ratings on it; for a bad span, why it is bad instead."""
     for span in found:
         if isinstance(span, BadRecord):
             yield span
@@ -129,7 +129,7 @@ def _dialect(span: OtlpSpan) -> Dialect:
 
 
 def _spoken(names: Collection[str]) -> Dialect:
-    """The first dialect that has such names; the last one has any."""
+    """The first dialect that has such names; the last dialect accepts any."""
     return next(dialect for dialect in _DIALECTS if dialect.is_spoken_by(names))
 
 

@@ -46,7 +46,7 @@ def _is_row(value: Json) -> bool:
 
 
 def _nested(row: Mapping[str, Json]) -> dict[str, Json]:
-    """A data frame's row as the span it was."""
+    """The span of which a data frame's row was made."""
     span: dict[str, Json] = {"context": {name.partition(".")[2]: row[name] for name in _ROW}, "attributes": {}}
     for name, value in row.items():
         head, dot, rest = name.partition(".")
@@ -94,7 +94,7 @@ def _exception(events: Json) -> tuple[str, str] | None:
 
 
 def _flat(value: Json) -> dict[str, Json]:
-    """The attributes under dotted names, the items of lists of objects by their numbers, missing ones left out."""
+    """The attributes under dotted names, with numbers for the items of lists of objects; missing ones are left out."""
     flat: dict[str, Json] = {}
     value = fields.json_value(value)
     if isinstance(value, dict):

@@ -76,7 +76,7 @@ def _given(found: Attributes) -> tuple[Message, ...] | None:
 
 
 def _made(found: Attributes, span: OtlpSpan) -> tuple[Message, ...] | None:
-    """The reply. A call that ended well and gave neither a text nor a tool call gave an empty reply."""
+    """The reply; an empty one if the call succeeded with neither a text nor a tool call."""
     text = fields.text_of(fields.first(found, ("ai.response.text", "ai.response.object")))
     listed = fields.json_value(found.get("ai.response.toolCalls"))
     calls = [

@@ -1,8 +1,8 @@
-"""Words -> cues: what a message says about the answer before it, and an answer about itself; phrase lists, one file a language.
+"""Words -> cues: what a message says about the answer before it, and what an answer says about itself, by lists of phrases.
 
-The lists are data (`cues/<language>.toml`, phrases as in `phrases.py`); `languages.py` tells which list to use. A match under
+The lists are data, one file per language (`cues/<language>.toml`, phrases as in `phrases.py`); `languages.py` tells which to use. A match under
 `ignore` means nothing, so "no, thanks" is not a "no": the longer of two overlapping matches wins. A complaint that is denied
-("not useless") or supposed ("what if it doesn't work?") is none.
+("not useless") or only supposed ("what if it doesn't work?") is no complaint.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ _EMOJIS = re.compile("|".join(_EMOJI))
 
 @dataclass(frozen=True, slots=True)
 class Cue:
-    """One thing a message says. `unless_asked`: firm, except as the answer to a question of the agent's."""
+    """One thing a message says. A strength of "unless_asked" is firm, except in the answer to a question the agent asked."""
 
     kind: Kind
     strength: Strength
@@ -73,7 +73,7 @@ class Cue:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A user's message taken apart once: its writer's own words, the tokens, the words among them, and what its script tells."""
+    """A user's message, taken apart once: the writer's own words, their tokens, the words among these, and the language its script shows."""
 
     own: str
     tokens: list[str]
@@ -95,7 +95,7 @@ class Reading:
 
     @property
     def readable(self) -> bool:
-        """Whether silence about a cue means that it was not there."""
+        """Whether finding no cue means that there is none: the language has lists of cues, or there are no words."""
         return self.language in LANGUAGES or not self.words
 
 
@@ -164,7 +164,7 @@ def read_text(text: Text, tally: Tally | None = None) -> Reading:
 def count_words(texts: Iterable[str | Text]) -> Tally:
     """The function words of these texts by language: what tells the language of a conversation.
 
-    Reads on only until one language has 40; that is more than any doubt needs.
+    Stops once one language has 40, which is enough to be sure.
     """
     tally: Tally = 0
     for text in texts:
@@ -180,7 +180,7 @@ Asking = Literal["asks", "courtesy"]
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
-    """What an agent's output says of itself: whether it ends by asking, and what it admits or offers."""
+    """What an agent's output says about itself: whether it ends with a question, and what it admits or offers."""
 
     asked: Asking | None
     cues: frozenset[AgentKind]
@@ -190,7 +190,7 @@ NOTHING_SPOKEN = Spoken(None, frozenset())
 
 
 def listen(output: str, *, tally: Tally | None = None) -> Spoken:
-    """What an agent's output says of itself, read at its beginning and its end.
+    """What an agent's output says about itself, read from its beginning and its end.
 
     >>> listen("I can do that. Which of the two orders do you mean?").asked
     'asks'
@@ -218,7 +218,7 @@ def listen(output: str, *, tally: Tally | None = None) -> Spoken:
 
 
 def _ending(tokens: Sequence[str], found: Sequence[tuple[int, str]]) -> Asking | None:
-    """What the last two sentences do: asking counts for more than courtesy."""
+    """What the last two sentences do; a request counts before a courtesy."""
     if not found and "?" not in tokens:
         return None
     verdict: Asking | None = None

@@ -1,4 +1,4 @@
-"""Phrases -> matches: a small language for lists of words to look for, each compiled when its words first turn up.
+"""Phrases -> matches: a small language for phrases to look for, each compiled when its words first turn up.
 
 A phrase is words with single spaces between them, matched without regard to case, accents or commas:
 
@@ -8,8 +8,8 @@ A phrase is words with single spaces between them, matched without regard to cas
     frustrat*           any ending (not in the first word)
     ^ …  … $            at the beginning, at the end of a clause; `^^` at the beginning of the message; also `soon|now|$`
 
-An apostrophe may be missing or curly in the text. Of two matches that overlap, the longer one wins, and of two as
-long the phrase that stands first in the list. Chinese and Japanese put no spaces between words: there every character
+An apostrophe may be missing or curly in the text. Of two matches that overlap, the longer one wins; of two equally
+long ones, that of the phrase that comes first in the list. Chinese and Japanese put no spaces between words: there every character
 counts as a word, in the text and in the phrase alike.
 """
 
@@ -46,7 +46,7 @@ class Match(NamedTuple, Generic[M]):
 
 
 class _Phrase(Generic[M]):
-    """One phrase: the words it can begin with, those it needs (one of each set), and its pattern once it was needed."""
+    """One phrase: the words it can begin with, the sets of words of which it needs one each, and its pattern, compiled on first use."""
 
     __slots__ = ("_pattern", "firsts", "meaning", "needs", "rank", "regex")
 
@@ -71,8 +71,8 @@ class _Phrase(Generic[M]):
 class Phrases(Generic[M]):
     """A list of phrases, found by the rarest word that each cannot do without.
 
-    `common` are the language's function words: a phrase is looked up by another word where it has one. Raises ValueError
-    where a phrase is malformed.
+    `common` are the language's function words: a phrase that has any other word is looked up by that. Raises ValueError
+    if a phrase is malformed.
     """
 
     def __init__(self, phrases: Iterable[tuple[str, M]], *, common: frozenset[str] = frozenset()) -> None:
