@@ -101,7 +101,7 @@ def test_the_text_shows_both(ws):
     assert "Estimate: pulled towards what the rest of the table leads one to expect" in text
     assert "detectable" in text
     line = next(line for line in text.splitlines() if "teams" in line and "login" in line)
-    assert "6 users, 10 needed" in line
+    assert "6 of 10" in line
     assert line.count("%") == 2  # raw share and drawn rate
     assert line.endswith("none")
 
