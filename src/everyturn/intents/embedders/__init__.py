@@ -117,8 +117,9 @@ def stored(name: str, state: bytes, store: VectorStore | None = None) -> Embedde
             return make(state)
     raise InputError(
         f'this version has no embedder named "{name}"',
+        where="the discovery this workspace holds",
         expected=f"{Lexical.name}, {TokenTable.name}, model:…, endpoint:…",
-        try_="everyturn discover",
+        try_="everyturn discover --embedder default",
     )
 
 

@@ -72,7 +72,12 @@ class Joined:
         """The embedder that `to_bytes` stored under that name."""
         meaning, _, words = name.partition("+")
         if words != Lexical.name or len(state) < 8:
-            raise InputError(f'this version has no embedder named "{name}"', expected=f"…+{Lexical.name}")
+            raise InputError(
+                f'this version has no embedder named "{name}"',
+                where="the discovery this workspace holds",
+                expected=f"…+{Lexical.name}",
+                try_="everyturn discover --embedder default",
+            )
         (length,) = struct.unpack_from("<q", state)
         return cls(
             stored(meaning, state[8 : 8 + length], store), Lexical.from_bytes(state[8 + length :], dimensions=_WORDS)

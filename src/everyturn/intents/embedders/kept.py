@@ -65,7 +65,12 @@ class Kept(ABC):
         # half a character, which some logs hold, no model reads
         rows = np.asarray(self.embed([text.encode(errors="replace").decode() for text in texts]), np.float32)
         if not np.isfinite(rows).all():
-            raise InputError(f"{self.name} gave vectors that are no numbers", expected="finite numbers")
+            raise InputError(
+                f"{self.name} gave vectors that are no numbers",
+                where=f"a batch of {len(texts)} texts",
+                expected="finite numbers",
+                try_="everyturn discover --embedder default",
+            )
         length = np.linalg.norm(rows.astype(np.float64), axis=1, keepdims=True)
         halves = [row.tobytes() for row in (rows / np.where(length > 0, length, 1)).astype("<f2")]
         self._hold(halves)
@@ -79,6 +84,7 @@ class Kept(ABC):
                 f"{self.name} gave vectors of several lengths",
                 where=", ".join(map(str, sorted(widths))),
                 expected="one model behind one name",
+                try_="everyturn discover --embedder NAME, with a name of its own for each model",
             )
         self._width = widths.pop() if widths else None
 

@@ -56,7 +56,12 @@ class Lexical:
         if len(distinct) > SAMPLE:
             distinct = sorted(sorted(distinct, key=digest)[:SAMPLE])
         if not distinct:
-            raise InputError("there are no words to learn from", expected="at least one text with a word in it")
+            raise InputError(
+                "there are no words to learn from",
+                where=f"{len(texts)} texts",
+                expected="at least one text with a word in it",
+                try_="everyturn load FILE, with conversations in which users say something",
+            )
         n = len(distinct)
         # a text holds its own rarest n-grams, so "unknown" must not weigh less than they do
         self._unknown = float(np.log(1 + n) + 1)
@@ -115,7 +120,12 @@ class Lexical:
             lexical._weights = tuple(np.frombuffer(a, "<f4") for a in arrays[n : 2 * n])
             lexical._components = np.frombuffer(arrays[2 * n], "<f2").reshape(-1, width)
         except (pa.ArrowInvalid, KeyError, IndexError, ValueError, struct.error) as error:
-            raise InputError("this is not a stored embedder", expected=f"the bytes of a {cls.name} embedder") from error
+            raise InputError(
+                "this is not a stored embedder",
+                where="the discovery this workspace holds",
+                expected=f"the bytes of a {cls.name} embedder",
+                try_="everyturn discover --embedder default",
+            ) from error
         return lexical
 
     def _weighed(self, said: Worded) -> list[Weighed]:

@@ -33,7 +33,8 @@ class Model(Kept):
         self._folder = folder
         weights = [folder / name for name in _WEIGHTS if (folder / name).is_file()]
         if not weights:
-            raise InputError("this folder holds no sentence model", where=str(folder), expected=" or ".join(_WEIGHTS))
+            raise InputError("this folder holds no sentence model", where=str(folder), expected=" or ".join(_WEIGHTS),
+                             try_="everyturn discover --embedder FOLDER, with the folder that holds one of these")  # fmt: skip
         self._weights = weights[0]
         with self._weights.open("rb") as file:
             head = file.read(1 << 20)
@@ -117,17 +118,20 @@ def _onnx(weights: Path) -> Callable[[Sequence[str]], Floats]:
     places = [place / "tokenizer.json" for place in (weights.parent, weights.parent.parent)]
     tokenizer_file = next((place for place in places if place.is_file()), None)
     if tokenizer_file is None:
-        raise InputError("this model has no tokenizer", where=str(weights.parent), expected="tokenizer.json beside it")
+        raise InputError("this model has no tokenizer", where=str(weights.parent), expected="tokenizer.json beside it",
+                         try_="copy the tokenizer.json the model was published with into the folder")  # fmt: skip
     tokenizer: Any = Tokenizer.from_file(str(tokenizer_file))
     tokenizer.enable_truncation(_LONGEST)
     tokenizer.enable_padding()
     try:
         session: Any = onnxruntime.InferenceSession(str(weights), providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime has a kind of failure for each thing that may be wrong
-        raise InputError("this model cannot be read", where=str(weights), expected="a model in ONNX") from error
+        raise InputError("this model cannot be read", where=str(weights), expected="a model in ONNX",
+                         try_="export the model to ONNX again, or download the file anew") from error  # fmt: skip
     asked = {given.name for given in session.get_inputs()}
     if asked - _GIVEN:
-        raise InputError("this model asks for more than a text", where=str(weights), expected=", ".join(sorted(_GIVEN)))
+        raise InputError("this model asks for more than a text", where=str(weights), expected=", ".join(sorted(_GIVEN)),
+                         try_="export the model with these inputs alone")  # fmt: skip
     outputs = [out.name for out in session.get_outputs()]
     wanted = "sentence_embedding" if "sentence_embedding" in outputs else outputs[0]
     reads_first = _reads_first(tokenizer_file.parent)
@@ -170,5 +174,6 @@ def _reads_first(folder: Path) -> bool:
     }
     if modes not in ({"pooling_mode_mean_tokens"}, {"pooling_mode_cls_token"}):
         raise InputError("how this model joins its tokens is not known here", where=str(noted),
-                         expected="pooling_mode_mean_tokens or pooling_mode_cls_token")  # fmt: skip
+                         expected="pooling_mode_mean_tokens or pooling_mode_cls_token",
+                         try_="everyturn discover --embedder FOLDER, with a model that does one of these")  # fmt: skip
     return modes == {"pooling_mode_cls_token"}
