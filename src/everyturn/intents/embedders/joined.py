@@ -18,7 +18,7 @@ from everyturn.intents.words import normal
 # Length of the first row where the second's is 1, of the table and of any sentence model. Of the table, nearest neighbours agree
 # best with the labels of hwu64 at 1.5; a model knows more of a sentence: its groups agree best at 3.
 TABLE_MEANING, MODEL_MEANING = 1.5, 3.0
-_WORDS = 400  # numbers for the words
+_WORDS = 400  # numbers for the words: beside meaning more of them bring nothing
 _BATCH = 16_384
 
 

