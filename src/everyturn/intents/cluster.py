@@ -40,7 +40,7 @@ _ROUNDS, _FEW_LED = 4, 0.95  # times, while more than a twentieth is taken in
 _NEIGHBOURS = (10, 20)
 _FEW = 20
 _DIRECT = 60_000  # rows up to which each resolution begins from single rows
-_MANY, _SOME = 1 / 3, 0.1  # shares of a group's rows that make it continue a known one
+_MANY, _SOME = 1 / 3, 0.1  # shares of a group's texts that make it continue a known one
 
 
 def cluster(vectors: Vectors, *, seed: int, finely: bool = False) -> Labels:
@@ -70,29 +70,33 @@ def cluster(vectors: Vectors, *, seed: int, finely: bool = False) -> Labels:
     return by_size(labels)
 
 
-def extend(vectors: Vectors, known: Labels, *, seed: int) -> Labels:
+def extend(vectors: Vectors, known: Labels, *, sizes: Labels, seed: int) -> Labels:
     """The `known` labels with each row at -1 in the known group it belongs to or in a new one, numbered after the others.
 
     A row already in a group stays there. Rows of no group are clustered together with those that stand for the known
     groups, in time that grows with what is new, and as finely as is still stable, so that what lies close beside a known
-    group is told from it; a group found so continues known
-    ones if a third of its rows are theirs, or if it holds half of one and a tenth of its rows are these. Its other rows join
-    the known group they are inside of, or else the one it mostly continues. A group that continues none is new.
+    group is told from it. A group found so continues known ones if a third of its texts are theirs, or if it holds half of
+    one and a tenth of its texts are these, where each row that stands for a known group counts as many texts as it stands
+    for; `sizes` are the numbers of texts in the known groups. Its other rows join the known group they are inside of, or else
+    the one it mostly continues. A group that continues none is new.
     """
     n_known = int(known.max(initial=-1)) + 1
     learnt = membership.learn(vectors, known, seed=seed)
     rows = np.flatnonzero((known < 0) | (learnt.itself >= 0))
     found, stands_for = cluster(vectors[rows], seed=seed, finely=True), known[rows]
     inside, _ = learnt.membership.place(vectors[rows])
-    sizes = np.bincount(stands_for[stands_for >= 0], minlength=n_known)
+    standing = np.bincount(stands_for[stands_for >= 0], minlength=n_known)
+    each = sizes / np.maximum(standing, 1)
     labels = known.copy()
     new = n_known
     for group in members(found):
         free = group[stands_for[group] < 0]
         theirs = np.bincount(stands_for[group[stands_for[group] >= 0]], minlength=n_known)
-        is_home = (2 * theirs >= sizes) & (theirs >= _SOME * len(group)) & (sizes > 0)
-        if theirs.sum() >= _MANY * len(group) or is_home.any():
-            labels[rows[free]] = np.where(inside[free] >= 0, inside[free], theirs.argmax())
+        texts = theirs * each
+        all_texts = len(free) + texts.sum()
+        is_home = (2 * theirs >= standing) & (texts >= _SOME * all_texts) & (standing > 0)
+        if texts.sum() >= _MANY * all_texts or is_home.any():
+            labels[rows[free]] = np.where(inside[free] >= 0, inside[free], texts.argmax())
         elif len(free):
             labels[rows[free]] = new
             new += 1

@@ -69,7 +69,7 @@ def run(requests: pa.Table, *, known: Discovery | None, settings: Settings) -> D
         held = np.where(labels >= 0, held, -1) if edited.held.any() else np.full(len(held), -1)
     else:
         labels = held.copy()
-        labels[rows] = extend(vectors, held[rows], seed=seed)
+        labels[rows] = extend(vectors, held[rows], sizes=np.bincount(held[held >= 0]), seed=seed)
     learnt = learn(vectors, labels[rows], familiar, seed=seed)
     labels[rows] = _without_outsiders(learnt, labels[rows], held[rows] < 0)
     labels, numbers, gatherings = _shared_by_enough(corpus, labels, settings.minimum_users)

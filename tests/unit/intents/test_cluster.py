@@ -12,6 +12,7 @@ from everyturn.intents.cluster import (
     _louvain,
     _settled,
     cluster,
+    extend,
     neighbour_graph,
 )
 from everyturn.intents.grid import directions, group_sums, on_grid
@@ -97,3 +98,17 @@ def test_the_finest_resolution_within_a_loss_lies_between_steps():
     other = curve + np.where(np.arange(len(curve)) % 2, 0.001, -0.001)
     assert np.allclose(np.exp(_finest_within(other, 0.05)), at[1], rtol=0.05)
     assert np.isclose(np.exp(_finest_within(np.ones(len(_RESOLUTIONS)), 0.05)), _RESOLUTIONS[-1])
+
+
+def test_rows_that_stand_for_many_count_as_many():
+    """A known group of two subjects, the second of which few rows stand for: what comes there is new unless they mean many."""
+    vectors, subject = rows([60, 70, 60])
+    known = np.array([0, 0, 1])[subject]
+    coming = np.flatnonzero(subject == 1)[10:]
+    known[coming] = -1
+    as_they_are = extend(vectors, known, sizes=np.array([70, 60]), seed=7)
+    assert set(as_they_are[coming].tolist()) == {2}
+    for_many = extend(vectors, known, sizes=np.array([7_000, 60]), seed=7)
+    assert set(for_many[coming].tolist()) == {0}
+    for found in (as_they_are, for_many):
+        assert np.array_equal(found[known >= 0], known[known >= 0])
