@@ -8,7 +8,7 @@ from typing import cast
 import numpy as np
 import numpy.typing as npt
 
-from everyturn.intents.cluster import cuts
+from everyturn.intents.cluster import agreement, cuts, nearest_middle
 from everyturn.intents.grid import Doubles, Floats, Labels, Vectors, directions, group_sums, on_grid
 from everyturn.intents.membership import Odds, learn
 
@@ -85,7 +85,7 @@ class _Judged:
 def _judged(halves: list[_Half], seed: int) -> list[_Judged]:
     """Each half judging what the other discovers."""
     like = np.mean(
-        [[_agreement(half.labels[half.some()], cut[half.some()]) for cut in half.cuts] for half in halves], axis=0
+        [[agreement(half.labels[half.some()], cut[half.some()]) for cut in half.cuts] for half in halves], axis=0
     )
     own = int(np.round(like, 4).argmax())
     weights = _weights(np.mean([_found_again(*halves), _found_again(*reversed(halves))], axis=0), own)
@@ -98,18 +98,9 @@ def _found_again(one: _Half, other: _Half) -> Doubles:
     rows = on_grid(other.vectors[some])
     found = []
     for cut, theirs in zip(one.cuts, other.cuts, strict=True):
-        middles = on_grid(directions(group_sums(one.vectors, cut)))
-        found.append(_agreement((rows @ middles.T).argmax(axis=1), theirs[some]))
+        middles = directions(group_sums(one.vectors, cut))
+        found.append(agreement(nearest_middle(rows, middles), theirs[some]))
     return np.array(found)
-
-
-def _agreement(one: Labels, other: Labels) -> float:
-    """Adjusted mutual information; 0 where either says nothing, all texts being in one group."""
-    from sklearn.metrics import adjusted_mutual_info_score
-
-    if len(np.unique(one)) == 1 or len(np.unique(other)) == 1:
-        return 0.0
-    return float(adjusted_mutual_info_score(one, other))
 
 
 def _weights(stability: Doubles, own: int) -> Doubles:

@@ -206,7 +206,7 @@ def _resolution(vectors: Vectors, graph: sp.csr_matrix, finest: Labels, seed: in
         halves = [_Half.of(vectors, graph, finest, np.sort(rows)) for rows in np.array_split(order, 2)]
         found = np.full(len(_RESOLUTIONS), np.nan)
         for place in places:
-            found[place] = _agreement(*(half.groups(sample, _RESOLUTIONS[place], seed) for half in halves))
+            found[place] = agreement(*(half.groups(sample, _RESOLUTIONS[place], seed) for half in halves))
         return found
 
     looks = [agreements(np.arange(len(_RESOLUTIONS))) for _ in range(_FIRST)]
@@ -256,10 +256,10 @@ class _Half:
         """For each row of the sample, on the grid, the half's group whose middle is nearest."""
         found = _louvain(self.graph, resolution, seed)
         member = sp.csr_matrix((np.ones(len(found)), (found, np.arange(len(found)))))
-        return _nearest_middle(sample, directions(member @ self.sums))
+        return nearest_middle(sample, directions(member @ self.sums))
 
 
-def _agreement(one: Labels, other: Labels) -> float:
+def agreement(one: Labels, other: Labels) -> float:
     """Adjusted mutual information; 0 where either says nothing, all rows being in one group or each in its own."""
     from sklearn.metrics import adjusted_mutual_info_score
 
@@ -289,7 +289,7 @@ def _settled(vectors: Vectors, graph: sp.csr_matrix, labels: Labels) -> Labels:
     return labels
 
 
-def _nearest_middle(rows: Floats, centres: Floats) -> Labels:
+def nearest_middle(rows: Floats, centres: Floats) -> Labels:
     """For each row, on the grid, the number of the nearest middle; of equals the first."""
     return cast("Labels", (rows @ on_grid(centres).T).argmax(axis=1))
 
