@@ -9,11 +9,11 @@ import numpy as np
 
 from everyturn.analysis.drift import Node, nodes
 from everyturn.analysis.panel import Panel, Rows
-from everyturn.stats import Estimate, NotEnough, Summary
+from everyturn.stats import Estimate, NotEnough
 from everyturn.stats.changes import z_values
 from everyturn.stats.compare import benjamini_hochberg
 from everyturn.stats.intervals import NEEDED_USERS, difference, rate
-from everyturn.stats.summaries import Codes, Floats, Joint, distinct, sum_by
+from everyturn.stats.summaries import Codes, Floats, distinct, joint_of_users, sum_by, summary_of_users
 
 _WORTH = 0.1  # a hotspot's rate must exceed the rest's by this much (10 points), and
 _TIMES = 1.5  # be this many times the rest's: some intents are always redone a little more than others
@@ -66,12 +66,6 @@ class _Side:
     n: Floats
     y: Floats
 
-    def summary(self) -> Summary:
-        n, y = self.n, self.y
-        return Summary(
-            int(np.count_nonzero(n)), float(n.sum()), float(y.sum()), float(n @ n), float(n @ y), float(y @ y)
-        )
-
 
 @dataclass(frozen=True, slots=True)
 class _Users:
@@ -107,11 +101,8 @@ def _chance(inside: _Side, outside: _Side) -> float:
 
 def _compared(inside: _Side, outside: _Side) -> tuple[Estimate, Estimate, Estimate] | None:
     """The rate of a place, that of the rest and the difference; None unless the place is far above the rest."""
-    joint = Joint(
-        int(np.count_nonzero((inside.n > 0) & (outside.n > 0))),
-        *(float(a @ b) for a in (inside.n, inside.y) for b in (outside.n, outside.y)),
-    )
-    own, rest = inside.summary(), outside.summary()
+    joint = joint_of_users((inside.n, inside.y), (outside.n, outside.y))
+    own, rest = (summary_of_users(side.n, side.y) for side in (inside, outside))
     level, usual, above = rate(own), rate(rest), difference(own, rest, joint)
     if isinstance(level, NotEnough) or isinstance(usual, NotEnough) or isinstance(above, NotEnough):
         return None

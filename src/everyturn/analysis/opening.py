@@ -11,10 +11,10 @@ import numpy as np
 
 from everyturn.analysis.evals import Evals
 from everyturn.analysis.panel import Panel, Rows
-from everyturn.stats import Estimate, Summary
+from everyturn.stats import Estimate
 from everyturn.stats.changes import shapes, z_values
 from everyturn.stats.intervals import NEEDED_USERS, difference, rate
-from everyturn.stats.summaries import Joint, distinct, sum_by
+from everyturn.stats.summaries import distinct, joint_of_users, sum_by, summary_of_users
 
 TREND_WEEKS = 4
 _NEAR = 5.99  # chi-squared, 95%, for two unknowns: the start and the course
@@ -118,19 +118,14 @@ def share_trends(panel: Panel) -> dict[int, Estimate]:
     rows = traffic.take((traffic.week < panel.complete) & (traffic.week >= panel.complete - 2 * TREND_WEEKS))
     late = (rows.week >= panel.complete - TREND_WEEKS).astype(np.int64)
     n = sum_by(late * users + rows.user, rows.n, 2 * users).reshape(2, users)
-    people, shared = np.count_nonzero(n, axis=1).tolist(), int(np.count_nonzero(n.all(axis=0)))
     order = np.argsort(rows.intent, kind="stable")
     ends = np.searchsorted(rows.intent[order], np.arange(len(panel.intents) + 1))
     found = {}
     for code, (start, end) in enumerate(pairwise(ends.tolist())):
         own = order[start:end]
         y = sum_by(late[own] * users + rows.user[own], rows.n[own], 2 * users).reshape(2, users)
-        before, since = (
-            Summary(asked, float(m.sum()), float(v.sum()), float(m @ m), float(m @ v), float(v @ v))
-            for asked, m, v in zip(people, n, y, strict=True)
-        )
-        joint = Joint(shared, float(n[1] @ n[0]), float(n[1] @ y[0]), float(y[1] @ n[0]), float(y[1] @ y[0]))
-        change = difference(since, before, joint)
+        before, since = (summary_of_users(*half) for half in zip(n, y, strict=True))
+        change = difference(since, before, joint_of_users((n[1], y[1]), (n[0], y[0])))
         if isinstance(change, Estimate):
             found[code] = change
     return found

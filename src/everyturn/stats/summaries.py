@@ -134,6 +134,25 @@ def join(user: Sequence[int] | Codes, current: tuple[Floats, Floats], baseline: 
     Joint(users=1, nn=2.0, ny=2.0, yn=0.0, yy=0.0)
     """
     _, (n1, y1, n2, y2) = per_user(user, *current, *baseline)
+    return joint_of_users((n1, y1), (n2, y2))
+
+
+def summary_of_users(n: Floats, y: Floats) -> Summary:
+    """The summary of a group, from the number of answers of each user, 0 for one outside it, and their sum.
+
+    >>> summary_of_users(np.array([2.0, 0.0, 1.0]), np.array([1.0, 0.0, 1.0]))
+    Summary(users=2, n=3.0, y=2.0, nn=5.0, ny=3.0, yy=2.0, unknown=0)
+    """
+    return Summary(int(np.count_nonzero(n)), float(n.sum()), float(y.sum()), float(n @ n), float(n @ y), float(y @ y))
+
+
+def joint_of_users(current: tuple[Floats, Floats], baseline: tuple[Floats, Floats]) -> Joint:
+    """The cross totals of two groups, from (n, y) of the same users in each, in the same order; n is 0 for a user outside a group.
+
+    >>> joint_of_users((np.array([1.0, 0.0]), np.zeros(2)), (np.array([2.0, 3.0]), np.ones(2)))
+    Joint(users=1, nn=2.0, ny=1.0, yn=0.0, yy=0.0)
+    """
+    (n1, y1), (n2, y2) = current, baseline
     return Joint(
         int(np.count_nonzero((n1 > 0) & (n2 > 0))),
         float(n1 @ n2),
