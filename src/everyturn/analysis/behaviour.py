@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from everyturn.analysis.words import listed, percent, quoted
 from everyturn.model import digest
+from everyturn.model.languages import LANGUAGE_NAMES
 from everyturn.stats.summaries import Codes, Floats
 
 NEW = "new"
@@ -27,10 +28,6 @@ _WEIGHTS = {"intent": 1.0, "tool": 1.0, "length": 0.7, "hour": 0.7, "language": 
 _STICKY = 0.9  # of the distance to the own group, before a user changes it: nobody flips at a border
 _SEED = 20_260_105
 _KINDS = {"intent": "ask for", "tool": "use", "length": "have", "hour": "come in the", "language": "write in"}
-_LANGUAGES = {
-    "de": "German", "en": "English", "es": "Spanish", "fr": "French", "it": "Italian", "ja": "Japanese", "ko": "Korean",
-    "nl": "Dutch", "pl": "Polish", "pt": "Portuguese", "zh": "Chinese",
-}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,7 +287,7 @@ def _describe(
 
 
 def _say(kind: str, value: str, share: float, rest: float) -> str:
-    what = {"intent": quoted(value), "length": f"{value} conversations"}.get(kind, _LANGUAGES.get(value, value))
+    what = {"intent": quoted(value), "length": f"{value} conversations"}.get(kind, LANGUAGE_NAMES.get(value, value))
     return f"{_KINDS[kind]} {what}: {percent(share)}, others {percent(rest)}"
 
 
@@ -307,7 +304,7 @@ def _name(marks: Sequence[tuple[float, str, str, float, float]], labels: Mapping
         "tool": f"often with {listed(values)}",
         "hour": f"mostly in the {listed(values)}",
         "length": f"{values[0]} conversations",
-        "language": f"in {listed([_LANGUAGES.get(v, v) for v in values])}",
+        "language": f"in {listed([LANGUAGE_NAMES.get(v, v) for v in values])}",
     }[first]
 
 

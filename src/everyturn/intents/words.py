@@ -13,6 +13,8 @@ from collections import Counter
 from collections.abc import Iterable
 from importlib.resources import files
 
+from everyturn.model.languages import LANGUAGE_NAMES
+
 # Each alternative only begins at the start of a run of its characters and never backtracks (possessive quantifiers), so that a megabyte
 # without a space takes no longer than plain text.
 _MASKED = re.compile(
@@ -75,18 +77,12 @@ _TABLES: dict[str, dict[str, str]] = tomllib.loads(
 )
 _LISTS = {name: frozenset(" ".join(by_language.values()).split()) for name, by_language in _TABLES.items()}
 STOP_WORDS, SMALL_TALK, OPENING, ARTICLES = (_LISTS[name] for name in ("stop", "small_talk", "opening", "articles"))
-_LANGUAGES = {
-    "en": "English",
-    "de": "German",
-    "fr": "French",
-    "es": "Spanish",
-    "pt": "Portuguese",
-    "it": "Italian",
-    "nl": "Dutch",
-}
 _USED_IN = Counter(word for words in _TABLES["stop"].values() for word in set(words.split()))
 _OWN = {
-    word: _LANGUAGES[code] for code, words in _TABLES["stop"].items() for word in words.split() if _USED_IN[word] == 1
+    word: LANGUAGE_NAMES[code]
+    for code, words in _TABLES["stop"].items()
+    for word in words.split()
+    if _USED_IN[word] == 1
 }
 
 
